@@ -1,0 +1,128 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The module map. A target depends only on targets above it; docs/architecture.md says why.
+
+/// For every target: warnings are errors where `tools/dev` asks for it (CI does), and imports are explicit.
+let common: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// For the modules that decide and never act: no unsafe construct without the word.
+let pure: [SwiftSetting] = common + [.strictMemorySafety()]
+
+/// Named crash points exist in debug and test builds only.
+let crashPoints: [SwiftSetting] = [.define("LODGE_CRASHPOINTS", .when(configuration: .debug))]
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+
+let package = Package(
+  name: "lodge",
+  products: [
+    .executable(name: "lodge", targets: ["lodge"]),
+    .executable(name: "lodged", targets: ["lodged"]),
+    .executable(name: "lodge-controller", targets: ["lodge-controller"]),
+    .library(name: "LodgeClient", targets: ["LodgeClient"]),
+    .library(name: "XDR", targets: ["XDR"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+  ],
+  targets: [
+    // Decide: values in, values out. No socket, clock, task, Foundation or Glibc.
+    .target(name: "XDR", swiftSettings: pure),
+    .target(name: "WireProtocol", dependencies: ["XDR"], swiftSettings: pure),
+    .target(name: "RPC", dependencies: ["WireProtocol", "XDR"], swiftSettings: pure),
+    .target(name: "Guest", swiftSettings: pure),
+    .target(name: "GuestWire", dependencies: ["Guest", "WireProtocol", "XDR"], swiftSettings: pure),
+
+    // Act: the kernel.
+    .target(name: "CLinuxSystem"),
+    .target(name: "LinuxSystem", dependencies: ["CLinuxSystem"], swiftSettings: common),
+    .target(name: "CContainerInit"),
+    .target(
+      name: "ContainerRuntime", dependencies: ["CContainerInit", "LinuxSystem"], swiftSettings: common),
+
+    // Act: the wire.
+    .target(name: "RPCSocket", dependencies: ["RPC", "WireProtocol", "XDR", "LinuxSystem"], swiftSettings: common),
+    .target(
+      name: "RPCNIO",
+      dependencies: ["RPC", "WireProtocol", "XDR", "LinuxSystem", nioCore, nioPosix], swiftSettings: common),
+
+    // Spec and configuration files (YAML or JSON), with the line and column of every value.
+    .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
+    .target(name: "SpecFile", dependencies: ["CYAML", "Guest"], swiftSettings: common),
+
+    // The controller.
+    .target(
+      name: "ControllerCore",
+      dependencies: ["Guest", "GuestWire", "WireProtocol", "XDR", "RPC", "RPCSocket", "ContainerRuntime", "LinuxSystem"],
+      swiftSettings: common + crashPoints),
+    .executableTarget(
+      name: "lodge-controller", dependencies: ["ControllerCore"], swiftSettings: common),
+
+    // The daemon.
+    .target(name: "GuestStore", dependencies: ["Guest", grdb], swiftSettings: common + crashPoints),
+    .target(
+      name: "DaemonCore",
+      dependencies: [
+        "Guest", "GuestWire", "GuestStore", "WireProtocol", "XDR", "RPC", "RPCNIO", "LinuxSystem", "ContainerRuntime",
+        "SpecFile", nioCore, nioPosix, logging, lifecycle,
+      ],
+      swiftSettings: common + crashPoints),
+    .executableTarget(
+      name: "lodged",
+      dependencies: ["DaemonCore", "LinuxSystem", "SpecFile", arguments, logging, lifecycle], swiftSettings: common),
+
+    // The clients.
+    .target(
+      name: "LodgeClient",
+      dependencies: ["Guest", "GuestWire", "WireProtocol", "XDR", "RPC", "RPCNIO", nioCore, nioPosix],
+      swiftSettings: common),
+    .target(
+      name: "CLICore",
+      dependencies: ["Guest", "GuestWire", "WireProtocol", "XDR", "RPC", "RPCSocket", "LinuxSystem", "SpecFile", arguments],
+      swiftSettings: common),
+    .executableTarget(name: "lodge", dependencies: ["CLICore"], swiftSettings: common),
+
+    // Tests.
+    .target(
+      name: "TestSupport", dependencies: ["LinuxSystem", "Guest", "LodgeClient"], path: "Tests/TestSupport",
+      swiftSettings: common),
+    .testTarget(name: "XDRTests", dependencies: ["XDR"], swiftSettings: common),
+    .testTarget(name: "WireProtocolTests", dependencies: ["WireProtocol", "XDR"], swiftSettings: common),
+    .testTarget(name: "RPCTests", dependencies: ["RPC", "WireProtocol", "XDR"], swiftSettings: common),
+    .testTarget(name: "GuestTests", dependencies: ["Guest"], swiftSettings: common),
+    .testTarget(
+      name: "GuestWireTests", dependencies: ["GuestWire", "Guest", "WireProtocol", "XDR"], swiftSettings: common),
+    .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem"], swiftSettings: common),
+    .testTarget(
+      name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime", "LinuxSystem"], swiftSettings: common),
+    .testTarget(
+      name: "RPCSocketTests", dependencies: ["RPCSocket", "RPC", "WireProtocol", "XDR", "LinuxSystem"],
+      swiftSettings: common),
+    .testTarget(
+      name: "RPCNIOTests", dependencies: ["RPCNIO", "RPCSocket", "RPC", "WireProtocol", "XDR", nioCore, nioPosix],
+      swiftSettings: common),
+    .testTarget(name: "SpecFileTests", dependencies: ["SpecFile", "Guest"], swiftSettings: common),
+    .testTarget(name: "ControllerCoreTests", dependencies: ["ControllerCore", "Guest"], swiftSettings: common),
+    .testTarget(name: "GuestStoreTests", dependencies: ["GuestStore", "Guest"], swiftSettings: common),
+    .testTarget(name: "DaemonCoreTests", dependencies: ["DaemonCore", "Guest"], swiftSettings: common),
+    .testTarget(name: "CLICoreTests", dependencies: ["CLICore", "Guest", "WireProtocol"], swiftSettings: common),
+    .testTarget(
+      name: "IntegrationTests", dependencies: ["TestSupport", "LodgeClient", "Guest", "LinuxSystem"],
+      swiftSettings: common),
+  ],
+  swiftLanguageModes: [.v6]
+)
