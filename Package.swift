@@ -41,7 +41,8 @@ let package = Package(
   ],
   targets: [
     // Decide: values in, values out. No socket, clock, task, Foundation or Glibc.
-    .target(name: "XDR", swiftSettings: pure),
+    // Lifetimes: a reader borrows the bytes it reads and cannot outlive them.
+    .target(name: "XDR", swiftSettings: pure + [.enableExperimentalFeature("Lifetimes")]),
     .target(name: "WireProtocol", dependencies: ["XDR"], swiftSettings: pure),
     .target(name: "RPC", dependencies: ["WireProtocol", "XDR"], swiftSettings: pure),
     .target(name: "Guest", swiftSettings: pure),

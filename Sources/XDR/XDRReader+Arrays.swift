@@ -1,0 +1,93 @@
+// Arrays and optionals. A count is checked against its bound, the bytes that are left and the memory budget
+// before anything is reserved for it.
+
+extension XDRReader {
+  /// The count of `T x<max>`, possible in what is left of the message and paid for from the memory budget.
+  @inlinable
+  public mutating func readCount(max: Int, minimumSize: Int, stride: Int) throws(XDRError) -> Int {
+    let count = try readCount(max: max)
+    try admit(count, minimumSize: minimumSize, stride: stride, back: 4)
+    return count
+  }
+
+  @inlinable
+  mutating func admit(_ count: Int, minimumSize: Int, stride: Int, back: Int) throws(XDRError) {
+    // The compiler refuses zero-width elements; the guard keeps hand-written types from bringing them back.
+    let (size, overflow) = count.multipliedReportingOverflow(by: Swift.max(minimumSize, 4))
+    guard !overflow, size <= remaining else {
+      throw failure(.countBeyondMessage(count: count, remaining: remaining), back: back)
+    }
+    try charge(count, stride: stride)
+  }
+
+  /// `T x<max>`
+  @inlinable
+  public mutating func readArray<Element: XDRCodable>(
+    of type: Element.Type = Element.self, max: Int
+  ) throws(XDRError) -> [Element] {
+    let count = try readCount(max: max, minimumSize: Element.xdrMinimumSize, stride: MemoryLayout<Element>.stride)
+    return try readElements(count)
+  }
+
+  /// `T x[count]`
+  @inlinable
+  public mutating func readArray<Element: XDRCodable>(
+    of type: Element.Type = Element.self, count: Int
+  ) throws(XDRError) -> [Element] {
+    try admit(count, minimumSize: Element.xdrMinimumSize, stride: MemoryLayout<Element>.stride, back: 0)
+    return try readElements(count)
+  }
+
+  @inlinable
+  mutating func readElements<Element: XDRCodable>(_ count: Int) throws(XDRError) -> [Element] {
+    var elements: [Element] = []
+    elements.reserveCapacity(count)
+    for index in 0..<count {
+      do throws(XDRError) {
+        elements.append(try Element(from: &self))
+      } catch {
+        throw error.inside(index: index)
+      }
+    }
+    return elements
+  }
+
+  /// `T *x`
+  @inlinable
+  public mutating func readOptional<Value: XDRCodable>(
+    of type: Value.Type = Value.self
+  ) throws(XDRError) -> Value? {
+    try readBool() ? try Value(from: &self) : nil
+  }
+
+  // MARK: Words, in bulk
+
+  /// `int x<max>` or, with its count known, `int x[count]`: one bounds check, then a byte-swapping loop.
+  @inlinable
+  public mutating func readWords<Word: FixedWidthInteger & BitwiseCopyable>(
+    of type: Word.Type = Word.self, count: Int
+  ) throws(XDRError) -> [Word] {
+    let width = MemoryLayout<Word>.size
+    try admit(count, minimumSize: width, stride: width, back: 0)
+    let start = position
+    position &+= count &* width
+    if count == 0 { return [] }
+    let source = unsafe bytes.extracting(unchecked: start..<position)
+    return unsafe [Word](unsafeUninitializedCapacity: count) { buffer, initialized in
+      var index = 0
+      while index < count {
+        let word = unsafe source.unsafeLoadUnaligned(fromUncheckedByteOffset: index &* width, as: Word.self)
+        unsafe buffer.initializeElement(at: index, to: Word(bigEndian: word))
+        index &+= 1
+      }
+      initialized = count
+    }
+  }
+
+  @inlinable
+  public mutating func readWords<Word: FixedWidthInteger & BitwiseCopyable>(
+    of type: Word.Type = Word.self, max: Int
+  ) throws(XDRError) -> [Word] {
+    try readWords(count: try readCount(max: max))
+  }
+}

@@ -1,0 +1,123 @@
+// Strings and opaques: a length, the bytes, and zero bytes up to a multiple of four (RFC 4506 sections 4.9-4.11).
+
+extension XDRReader {
+  /// Consumes `count` bytes and their padding; the position of the first one.
+  @inlinable
+  mutating func takePadded(_ count: Int) throws(XDRError) -> Int {
+    // `remaining` is below 2^63 - 4, so rounding up cannot overflow once `count` is known to be within it.
+    guard count <= remaining else { throw truncated(count) }
+    let padding = -count & 3
+    guard count &+ padding <= remaining else { throw truncated(count &+ padding) }
+    let start = position
+    if padding != 0 {
+      var dirt: UInt8 = 0
+      var index = start &+ count
+      let end = index &+ padding
+      while index < end {
+        dirt |= unsafe bytes.unsafeLoad(fromUncheckedByteOffset: index, as: UInt8.self)
+        index &+= 1
+      }
+      if dirt != 0, !allowsDirtyPadding {
+        throw XDRError(.dirtyPadding, offset: start + count)
+      }
+    }
+    position = start &+ count &+ padding
+    return start
+  }
+
+  /// A length word, checked against its bound.
+  @inlinable
+  public mutating func readCount(max: Int) throws(XDRError) -> Int {
+    let count = Int(try readUInt32())
+    guard count <= max else { throw failure(.tooLong(count: count, limit: max), back: 4) }
+    return count
+  }
+
+  /// `opaque x[count]`
+  @inlinable
+  public mutating func readOpaque(count: Int) throws(XDRError) -> [UInt8] {
+    let start = try takePadded(count)
+    return copy(start, count)
+  }
+
+  /// `opaque x<max>`
+  @inlinable
+  public mutating func readOpaque(max: Int) throws(XDRError) -> [UInt8] {
+    let count = try readCount(max: max)
+    let start = try takePadded(count)
+    return copy(start, count)
+  }
+
+  /// `opaque x<max>` left where it is: valid as long as the bytes that are being read.
+  @inlinable
+  @_lifetime(copy self)
+  public mutating func readSpan(max: Int) throws(XDRError) -> RawSpan {
+    let count = try readCount(max: max)
+    let start = try takePadded(count)
+    return unsafe bytes.extracting(unchecked: start..<(start &+ count))
+  }
+
+  /// Everything that is left, without a length or padding: stream bytes.
+  @inlinable
+  @_lifetime(copy self)
+  public mutating func readRest() -> RawSpan {
+    let start = position
+    position = bytes.byteCount
+    return unsafe bytes.extracting(unchecked: start..<bytes.byteCount)
+  }
+
+  /// Everything that is left, copied out.
+  @inlinable
+  public mutating func readRestCopy() -> [UInt8] {
+    let start = position
+    position = bytes.byteCount
+    return copy(start, bytes.byteCount &- start)
+  }
+
+  /// `string x<max>`: UTF-8 without NUL.
+  @inlinable
+  public mutating func readString(max: Int) throws(XDRError) -> String {
+    let count = try readCount(max: max)
+    let start = try takePadded(count)
+    guard let string = makeString(start, count) else { throw stringFailure(start, count) }
+    return string
+  }
+
+  @inlinable
+  func copy(_ start: Int, _ count: Int) -> [UInt8] {
+    if count == 0 { return [] }
+    let source = unsafe bytes.extracting(unchecked: start..<(start &+ count))
+    return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      unsafe source.withUnsafeBytes { from in
+        unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: from)
+      }
+      initialized = count
+    }
+  }
+
+  @usableFromInline
+  func makeString(_ start: Int, _ count: Int) -> String? {
+    let text = unsafe bytes.extracting(unchecked: start..<(start &+ count))
+    return unsafe text.withUnsafeBytes { (buffer) -> String? in
+      if unsafe buffer.contains(0) { return nil }
+      return unsafe String(validating: buffer, as: UTF8.self)
+    }
+  }
+
+  @inline(never)
+  @usableFromInline
+  func stringFailure(_ start: Int, _ count: Int) -> XDRError {
+    for index in start..<(start + count) {
+      if bytes.unsafeByte(at: index) == 0 { return XDRError(.containsNUL, offset: index) }
+    }
+    return XDRError(.invalidUTF8, offset: start)
+  }
+}
+
+extension RawSpan {
+  /// A byte, bounds checked.
+  @inlinable
+  func unsafeByte(at offset: Int) -> UInt8 {
+    unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+  }
+}

@@ -1,0 +1,94 @@
+/// Writes RFC 4506 items into one allocation.
+///
+/// Give it the exact size (`xdrSize`, plus a header if there is one) and it allocates once; a capacity that turns
+/// out too small costs a copy, never an error. It cannot be copied, so nobody else ever sees its storage.
+@safe
+public struct XDRWriter: ~Copyable {
+  /// Its count is its capacity; the bytes past `position` have not been written yet.
+  @usableFromInline var storage: [UInt8]
+
+  // The address of the storage of an array that nobody shares (the writer is not copyable) and that is neither
+  // grown nor read before `finish`: it stays put. Going through the array instead would test for uniqueness
+  // at every item.
+  @usableFromInline var base: UnsafeMutableRawPointer
+  @usableFromInline var capacity: Int
+  @usableFromInline var position: Int
+
+  public init(capacity: Int) {
+    precondition(capacity >= 0, "a capacity cannot be negative")
+    (storage, unsafe base) = unsafe XDRWriter.allocate(capacity)
+    self.capacity = storage.count
+    position = 0
+  }
+
+  static func allocate(_ capacity: Int) -> ([UInt8], UnsafeMutableRawPointer) {
+    // An empty array has no storage of its own to write to.
+    let capacity = max(capacity, 16)
+    var base: UnsafeMutableRawPointer?
+    let storage = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, initialized in
+      unsafe base = UnsafeMutableRawPointer(buffer.baseAddress)
+      initialized = capacity
+    }
+    guard let base = unsafe base else { preconditionFailure("an array of \(capacity) bytes has no storage") }
+    return unsafe (storage, base)
+  }
+
+  /// Bytes written so far.
+  @inlinable public var count: Int { position }
+
+  /// The bytes, without a copy if the capacity was exact.
+  @inlinable
+  public consuming func finish() -> [UInt8] {
+    if position != capacity { storage.removeLast(capacity &- position) }
+    return storage
+  }
+
+  /// Makes room for `size` more bytes and says where they go.
+  @inlinable
+  mutating func take(_ size: Int) -> UnsafeMutableRawPointer {
+    if capacity &- position < size { grow(by: size) }
+    let place = unsafe base + position
+    position &+= size
+    return unsafe place
+  }
+
+  @inline(never)
+  @usableFromInline
+  mutating func grow(by size: Int) {
+    let (larger, newBase) = unsafe XDRWriter.allocate(max(capacity * 2, position + size))
+    unsafe newBase.copyMemory(from: base, byteCount: position)
+    storage = larger
+    unsafe base = newBase
+    capacity = larger.count
+  }
+
+  // MARK: Scalars
+
+  @inlinable
+  public mutating func writeUInt32(_ value: UInt32) {
+    unsafe take(4).storeBytes(of: value.bigEndian, as: UInt32.self)
+  }
+
+  @inlinable
+  public mutating func writeUInt64(_ value: UInt64) {
+    unsafe take(8).storeBytes(of: value.bigEndian, as: UInt64.self)
+  }
+
+  @inlinable public mutating func writeInt32(_ value: Int32) { writeUInt32(UInt32(bitPattern: value)) }
+  @inlinable public mutating func writeInt64(_ value: Int64) { writeUInt64(UInt64(bitPattern: value)) }
+  @inlinable public mutating func writeFloat(_ value: Float) { writeUInt32(value.bitPattern) }
+  @inlinable public mutating func writeDouble(_ value: Double) { writeUInt64(value.bitPattern) }
+  @inlinable public mutating func writeBool(_ value: Bool) { writeUInt32(value ? 1 : 0) }
+
+  /// A `char`, `short` or their unsigned kin: a whole word on the wire.
+  @inlinable
+  public mutating func writeNarrow<Value: FixedWidthInteger>(_ value: Value) {
+    writeUInt32(UInt32(truncatingIfNeeded: value))
+  }
+
+  /// An error about the item that would come next.
+  @inline(never)
+  public func failure(_ reason: XDRError.Reason) -> XDRError {
+    XDRError(reason, offset: position)
+  }
+}

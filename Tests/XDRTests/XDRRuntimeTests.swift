@@ -1,0 +1,263 @@
+import Testing
+import XDR
+
+/// Reads with a fresh reader; a reader cannot leave the bytes it borrows, so the test brings its work here.
+func reading<Value>(
+  _ bytes: [UInt8], limits: XDRLimits? = nil, _ body: (inout XDRReader) throws(XDRError) -> Value
+) throws(XDRError) -> Value {
+  var reader = unsafe XDRReader(bytes.span.bytes, limits: limits ?? .standard(messageSize: bytes.count))
+  return try body(&reader)
+}
+
+func failure<Value>(
+  _ bytes: [UInt8], limits: XDRLimits? = nil, _ body: (inout XDRReader) throws(XDRError) -> Value
+) -> XDRError? {
+  do throws(XDRError) {
+    _ = try reading(bytes, limits: limits, body)
+    return nil
+  } catch {
+    return error
+  }
+}
+
+func writing(_ capacity: Int, _ body: (inout XDRWriter) throws(XDRError) -> Void) throws(XDRError) -> [UInt8] {
+  var writer = XDRWriter(capacity: capacity)
+  try body(&writer)
+  return writer.finish()
+}
+
+struct Node: XDRCodable, Hashable {
+  var name: String
+  var values: [Int32]
+  static var xdrMinimumSize: Int { 8 }
+  var xdrSize: Int { XDRWriter.opaqueSize(name.utf8.count) + 4 + 4 * values.count }
+  init(name: String, values: [Int32]) {
+    self.name = name
+    self.values = values
+  }
+  func encode(into writer: inout XDRWriter) throws(XDRError) {
+    try writer.writeString(name, max: 8)
+    try writer.writeWords(values, max: 3)
+  }
+  init(from reader: inout XDRReader) throws(XDRError) {
+    var field: UInt8 = 0
+    do throws(XDRError) {
+      name = try reader.readString(max: 8)
+      field = 1
+      values = try reader.readWords(max: 3)
+    } catch {
+      throw error.inside(["name", "values"], field)
+    }
+  }
+}
+
+@Suite struct ScalarTests {
+  @Test func scalarsAreBigEndianWords() throws {
+    let bytes = try writing(40) { writer in
+      writer.writeInt32(-2)
+      writer.writeUInt32(0x0102_0304)
+      writer.writeInt64(-3)
+      writer.writeDouble(1)
+      writer.writeFloat(-1)
+      writer.writeBool(true)
+      writer.writeNarrow(Int8(-1))
+      writer.writeNarrow(UInt16(0xffff))
+    }
+    #expect(
+      bytes == [
+        255, 255, 255, 254, 1, 2, 3, 4, 255, 255, 255, 255, 255, 255, 255, 253, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0, 0xbf,
+        0x80, 0, 0, 0, 0, 0, 1, 255, 255, 255, 255, 0, 0, 255, 255,
+      ])
+    try reading(bytes) { (reader) throws(XDRError) in
+      #expect(try reader.readInt32() == -2)
+      #expect(try reader.readUInt32() == 0x0102_0304)
+      #expect(try reader.readInt64() == -3)
+      #expect(try reader.readDouble() == 1)
+      #expect(try reader.readFloat() == -1)
+      #expect(try reader.readBool())
+      #expect(try reader.readNarrow(Int8.self) == -1)
+      #expect(try reader.readNarrow(UInt16.self) == 0xffff)
+      try reader.finish()
+    }
+  }
+
+  @Test(arguments: [2, 0xffff_ffff, 0x0100_0000] as [UInt32]) func flagsOtherThanZeroAndOneAreRefused(word: UInt32)
+    throws
+  {
+    let bytes = try writing(4) { $0.writeUInt32(word) }
+    #expect(failure(bytes) { (r) throws(XDRError) in try r.readBool() } == XDRError(.invalidBool(word), offset: 0))
+    #expect(
+      failure(bytes) { (r) throws(XDRError) in try r.readOptional(of: Int32.self) }?.reason == .invalidBool(word))
+  }
+
+  @Test func narrowIntegersOutOfRangeAreRefused() throws {
+    func refused<T: FixedWidthInteger>(_ word: Int32, _ type: T.Type) throws -> Bool {
+      let bytes = try writing(4) { $0.writeInt32(word) }
+      return failure(bytes) { (r) throws(XDRError) in try r.readNarrow(type) } != nil
+    }
+    #expect(try refused(128, Int8.self) && !refused(127, Int8.self) && !refused(-128, Int8.self))
+    #expect(try refused(-129, Int8.self) && refused(256, UInt8.self) && refused(-1, UInt8.self))
+    #expect(try refused(32768, Int16.self) && !refused(-32768, Int16.self) && refused(65536, UInt16.self))
+  }
+
+  @Test(arguments: 0..<8) func everyTruncationIsRefusedAtItsOffset(length: Int) {
+    let bytes = [UInt8](repeating: 0, count: length)
+    let error = failure(bytes) { (r) throws(XDRError) in try r.readInt64() }
+    #expect(error == XDRError(.truncated(needed: 8, remaining: length), offset: 0))
+  }
+}
+
+@Suite struct BytesTests {
+  @Test(arguments: 0...9) func opaquesArePaddedWithZeros(count: Int) throws {
+    let content = (0..<count).map { UInt8($0 + 1) }
+    let bytes = try writing(XDRWriter.opaqueSize(count)) { (w) throws(XDRError) in try w.writeOpaque(content, max: 9) }
+    #expect(bytes.count == XDRWriter.opaqueSize(count))
+    #expect(bytes.prefix(4) == [0, 0, 0, UInt8(count)])
+    #expect(bytes.dropFirst(4).prefix(count) == content[...])
+    #expect(bytes.dropFirst(4 + count).allSatisfy { $0 == 0 })
+    #expect(try reading(bytes) { (r) throws(XDRError) in try r.readOpaque(max: 9) } == content)
+    for end in 0..<bytes.count {
+      #expect(failure([UInt8](bytes[..<end])) { (r) throws(XDRError) in try r.readOpaque(max: 9) } != nil)
+    }
+  }
+
+  @Test func dirtyPaddingIsRefusedUnlessAllowed() throws {
+    let bytes: [UInt8] = [0, 0, 0, 1, 7, 0, 1, 0]
+    #expect(failure(bytes) { (r) throws(XDRError) in try r.readOpaque(max: 4) } == XDRError(.dirtyPadding, offset: 5))
+    let lenient = XDRLimits(memory: 100, allowsDirtyPadding: true)
+    #expect(try reading(bytes, limits: lenient) { (r) throws(XDRError) in try r.readOpaque(max: 4) } == [7])
+  }
+
+  @Test func lengthsAreCheckedBeforeTheBytes() {
+    #expect(
+      failure([0, 0, 0, 9]) { (r) throws(XDRError) in try r.readOpaque(max: 8) }
+        == XDRError(.tooLong(count: 9, limit: 8), offset: 0))
+    #expect(
+      failure([0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4]) { (r) throws(XDRError) in try r.readOpaque(max: .max) }?.reason
+        == .truncated(needed: 0xffff_ffff, remaining: 4))
+  }
+
+  @Test func stringsAreStrictUTF8WithoutNUL() throws {
+    func string(_ content: [UInt8]) throws -> [UInt8] {
+      try writing(64) { (w) throws(XDRError) in try w.writeOpaque(content, max: 64) }
+    }
+    for text in ["", "a", "é", "guest-1", "longer than a small string ✓", "\u{10FFFF}"] {
+      #expect(try reading(try string([UInt8](text.utf8))) { (r) throws(XDRError) in try r.readString(max: 64) } == text)
+      #expect(
+        try writing(64) { (w) throws(XDRError) in try w.writeString(text, max: 64) } == string([UInt8](text.utf8)))
+    }
+    for bad: [UInt8] in [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0x61, 0xe2, 0x82]] {
+      let bytes = try string(bad)
+      #expect(
+        failure(bytes) { (r) throws(XDRError) in try r.readString(max: 64) } == XDRError(.invalidUTF8, offset: 4))
+    }
+    let nul = try string([0x61, 0, 0x62])
+    #expect(failure(nul) { (r) throws(XDRError) in try r.readString(max: 64) } == XDRError(.containsNUL, offset: 5))
+    #expect(throws: XDRError(.containsNUL, offset: 0)) {
+      try writing(8) { (w) throws(XDRError) in try w.writeString("a\0b", max: 8) }
+    }
+    #expect(throws: XDRError(.tooLong(count: 3, limit: 2), offset: 0)) {
+      try writing(8) { (w) throws(XDRError) in try w.writeString("abc", max: 2) }
+    }
+  }
+}
+
+@Suite struct ArrayTests {
+  @Test func countsAreCheckedAgainstTheRestOfTheMessage() {
+    let huge: [UInt8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1]
+    let reason = XDRError.Reason.countBeyondMessage(count: 0xffff_ffff, remaining: 4)
+    #expect(failure(huge) { (r) throws(XDRError) in try r.readArray(of: Node.self, max: .max) }?.reason == reason)
+    #expect(failure(huge) { (r) throws(XDRError) in try r.readWords(of: Int64.self, max: .max) }?.reason == reason)
+    // Even an element that claims to take no bytes cannot be counted to 2^32.
+    #expect(failure(huge) { (r) throws(XDRError) in try r.readArray(of: XDRVoid.self, max: .max) }?.reason == reason)
+  }
+
+  @Test func memoryBudgetEndsAmplification() {
+    let bytes = [0, 0, 0, 4] + [UInt8](repeating: 0, count: 32)
+    let error = failure(bytes, limits: XDRLimits(memory: 64)) { (r) throws(XDRError) in
+      try r.readArray(of: Node.self, max: 9)
+    }
+    #expect(error?.reason == .tooMuchMemory(limit: 64))
+  }
+
+  @Test func errorsNameTheWayToTheField() {
+    let bytes: [UInt8] = [0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4]
+    let error = failure(bytes) { (r) throws(XDRError) in try r.readArray(of: Node.self, max: 9) }
+    #expect(error?.path == [.index(1), .field("values")])
+    #expect(error?.offset == 16)
+    let whole = error?.inside(field: "disks").inside(field: "args")
+    #expect(whole?.description == "args.disks[1].values: length 4 is above the limit of 3 (byte 16)")
+  }
+
+  @Test func wordsAndElementsEncodeAlike() throws {
+    let values: [Int32] = [1, -1, .max, .min]
+    let bulk = try writing(20) { (w) throws(XDRError) in try w.writeWords(values, max: 4) }
+    let single = try writing(20) { (w) throws(XDRError) in try w.writeArray(values, max: 4) }
+    #expect(bulk == single)
+    #expect(try reading(bulk) { (r) throws(XDRError) in try r.readWords(max: 4) } == values)
+    #expect(try reading(bulk) { (r) throws(XDRError) in try r.readArray(max: 4) } == values)
+  }
+
+  @Test func depthIsLimited() {
+    let limits = XDRLimits(depth: 2, memory: 0)
+    let error = failure([], limits: limits) { (r) throws(XDRError) in
+      try r.enter()
+      try r.enter()
+      r.leave()
+      try r.enter()
+      try r.enter()
+    }
+    #expect(error?.reason == .tooDeep(limit: 2))
+  }
+}
+
+@Suite struct WriterTests {
+  @Test func aCapacityTooSmallGrows() throws {
+    let bytes = try writing(0) { writer in for value in 0..<1000 { writer.writeInt32(Int32(value)) } }
+    #expect(bytes.count == 4000)
+    #expect(bytes.suffix(4) == [0, 0, 3, 231])
+  }
+
+  @Test func aHeaderAndABodyShareOneAllocation() throws {
+    let body = Node(name: "web", values: [7])
+    let frame = try writing(4 + body.xdrSize) { (writer) throws(XDRError) in
+      writer.writeUInt32(UInt32(4 + body.xdrSize))
+      try body.encode(into: &writer)
+    }
+    #expect(frame == [0, 0, 0, 20, 0, 0, 0, 3, 119, 101, 98, 0, 0, 0, 0, 1, 0, 0, 0, 7])
+    #expect(try Node(xdr: frame[4...]) == body)
+  }
+
+  @Test func wholeMessagesRefuseTrailingBytes() throws {
+    let body = try Node(name: "web", values: []).xdrEncoded()
+    #expect(throws: XDRError(.trailingBytes(4), offset: 12)) { try Node(xdr: body + [0, 0, 0, 0]) }
+  }
+
+  @Test func runsWriteAndReadFixedItems() throws {
+    let bytes = try writing(20) { writer in
+      writer.writeRun(20) { run in
+        run.int32(0, -1)
+        run.uint64(4, 2)
+        run.bool(12, true)
+        run.narrow(16, Int8(-5))
+      }
+    }
+    try reading(bytes) { (reader) throws(XDRError) in
+      let run = try reader.readRun(20)
+      #expect(run.int32(0) == -1)
+      #expect(run.uint64(4) == 2)
+      #expect(try run.bool(12))
+      #expect(try run.narrow(16, Int8.self) == -5)
+    }
+    #expect(
+      failure(bytes) { (r) throws(XDRError) in _ = try r.readRun(21) }?.reason == .truncated(needed: 21, remaining: 20))
+  }
+
+  @Test func theRestIsRaw() throws {
+    #expect(
+      try reading([0, 0, 0, 1, 9, 8, 7]) { (r) throws(XDRError) in
+        _ = try r.readUInt32()
+        return r.readRest().byteCount
+      } == 3)
+  }
+}
