@@ -1,0 +1,84 @@
+import Glibc
+
+/// What /proc/<pid>/stat says that identifies a process; proc(5).
+public struct ProcessStat: Equatable, Sendable {
+  public var command: String
+  /// One letter: R, S, D, Z, T, ...
+  public var state: UInt8
+  public var parent: Int32
+  /// Clock ticks since boot. With the pid it names one process for the whole uptime.
+  public var startTime: UInt64
+
+  public init(of pid: Int32) throws(SystemError) {
+    let path = "/proc/\(pid)/stat"
+    guard let stat = ProcessStat(parsing: try Files.read(path)) else {
+      throw SystemError("parse", on: path, errno: EPROTO)
+    }
+    self = stat
+  }
+
+  /// The command is in brackets and may hold anything, brackets too: the last one ends it.
+  init?(parsing bytes: [UInt8]) {
+    guard let open = bytes.firstIndex(of: UInt8(ascii: "(")),
+      let close = bytes.lastIndex(of: UInt8(ascii: ")")), open < close
+    else { return nil }
+    let fields = bytes[(close + 1)...].split(separator: UInt8(ascii: " "))
+    // Fields count from 1, and these are those from number 3 on.
+    guard fields.count > 19, let state = fields[0].first, let parent = Int32(decimal: fields[1]),
+      let startTime = UInt64(decimal: fields[19])
+    else { return nil }
+    command = String(decoding: bytes[(open + 1)..<close], as: UTF8.self)
+    self.state = state
+    self.parent = parent
+    self.startTime = startTime
+  }
+}
+
+/// Facts about the running kernel.
+public enum Kernel {
+  /// This boot's identity: 16 bytes; a record that carries another is from before a restart of the host.
+  public static func bootID() throws(SystemError) -> [UInt8] {
+    let path = "/proc/sys/kernel/random/boot_id"
+    let digits = try Files.read(path).compactMap(hexDigit)
+    guard digits.count == 32 else { throw SystemError("parse", on: path, errno: EPROTO) }
+    return (0..<16).map { digits[2 * $0] << 4 | digits[2 * $0 + 1] }
+  }
+
+  /// uname(2).
+  public static var identity: (release: String, machine: String, hostname: String) {
+    var names = utsname()
+    uname(&names)
+    return (text(of: &names.release), text(of: &names.machine), text(of: &names.nodename))
+  }
+
+  private static func text<T>(of field: inout T) -> String {
+    withUnsafeBytes(of: &field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+  }
+}
+
+func hexDigit(_ byte: UInt8) -> UInt8? {
+  switch byte {
+  case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+  case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+  case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+  default: nil
+  }
+}
+
+extension FixedWidthInteger {
+  /// A number in decimal digits with nothing around it, as the kernel's files hold them.
+  public init?(decimal bytes: some Sequence<UInt8>) {
+    var value: Self = 0
+    var any = false
+    for byte in bytes {
+      guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
+      let (scaled, high) = value.multipliedReportingOverflow(by: 10)
+      let (next, carry) = scaled.addingReportingOverflow(Self(byte - UInt8(ascii: "0")))
+      guard !high, !carry else { return nil }
+      value = next
+      any = true
+    }
+    guard any else { return nil }
+    self = value
+  }
+}
