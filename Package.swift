@@ -3,12 +3,17 @@ import PackageDescription
 
 // The module map. A target depends only on targets above it; docs/architecture.md says why.
 
-/// For every target: warnings are errors where `tools/dev` asks for it (CI does), and imports are explicit.
-let common: [SwiftSetting] = [
-  .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("InternalImportsByDefault"),
-  .enableUpcomingFeature("MemberImportVisibility"),
-]
+/// Warnings are errors where CI asks for it: in our targets only, never in a dependency's.
+let strictness: [SwiftSetting] =
+  Context.environment["LODGE_WARNINGS_AS_ERRORS"] == "1" ? [.treatAllWarnings(as: .error)] : []
+
+/// For every target: imports are explicit.
+let common: [SwiftSetting] =
+  strictness + [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ]
 
 /// For the modules that decide and never act: no unsafe construct without the word.
 let pure: [SwiftSetting] = common + [.strictMemorySafety()]

@@ -1,0 +1,8 @@
+# bench: the figures of docs/benchmarks.md.
+
+dev_bench() {
+  need_root bench
+  need_packages gcc libc6-dev busybox-static util-linux
+  build_release
+  tools/benchmarks/run "$@"
+}

@@ -1,0 +1,63 @@
+# build, format, generate, xdrgen.
+#
+# Three build folders, because their flags differ and SwiftPM would rebuild everything at each change of flags:
+#   .build           debug, for tests, demo and run
+#   .build-release   lodged as it ships: the standard library linked in
+#   .build-static    lodge and lodge-controller as they ship: fully static
+
+# A target may import only what Package.swift says it depends on: the arrows of docs/architecture.md.
+debug_flags=(--explicit-target-dependency-import-check error)
+
+dev_build() {
+  case ${1:-} in
+    '') build_debug ;;
+    --release) build_release ;;
+    *) fail "build: unknown option: $1" "tools/dev build [--release]" ;;
+  esac
+}
+
+build_debug() {
+  need_build
+  say "debug build"
+  swift build "${debug_flags[@]}" "$@"
+}
+
+build_release() {
+  need_build
+  build_static
+  say "release build of lodged"
+  swift build -c release --scratch-path .build-release --static-swift-stdlib --product lodged
+}
+
+build_static() {
+  need_build
+  say "static build of lodge and lodge-controller"
+  local product
+  for product in lodge lodge-controller; do
+    swift build -c release --scratch-path .build-static -Xswiftc -static-executable --product "$product"
+  done
+}
+
+# Swift files that people write: all but the generated ones.
+swift_files() {
+  git ls-files -co --exclude-standard -- '*.swift' | grep -v '/Generated/' | while read -r file; do
+    [ ! -f "$file" ] || printf '%s\n' "$file"
+  done
+}
+
+dev_format() {
+  need_build
+  swift_files | xargs swift format format --in-place --parallel
+}
+
+build_xdrgen() {
+  need_build
+  swift build --package-path tools/xdrgen --quiet "$@" >&2
+}
+
+dev_xdrgen() {
+  build_xdrgen
+  "$(swift build --package-path tools/xdrgen --show-bin-path)/xdrgen" "$@"
+}
+
+dev_generate() { dev_xdrgen generate protocol/rpc.x protocol/keepalive.x protocol/admin.x protocol/controller.x; }

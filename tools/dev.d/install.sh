@@ -1,0 +1,75 @@
+# install, uninstall: what ships, into a prefix. What was installed is listed in share/lodge/installed, which is what
+# uninstall removes: configuration, guests and logs stay.
+
+install_options() {
+  prefix=/usr/local
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --prefix) prefix=${2:?--prefix takes a folder}; shift ;;
+      --prefix=*) prefix=${1#*=} ;;
+      *) fail "unknown option: $1" "install [--prefix DIR]" ;;
+    esac
+    shift
+  done
+  case $prefix in /*) ;; *) prefix=$PWD/$prefix ;; esac
+  to=${DESTDIR:-}$prefix
+}
+
+dev_install() {
+  local prefix to
+  install_options "$@"
+  build_release
+  say "installing into $to"
+  local list=$to/share/lodge/installed
+  mkdir -p "$to/share/lodge"
+  : >"$list"
+  place 755 .build-static/release/lodge bin/lodge
+  place 755 .build-release/release/lodged sbin/lodged
+  place 755 .build-static/release/lodge-controller libexec/lodge/lodge-controller
+
+  local scratch unit page shell
+  scratch=$(scratch_folder install)
+  for unit in contrib/systemd/*.service contrib/systemd/*.socket; do
+    sed "s|@PREFIX@|$prefix|g" "$unit" >"$scratch/unit"
+    place 644 "$scratch/unit" "lib/systemd/system/$(basename "$unit")"
+  done
+  place 644 contrib/systemd/lodge.sysusers lib/sysusers.d/lodge.conf
+  place 644 contrib/systemd/lodge.tmpfiles lib/tmpfiles.d/lodge.conf
+
+  for shell in bash:share/bash-completion/completions/lodge zsh:share/zsh/site-functions/_lodge \
+    fish:share/fish/vendor_completions.d/lodge.fish; do
+    .build-static/release/lodge completion "${shell%%:*}" >"$scratch/completion"
+    place 644 "$scratch/completion" "${shell#*:}"
+  done
+  mkdir "$scratch/man"
+  .build-static/release/lodge --generate-man "$scratch/man"
+  for page in "$scratch"/man/*; do
+    place 644 "$page" "share/man/man${page##*.}/$(basename "$page")"
+  done
+  rm -rf "$scratch"
+  say "installed; as root: systemd-sysusers; systemd-tmpfiles --create; systemctl daemon-reload; systemctl enable --now lodged.socket lodged.service"
+}
+
+# place MODE FROM TO
+place() {
+  install -D -m "$1" "$2" "$to/$3"
+  echo "$3" >>"$list"
+}
+
+dev_uninstall() {
+  local prefix to file
+  install_options "$@"
+  local list=$to/share/lodge/installed
+  [ -f "$list" ] || fail "nothing is installed in $to: $list: no such file"
+  while read -r file; do
+    rm -f "$to/$file"
+  done <"$list"
+  rm -f "$list"
+  while read -r file; do
+    # Folders that hold something else stay.
+    rmdir -p --ignore-fail-on-non-empty "$to/$(dirname "$file")" 2>/dev/null || true
+  done < <(printf '%s\n' bin/x sbin/x libexec/lodge/x lib/systemd/system/x lib/sysusers.d/x lib/tmpfiles.d/x \
+    share/lodge/x share/bash-completion/completions/x share/zsh/site-functions/x share/fish/vendor_completions.d/x \
+    share/man/man1/x share/man/man8/x)
+  say "removed from $to; guests, logs and configuration stay"
+}

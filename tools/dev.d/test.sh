@@ -1,0 +1,59 @@
+# test: everything the project has.
+
+dev_test() {
+  local kind=all filter=() soak=
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --unit) kind=unit ;;
+      --integration) kind=integration ;;
+      --filter) kind=filter filter=(--filter "${2:?--filter takes a regular expression}"); shift ;;
+      --soak) kind=soak soak=${2:?--soak takes minutes}; shift ;;
+      --vm) kind=vm ;;
+      *) fail "test: unknown option: $1" "tools/dev alone lists them" ;;
+    esac
+    shift
+  done
+  if [ $kind = vm ]; then
+    test_vm
+    return
+  fi
+  build_debug --build-tests
+  case $kind in
+    all)
+      test_prepare
+      swift_test --skip IntegrationTests
+      test_xdrgen
+      swift_test --filter IntegrationTests
+      dev_check
+      ;;
+    unit) swift_test --skip IntegrationTests ;;
+    integration)
+      need_root "test --integration"
+      test_prepare
+      swift_test --filter IntegrationTests
+      ;;
+    filter)
+      test_prepare
+      swift_test "${filter[@]}"
+      ;;
+    soak)
+      need_root "test --soak"
+      test_prepare
+      LODGE_SOAK_SECONDS=$((soak * 60)) swift_test --filter SoakTests
+      ;;
+  esac
+}
+
+# What the tests use when it is there; without it they skip and say so.
+test_prepare() {
+  [ "$(id -u)" = 0 ] || return 0
+  need_packages busybox-static mmdebstrap
+}
+
+swift_test() { swift test --skip-build --disable-xctest "${debug_flags[@]}" "$@"; }
+
+test_xdrgen() {
+  say "tests of the .x compiler"
+  need_packages rpcsvc-proto libtirpc-dev gcc
+  swift test --package-path tools/xdrgen --disable-xctest
+}
