@@ -1,0 +1,63 @@
+extension EndCause {
+  /// The field's word for it, stable: `cause.kind` of the JSON output.
+  public var kind: String {
+    switch self {
+    case .exited: "exited"
+    case .signaled: "signaled"
+    case .oom: "oom"
+    case .reboot: "reboot"
+    case .halt: "halt"
+    case .powerOff: "powerOff"
+    case .stopped: "stopped"
+    case .startFailed: "startFailed"
+    case .controllerLost: "controllerLost"
+    case .hostReset: "hostReset"
+    }
+  }
+
+  /// A few words for a person, for a table's column or a pair of brackets.
+  public var inWords: String {
+    switch self {
+    case .exited(0): return "clean: exit 0"
+    case .exited(let code): return "failed: exit \(code)"
+    case .signaled(let signal, let core): return "killed: \(SignalName.name(signal))\(core ? ", core dumped" : "")"
+    case .oom(let oom):
+      let victim = oom.victim == .initProcess ? "" : " in a child"
+      switch oom.limit {
+      case .own: return "oom\(victim) (limit \(Self.size(oom.limitBytes)))"
+      case .parent: return "oom\(victim) (a limit above the guest)"
+      case .host: return "oom\(victim) (host out of memory)"
+      }
+    case .reboot: return "clean: guest reboot"
+    case .halt: return "clean: guest halt"
+    case .powerOff: return "clean: guest power off"
+    case .stopped(let actor, .polite, _): return "stopped by \(actor.inWords)"
+    case .stopped(let actor, .forced, _): return "killed by \(actor.inWords)"
+    case .stopped(let actor, .cancelled, _): return "start cancelled by \(actor.inWords)"
+    case .startFailed(let failure): return "start failed: \(failure.step)"
+    case .controllerLost: return "controller lost"
+    case .hostReset: return "host went down"
+    }
+  }
+
+  /// `512M`: whole binary units where they divide, as a spec file takes them.
+  static func size(_ bytes: UInt64) -> String {
+    for (unit, name) in [(UInt64(1) << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")]
+    where bytes >= unit && bytes % unit == 0 {
+      return "\(bytes / unit)\(name)"
+    }
+    return "\(bytes)"
+  }
+}
+
+extension Actor {
+  /// `uid 1000`, `guest`, `policy` or `daemon`.
+  public var inWords: String {
+    switch self {
+    case .guest: "guest"
+    case .user(let uid, _): uid == 0 ? "root" : "uid \(uid)"
+    case .policy: "policy"
+    case .daemon: "daemon"
+    }
+  }
+}

@@ -1,0 +1,553 @@
+// The life of one guest.
+//
+//                     start                launched
+//      +---------> STOPPED ---> STARTING -----------> RUNNING
+//      |              ^            |                    |   |
+//      |       ended, |            | stop          stop |   | ended, and the policy
+//      |     no more  |            v                    |   | wants it back
+//      |    restarts  +-------- STOPPING <--------------+   |
+//      |                      (ended)                       v
+//      +--------------------------------------- stop --- WAITING ---(time is up)---> STARTING
+//
+// Inputs are facts and requests, outputs are events and effects. It has no clock, socket or task: whoever drives it says
+// what time it is, and carries out the effects after the new state and the events are safely stored.
+//
+// Invariants (held by a model test): at most one live run; every run ends exactly once; after an acknowledged stop no
+// restart; an event for every change of state, and the events alone give the state.
+
+/// One guest's state, and every decision about it.
+public struct GuestLifecycle: Sendable, Hashable {
+  /// A start, from the moment it is decided.
+  public struct Run: Sendable, Hashable {
+    public var id: RunID
+    /// 1 is the guest's first run.
+    public var number: UInt32
+    public var startedBy: Actor
+    /// Set once init has been executed.
+    public var launched: Launched?
+
+    public init(id: RunID, number: UInt32, startedBy: Actor, launched: Launched? = nil) {
+      self.id = id
+      self.number = number
+      self.startedBy = startedBy
+      self.launched = launched
+    }
+  }
+
+  /// What the controller says when init has been executed.
+  public struct Launched: Sendable, Hashable {
+    public var initPID: Int32
+    /// Field 22 of `/proc/PID/stat`: with the pid it names one process for ever.
+    public var initStartTime: UInt64
+    public var at: Moment
+
+    public init(initPID: Int32, initStartTime: UInt64, at: Moment) {
+      self.initPID = initPID
+      self.initStartTime = initStartTime
+      self.at = at
+    }
+  }
+
+  /// How an administrator wants a guest stopped; nil takes the spec's.
+  public struct StopOrder: Sendable, Hashable {
+    public var by: Actor
+    public var signal: Int32?
+    public var timeoutMillis: UInt64?
+    public var noKill: Bool
+    /// SIGKILL at once.
+    public var force: Bool
+
+    public init(
+      by: Actor, signal: Int32? = nil, timeoutMillis: UInt64? = nil, noKill: Bool = false, force: Bool = false
+    ) {
+      self.by = by
+      self.signal = signal
+      self.timeoutMillis = timeoutMillis
+      self.noKill = noKill
+      self.force = force
+    }
+  }
+
+  /// What follows a stop.
+  public enum AfterStop: Sendable, Hashable {
+    case stay
+    case start(by: Actor)
+    case remove(by: Actor)
+  }
+
+  /// A restart that the policy has decided on.
+  public struct PendingRestart: Sendable, Hashable {
+    public var attempt: UInt32
+    public var delayMillis: UInt64
+    public var due: Moment
+
+    public init(attempt: UInt32, delayMillis: UInt64, due: Moment) {
+      self.attempt = attempt
+      self.delayMillis = delayMillis
+      self.due = due
+    }
+  }
+
+  public enum Phase: Sendable, Hashable {
+    case stopped
+    case starting(Run)
+    case running(Run)
+    case stopping(Run, StopOrder, then: AfterStop)
+    case waiting(PendingRestart)
+  }
+
+  /// The parts of the spec that decisions need.
+  public struct Settings: Sendable, Hashable {
+    public var restart: RestartPolicy
+    public var autostart: Bool
+    public var transient: Bool
+    public var labels: [Label]
+
+    public init(
+      restart: RestartPolicy = RestartPolicy(), autostart: Bool = false, transient: Bool = false, labels: [Label] = []
+    ) {
+      self.restart = restart
+      self.autostart = autostart
+      self.transient = transient
+      self.labels = labels
+    }
+
+    public init(_ spec: GuestSpec) {
+      self.init(restart: spec.restart, autostart: spec.autostart, transient: spec.transient, labels: spec.labels)
+    }
+  }
+
+  /// What the driver adds to every input: the time, and what chance has to give.
+  public struct Context: Sendable, Hashable {
+    public var now: Moment
+    /// Identity of the next run, should this input start one.
+    public var nextRun: RunID
+    /// 0 to 999.
+    public var jitter: UInt32
+
+    public init(now: Moment, nextRun: RunID, jitter: UInt32 = 500) {
+      self.now = now
+      self.nextRun = nextRun
+      self.jitter = jitter
+    }
+  }
+
+  /// Carried out after the state and the events are stored, in this order.
+  public enum Effect: Sendable, Hashable {
+    case launch(Run)
+    /// Begin to stop it; asked again while it stops, it takes over the new order.
+    case stop(RunID, StopOrder)
+    case armTimer(BootTime)
+    case disarmTimer
+    /// The end of this run is stored: its run directory can go.
+    case acknowledge(RunID)
+    /// Forget the guest.
+    case delete
+  }
+
+  /// The answer to one input: the state has changed already.
+  public struct Transition: Sendable, Hashable {
+    public var events: [GuestEvent] = []
+    public var effects: [Effect] = []
+    /// The run that this input ended.
+    public var ended: RunRecord?
+
+    public init() {}
+  }
+
+  public let name: GuestName
+  public private(set) var settings: Settings
+  public private(set) var phase: Phase
+  public private(set) var runCount: UInt32
+  public private(set) var restarts: RestartHistory
+  public private(set) var last: RunRecord?
+  /// Should it run? Set by the verbs, cleared when it has come to rest.
+  public private(set) var desired: Bool
+  /// Why it stays as it is, for people; empty if there is nothing to say.
+  public private(set) var note: String
+  /// Its controller does not answer.
+  public private(set) var degraded = false
+  /// Tasks that a kill has not ended.
+  public private(set) var stuckTasks = ""
+
+  /// A new guest, stopped.
+  public init(name: GuestName, settings: Settings) {
+    self.init(
+      name: name, settings: settings, phase: .stopped, runCount: 0, restarts: RestartHistory(), last: nil,
+      desired: false)
+  }
+
+  /// A guest as it was stored.
+  public init(
+    name: GuestName, settings: Settings, phase: Phase, runCount: UInt32, restarts: RestartHistory, last: RunRecord?,
+    desired: Bool, note: String = ""
+  ) {
+    self.name = name
+    self.settings = settings
+    self.phase = phase
+    self.runCount = runCount
+    self.restarts = restarts
+    self.last = last
+    self.desired = desired
+    self.note = note
+  }
+
+  public var state: GuestState {
+    switch phase {
+    case .stopped: .stopped
+    case .starting: .starting
+    case .running: .running
+    case .stopping: .stopping
+    case .waiting: .waiting
+    }
+  }
+
+  /// The run that is starting, running or stopping.
+  public var run: Run? {
+    switch phase {
+    case .starting(let run), .running(let run), .stopping(let run, _, _): run
+    case .stopped, .waiting: nil
+    }
+  }
+}
+
+// MARK: Requests
+
+extension GuestLifecycle {
+  /// An administrator wants it to run.
+  public mutating func start(by actor: Actor, _ context: Context) throws(GuestError) -> Transition {
+    switch phase {
+    case .stopped, .waiting:
+      var transition = Transition()
+      if case .waiting = phase { transition.effects.append(.disarmTimer) }
+      restarts = RestartHistory()
+      desired = true
+      begin(by: actor, message: "", context, &transition)
+      return transition
+    case .starting: throw wrongState("start", "it is starting already", hint: "lodge wait \(name) --for running")
+    case .running: throw wrongState("start", "it is running already", hint: "lodge restart \(name)")
+    case .stopping:
+      throw wrongState("start", "it is stopping", hint: "lodge wait \(name) --for stopped, then start it again")
+    }
+  }
+
+  /// An administrator wants it to end and to stay so.
+  public mutating func stop(_ order: StopOrder, _ context: Context) throws(GuestError) -> Transition {
+    var transition = Transition()
+    let verb = order.force ? "kill" : "stop"
+    switch phase {
+    case .stopped:
+      throw wrongState(verb, "it is stopped already\(lastEndInWords)", hint: last == nil ? nil : "lodge why \(name)")
+    case .starting(let run), .running(let run):
+      begin(stopping: run, order, then: .stay, &transition)
+    case .stopping(let run, let former, let then):
+      // The first who asked is the one who stopped it. A restart that was to follow is off; a removal is not.
+      var order = order
+      order.by = former.by
+      order.force = order.force || former.force
+      if case .remove = then {
+        phase = .stopping(run, order, then: then)
+      } else {
+        phase = .stopping(run, order, then: .stay)
+      }
+      transition.effects.append(.stop(run.id, order))
+    case .waiting:
+      transition.effects.append(.disarmTimer)
+      change(to: .stopped, by: order.by, message: "restart cancelled", &transition)
+    }
+    desired = false
+    if settings.transient, state == .stopped { remove(by: order.by, &transition) }
+    return transition
+  }
+
+  /// An administrator wants it ended, if it runs, and started anew.
+  public mutating func restart(_ order: StopOrder, _ context: Context) throws(GuestError) -> Transition {
+    var transition = Transition()
+    switch phase {
+    case .stopped, .waiting:
+      return try start(by: order.by, context)
+    case .starting(let run), .running(let run):
+      begin(stopping: run, order, then: .start(by: order.by), &transition)
+    case .stopping(let run, let former, let then):
+      if case .remove = then { throw wrongState("restart", "it is being removed") }
+      phase = .stopping(run, former, then: .start(by: order.by))
+    }
+    desired = true
+    return transition
+  }
+
+  /// An administrator wants it forgotten. With `force` it is killed first.
+  public mutating func remove(by actor: Actor, force: Bool, _ context: Context) throws(GuestError) -> Transition {
+    var transition = Transition()
+    switch phase {
+    case .stopped:
+      remove(by: actor, &transition)
+    case .waiting:
+      transition.effects.append(.disarmTimer)
+      change(to: .stopped, by: actor, message: "restart cancelled", &transition)
+      remove(by: actor, &transition)
+    case .starting(let run), .running(let run):
+      guard force else {
+        throw wrongState(
+          "remove", "it is \(state == .starting ? "starting" : "running")",
+          hint: "lodge stop \(name), or lodge rm --force \(name)")
+      }
+      begin(stopping: run, StopOrder(by: actor, force: true), then: .remove(by: actor), &transition)
+    case .stopping(let run, let former, _):
+      guard force else { throw wrongState("remove", "it is stopping", hint: "lodge wait \(name) --for stopped") }
+      var order = former
+      order.force = true
+      phase = .stopping(run, order, then: .remove(by: actor))
+      transition.effects.append(.stop(run.id, order))
+    }
+    desired = false
+    return transition
+  }
+
+  /// The spec was changed. What a running guest does with it waits for its next start; the policy counts at once.
+  public mutating func configure(_ settings: Settings, by actor: Actor) -> Transition {
+    self.settings = settings
+    note = ""
+    var transition = Transition()
+    transition.events.append(
+      GuestEvent(
+        .changed, guest: name, from: state, to: state, by: actor,
+        message: run == nil ? "" : "takes effect at the next start", labels: settings.labels))
+    return transition
+  }
+
+  /// The event of a guest that has just been defined.
+  public func created(by actor: Actor) -> Transition {
+    var transition = Transition()
+    transition.events.append(GuestEvent(.created, guest: name, by: actor, labels: settings.labels))
+    return transition
+  }
+}
+
+// MARK: Facts
+
+extension GuestLifecycle {
+  /// Init of that run has been executed. Of any other run than the present one: nothing happens.
+  public mutating func launched(_ id: RunID, _ launched: Launched) -> Transition {
+    var transition = Transition()
+    switch phase {
+    case .starting(var run) where run.id == id:
+      run.launched = launched
+      change(to: .running(run), by: run.startedBy, message: "", &transition)
+    case .stopping(var run, let order, let then) where run.id == id && run.launched == nil:
+      run.launched = launched
+      phase = .stopping(run, order, then: then)
+    default: break
+    }
+    return transition
+  }
+
+  /// A run has ended: by the controller's word, by its record, or because it was found lost. Each run ends once: told
+  /// again, or of a run long past, only the acknowledgement is repeated.
+  public mutating func ended(_ record: ExitRecord, _ context: Context) -> Transition {
+    var transition = Transition()
+    transition.effects.append(.acknowledge(record.run))
+    guard let run, run.id == record.run else { return transition }
+    let ended = RunRecord(number: run.number, startedBy: run.startedBy, ended: record)
+    let before = phase
+    degraded = false
+    stuckTasks = ""
+    last = ended
+    transition.ended = ended
+
+    if case .stopping(_, let order, let then) = before {
+      change(to: .stopped, by: order.by, message: "", ended: record, run: run, &transition)
+      switch then {
+      case .stay: break
+      case .start(let actor):
+        restarts = RestartHistory()
+        begin(by: actor, message: "restart", context, &transition)
+        return transition
+      case .remove(let actor):
+        remove(by: actor, &transition)
+        return transition
+      }
+      desired = false
+      if settings.transient { remove(by: .daemon, &transition) }
+      return transition
+    }
+
+    change(to: .stopped, by: byWhom(record.cause), message: "", ended: record, run: run, &transition)
+    if settings.transient {
+      desired = false
+      remove(by: .daemon, &transition)
+      return transition
+    }
+    // Somebody stopped it, and the daemon had no time to note that: the record knows, and a stop wins over every policy.
+    if case .stopped = record.cause {
+      desired = false
+      return transition
+    }
+    // Who started it by hand was told that it failed, and is there to put it right.
+    if case .startFailed = record.cause, case .user = run.startedBy {
+      desired = false
+      return transition
+    }
+    switch settings.restart.decide(
+      cause: record.cause, lengthNanos: record.lengthNanos, history: restarts, now: context.now.boot,
+      jitter: context.jitter)
+    {
+    case .stay:
+      desired = false
+    case .giveUp(let count):
+      desired = false
+      note = "restarts given up: \(count) within \(settings.restart.limitWindowMillis / 1000) s"
+      transition.events.append(
+        GuestEvent(
+          .notice, guest: name, from: .stopped, to: .stopped, by: .policy, message: note, labels: settings.labels))
+    case .restart(let delay, let history):
+      restarts = history
+      if delay == 0 {
+        begin(by: .policy, message: "restart \(ordinal)", context, &transition)
+      } else {
+        let due = Moment(
+          wall: Timestamp(nanoseconds: context.now.wall.nanoseconds &+ Int64(clamping: delay) &* 1_000_000),
+          boot: context.now.boot.adding(milliseconds: delay))
+        wait(until: due, delayMillis: delay, &transition)
+      }
+    }
+    return transition
+  }
+
+  /// The timer fired. Early or late, for this restart or for one since cancelled: only a restart that is due happens.
+  public mutating func timerFired(_ context: Context) -> Transition {
+    var transition = Transition()
+    guard case .waiting(let pending) = phase else { return transition }
+    guard pending.due.boot <= context.now.boot else {
+      transition.effects.append(.armTimer(pending.due.boot))
+      return transition
+    }
+    begin(by: .policy, message: "restart \(ordinal)", context, &transition)
+    return transition
+  }
+
+  /// The daemon has started. `hostBooted`: the host has booted since the state was stored, so times of `CLOCK_BOOTTIME`
+  /// in it mean nothing any more, and guests that should start with the host do. Runs of the former boot are ended with
+  /// `hostReset` before this.
+  public mutating func daemonStarted(hostBooted: Bool, _ context: Context) -> Transition {
+    var transition = Transition()
+    if hostBooted { restarts.recent = [] }
+    switch phase {
+    case .waiting(var pending):
+      if hostBooted {
+        // What was left by the wall clock, but never more than the whole delay: that clock may have been stepped.
+        let left = pending.due.wall.nanoseconds &- context.now.wall.nanoseconds
+        let millis = min(UInt64(clamping: left) / 1_000_000, pending.delayMillis)
+        pending.due = Moment(wall: pending.due.wall, boot: context.now.boot.adding(milliseconds: millis))
+        phase = .waiting(pending)
+      }
+      transition.effects.append(.armTimer(pending.due.boot))
+    case .stopped:
+      if hostBooted, settings.autostart {
+        restarts = RestartHistory()
+        desired = true
+        begin(by: .policy, message: "autostart", context, &transition)
+      }
+    case .starting, .running, .stopping: break
+    }
+    return transition
+  }
+
+  /// The controller has stopped answering, or answers again.
+  public mutating func degraded(_ now: Bool) -> Transition {
+    var transition = Transition()
+    guard now != degraded, run != nil else { return transition }
+    degraded = now
+    notice(
+      now ? "its controller does not answer; lodge kill \(name) works without it" : "its controller answers again",
+      &transition)
+    return transition
+  }
+
+  /// A kill has not ended these tasks, each with the kernel function it waits in; empty when they are gone.
+  public mutating func stuck(_ tasks: String) -> Transition {
+    var transition = Transition()
+    guard tasks != stuckTasks, run != nil else { return transition }
+    stuckTasks = tasks
+    if !tasks.isEmpty { notice("tasks do not end: \(tasks)", &transition) }
+    return transition
+  }
+}
+
+// MARK: Pieces
+
+extension GuestLifecycle {
+  private var ordinal: String {
+    let limit = settings.restart.limitCount
+    return limit > 0 ? "attempt \(restarts.attempt) of \(limit)" : "attempt \(restarts.attempt)"
+  }
+
+  private mutating func begin(by actor: Actor, message: String, _ context: Context, _ transition: inout Transition) {
+    runCount += 1
+    note = ""
+    let run = Run(id: context.nextRun, number: runCount, startedBy: actor)
+    change(to: .starting(run), by: actor, message: message, &transition)
+    transition.effects.append(.launch(run))
+  }
+
+  private mutating func begin(stopping run: Run, _ order: StopOrder, then: AfterStop, _ transition: inout Transition) {
+    change(to: .stopping(run, order, then: then), by: order.by, message: "", &transition)
+    transition.effects.append(.stop(run.id, order))
+  }
+
+  private mutating func wait(until due: Moment, delayMillis: UInt64, _ transition: inout Transition) {
+    let pending = PendingRestart(attempt: restarts.attempt, delayMillis: delayMillis, due: due)
+    change(to: .waiting(pending), by: .policy, message: "restart in \(seconds(delayMillis)) (\(ordinal))", &transition)
+    transition.effects.append(.armTimer(due.boot))
+  }
+
+  private mutating func remove(by actor: Actor, _ transition: inout Transition) {
+    transition.events.append(GuestEvent(.removed, guest: name, by: actor, labels: settings.labels))
+    transition.effects.append(.delete)
+  }
+
+  /// The one place where the phase changes between states: so there is an event for every change.
+  private mutating func change(
+    to next: Phase, by actor: Actor, message: String, ended: ExitRecord? = nil, run: Run? = nil,
+    _ transition: inout Transition
+  ) {
+    let from = state
+    phase = next
+    let about = self.run ?? run
+    transition.events.append(
+      GuestEvent(
+        .state, guest: name, run: about?.id, runNumber: about?.number ?? 0, from: from, to: state, by: actor,
+        message: message, ended: ended, labels: settings.labels))
+  }
+
+  private func notice(_ message: String, _ transition: inout Transition) {
+    transition.events.append(
+      GuestEvent(
+        .notice, guest: name, run: run?.id, runNumber: run?.number ?? 0, from: state, to: state, by: .daemon,
+        message: message, labels: settings.labels))
+  }
+
+  private func byWhom(_ cause: EndCause) -> Actor {
+    switch cause {
+    case .stopped(let actor, _, _): actor
+    case .exited, .signaled, .oom, .reboot, .halt, .powerOff: .guest
+    case .startFailed, .controllerLost, .hostReset: .daemon
+    }
+  }
+
+  private var lastEndInWords: String {
+    guard let last else { return "" }
+    return " (\(last.ended.cause.inWords))"
+  }
+
+  private func wrongState(_ verb: String, _ why: String, hint: String? = nil) -> GuestError {
+    GuestError(.wrongState, "\(verb) \(name): \(why)", hint: hint)
+  }
+}
+
+/// `1.5 s`, `8 s`, `250 ms`.
+private func seconds(_ millis: UInt64) -> String {
+  if millis < 1000 { return "\(millis) ms" }
+  let tenths = millis % 1000 / 100
+  return tenths == 0 ? "\(millis / 1000) s" : "\(millis / 1000).\(tenths) s"
+}

@@ -1,0 +1,88 @@
+import Guest
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Random histories against the invariants. More than the usual number: `LODGE_MODEL_HISTORIES=1000000`; one again:
+/// `LODGE_TEST_SEED=...`, which is printed. A failing history is cut down to its essence and printed as a test.
+@Suite struct LifecycleModelTests {
+  @Test func noHistoryBreaksAnInvariant() throws {
+    let histories = environment("LODGE_MODEL_HISTORIES") ?? 100_000
+    let seed = environment("LODGE_TEST_SEED") ?? UInt64.random(in: 0 ... .max)
+    print("lifecycle model: \(histories) histories, LODGE_TEST_SEED=\(seed)")
+    var generator = SplitMix(seed: seed)
+    for _ in 0..<histories {
+      let settings = randomSettings(&generator)
+      let steps = (0..<(3 + generator.below(18))).map { _ in Step.random(using: &generator) }
+      guard let violation = run(settings, steps) else { continue }
+      let shortest = shrink(settings, steps)
+      Issue.record(
+        """
+        \(violation)
+        LODGE_TEST_SEED=\(seed)
+        @Test func shrunk() throws {
+          try check(.init(restart: \(settings.restart), autostart: \(settings.autostart), transient: \(settings.transient)), \(shortest))
+        }
+        """)
+      return
+    }
+  }
+
+  /// Histories worth keeping: overtaken launches, ends told twice or late, deaths between storing and doing.
+  @Test(arguments: [
+    [Step.start, .stop, .endDelivered, .timerFires],
+    [.start, .launchSucceeds, .guestExits(code: 1), .hostResets, .endDelivered, .endDeliveredAgain],
+    [.start, .daemonDiesBeforeEffects, .start, .daemonRestarts],
+    [.start, .launchSucceeds, .restart, .stop, .guestReboots, .endDelivered, .timerFires],
+  ])
+  func historiesWorthKeeping(_ steps: [Step]) throws {
+    for mode in RestartPolicy.Mode.allCases {
+      try check(.init(restart: RestartPolicy(mode: mode)), steps)
+    }
+  }
+
+  private func check(_ settings: GuestLifecycle.Settings, _ steps: [Step]) throws {
+    var model = try LifecycleModel(settings: settings)
+    for step in steps { try model.perform(step) }
+    try model.settle()
+  }
+
+  private func run(_ settings: GuestLifecycle.Settings, _ steps: [Step]) -> String? {
+    do {
+      try check(settings, steps)
+      return nil
+    } catch let violation as LifecycleModel.Violation {
+      return violation.text
+    } catch {
+      return "\(error)"
+    }
+  }
+
+  /// Leaves out one step after the other as long as the history still fails.
+  private func shrink(_ settings: GuestLifecycle.Settings, _ steps: [Step]) -> [Step] {
+    var steps = steps
+    var index = 0
+    while index < steps.count {
+      var fewer = steps
+      fewer.remove(at: index)
+      if run(settings, fewer) != nil { steps = fewer } else { index += 1 }
+    }
+    return steps
+  }
+
+  private func randomSettings(_ generator: inout SplitMix) -> GuestLifecycle.Settings {
+    let modes = RestartPolicy.Mode.allCases
+    return GuestLifecycle.Settings(
+      restart: RestartPolicy(
+        mode: modes[generator.below(modes.count)], minimumUptimeMillis: 10_000, backoffInitialMillis: 1_000,
+        backoffMaximumMillis: 30_000, limitCount: UInt32(generator.below(4)), limitWindowMillis: 60_000),
+      autostart: generator.below(3) == 0, transient: generator.below(6) == 0)
+  }
+}
+
+func environment(_ name: String) -> UInt64? {
+  guard let value = unsafe getenv(name) else { return nil }
+  return UInt64(unsafe String(cString: value))
+}
