@@ -1,0 +1,207 @@
+// What both ends of a connection have in common: frames in, bytes out, signs of life, and an end that is told once.
+//
+//   open ──closeDelayed──▶ closing ──peer has read all / deadline──▶ closed
+//     └────────── close, bad frame, end of input, silence ─────────────▶┘
+
+struct FrameLink: Sendable {
+  enum Phase: Sendable {
+    case open
+    /// Delayed close: no new work, everything queued goes out, until then.
+    case closing(deadline: UInt64)
+    case closed(CloseReason)
+  }
+
+  struct Settings: Sendable {
+    var frameMax: Int
+    var frameDeadline: UInt64
+    var acceptsDescriptors: Bool
+    var keepalive: Keepalive.Settings?
+    var trace: FrameTrace?
+  }
+
+  /// A timer that is looked at this much too late tells of a stopped process and not of a slow peer.
+  private static let tolerance: UInt64 = 1_000_000_000
+
+  private(set) var phase = Phase.open
+  private(set) var output = OutputQueue()
+  private(set) var keepalive: Keepalive?
+  private var decoder: FrameDecoder
+  private let frameDeadline: UInt64
+  private let trace: FrameTrace?
+  private var inputEnded = false
+  private var outputFailed = false
+  private var endReported = false
+  private var discarded: [Int32] = []
+
+  init(_ settings: Settings, at now: UInt64) {
+    decoder = FrameDecoder(frameMax: settings.frameMax, acceptsDescriptors: settings.acceptsDescriptors)
+    frameDeadline = settings.frameDeadline
+    trace = settings.trace
+    keepalive = settings.keepalive.map { Keepalive($0, at: now) }
+  }
+
+  var isOpen: Bool { if case .open = phase { true } else { false } }
+  var isClosed: Bool { if case .closed = phase { true } else { false } }
+  var mayRead: Bool { !inputEnded && !isClosed }
+  var hasInput: Bool { decoder.bufferedBytes > 0 }
+  var isInputEnded: Bool { inputEnded }
+
+  // MARK: Input
+
+  mutating func received(_ bytes: [UInt8], descriptors: [Int32], at now: UInt64) {
+    guard mayRead else { return discard(descriptors) }
+    decoder.receive(bytes, descriptors: descriptors, at: now)
+  }
+
+  /// The peer sends no more. What came before is still given out, then the end.
+  mutating func receivedEnd() { inputEnded = true }
+
+  /// The next frame that is not about the connection itself; nil when there is none. A sign of life that ends a
+  /// silence sets `heardAgain`.
+  mutating func nextFrame(at now: UInt64, heardAgain: inout Bool) -> Frame? {
+    while !isClosed {
+      let frame: Frame?
+      do throws(FrameError) {
+        frame = try decoder.next()
+      } catch {
+        close(.badFrame(error))
+        return nil
+      }
+      guard let frame else {
+        if inputEnded {
+          close(decoder.isBetweenFrames ? .peerClosed : .peerClosedInsideFrame(bytes: decoder.bufferedBytes))
+        }
+        return nil
+      }
+      trace?(.received, frame.header)
+      if keepalive?.heard(at: now) == true { heardAgain = true }
+      guard frame.header.program == Keepalive.program else { return frame }
+      answerKeepalive(frame)
+    }
+    return nil
+  }
+
+  private mutating func answerKeepalive(_ frame: Frame) {
+    discard(frame.descriptors)
+    guard frame.header.type == .event, frame.payload.isEmpty else {
+      return close(.unexpected("keepalive \(frame.header.type) with \(frame.payload.count) bytes"))
+    }
+    switch frame.header.procedure {
+    case Keepalive.ping: send(Keepalive.frame(Keepalive.pong))
+    case Keepalive.pong: break
+    default: close(.unexpected("keepalive procedure \(frame.header.procedure)"))
+    }
+  }
+
+  /// For descriptors that nobody will take.
+  mutating func discard(_ descriptors: [Int32]) {
+    if !descriptors.isEmpty { discarded += descriptors }
+  }
+
+  mutating func takeDiscarded() -> [Int32] {
+    guard !discarded.isEmpty else { return [] }
+    defer { discarded = [] }
+    return discarded
+  }
+
+  // MARK: Output
+
+  mutating func send(_ frame: [UInt8], descriptors: [Int32] = []) {
+    guard !isClosed, !outputFailed else { return }
+    if let trace { traceSent(frame, trace) }
+    output.append(frame)
+    if !descriptors.isEmpty { output.append(descriptors: descriptors) }
+  }
+
+  private func traceSent(_ frame: [UInt8], _ trace: FrameTrace) {
+    var decoder = FrameDecoder(frameMax: frame.count)
+    decoder.receive(Array(frame.prefix(FrameHeader.size)), at: 0)
+    if let header = decoder.peekHeader() { trace(.sent, header) }
+  }
+
+  mutating func sentBytes(_ count: Int) { output.sentBytes(count) }
+  mutating func sentDescriptor() { output.sentDescriptor() }
+  mutating func takeOutput() -> [UInt8] { output.take() }
+  mutating func transmitted(_ count: Int) { output.transmitted(count) }
+
+  /// The peer takes no more; what it sent before is still read.
+  mutating func outputBroke() {
+    outputFailed = true
+    output.removeAll()
+  }
+
+  // MARK: The end
+
+  mutating func close(_ reason: CloseReason) {
+    guard !isClosed else { return }
+    phase = .closed(reason)
+    output.removeAll()
+    discarded += decoder.takeUnclaimed()
+  }
+
+  mutating func beginClosing(deadline: UInt64) {
+    guard isOpen else { return }
+    phase = .closing(deadline: deadline)
+  }
+
+  /// The reason of the end, once.
+  mutating func takeEnd() -> CloseReason? {
+    guard case .closed(let reason) = phase, !endReported else { return nil }
+    endReported = true
+    return reason
+  }
+
+  // MARK: Time
+
+  /// `reading` is false while this side does not read by its own choice: then no time counts against the peer.
+  func deadline(reading: Bool) -> UInt64? {
+    var earliest: UInt64?
+    func add(_ deadline: UInt64?) {
+      if let deadline { earliest = min(earliest ?? deadline, deadline) }
+    }
+    switch phase {
+    case .closed: return nil
+    case .closing(let deadline): add(deadline)
+    case .open: break
+    }
+    if reading {
+      add(decoder.unfinishedSince.map { $0 + frameDeadline })
+      add(keepalive?.deadline)
+    }
+    return earliest
+  }
+
+  /// True when the peer has been silent for too long and is only to be reported.
+  mutating func timePassed(at now: UInt64, reading: Bool) -> Bool {
+    if case .closing(let deadline) = phase, now >= deadline {
+      close(.notDrained)
+      return false
+    }
+    guard !isClosed else { return false }
+    guard reading else {
+      restartClock(at: now)
+      return false
+    }
+    if let since = decoder.unfinishedSince, now >= since + frameDeadline {
+      if now >= since + frameDeadline + FrameLink.tolerance {
+        decoder.restartClock(at: now)
+      } else {
+        close(.frameDeadline)
+        return false
+      }
+    }
+    switch keepalive?.timePassed(at: now) {
+    case .ping: send(Keepalive.frame(Keepalive.ping))
+    case .silent:
+      if keepalive?.closes == true { close(.keepaliveTimeout) } else { return true }
+    case .some(.none), nil: break
+    }
+    return false
+  }
+
+  /// Time in which this side did not read does not count.
+  mutating func restartClock(at now: UInt64) {
+    decoder.restartClock(at: now)
+    if keepalive?.isSilent == false { _ = keepalive?.heard(at: now) }
+  }
+}

@@ -1,0 +1,57 @@
+public import XDR
+
+/// One program that a server answers for: its numbers, and what procedure 0 tells about it.
+public struct ServedProgram: Sendable {
+  public let number: UInt32
+  public let version: UInt32
+  public let name: String
+  /// What this server can do beyond the version; told by procedure 0.
+  public let features: [String]
+  /// By procedure number; nil where there is none.
+  private let table: [RPCProcedureInfo?]
+
+  /// Takes the table that xdrgen made from the `.x`. Procedure numbers stay small: they are counted up from 0.
+  public init<Program: RPCProgram>(_ program: Program.Type, features: [String] = []) {
+    self.init(
+      number: Program.number, version: Program.version, name: Program.name, procedures: Program.procedures,
+      features: features)
+  }
+
+  public init(number: UInt32, version: UInt32, name: String, procedures: [RPCProcedureInfo], features: [String] = []) {
+    self.number = number
+    self.version = version
+    self.name = name
+    self.features = features
+    let callable = procedures.filter { !$0.isEvent && (0..<4096).contains($0.number) }
+    var table = [RPCProcedureInfo?](repeating: nil, count: Int(callable.map(\.number).max() ?? -1) + 1)
+    for procedure in callable { table[Int(procedure.number)] = procedure }
+    self.table = table
+  }
+
+  func procedure(_ number: Int32) -> RPCProcedureInfo? {
+    number >= 0 && Int(number) < table.count ? table[Int(number)] : nil
+  }
+}
+
+/// Who may call what, and why not: decided from the generated table before any argument is decoded.
+struct Admission {
+  let right: RPCRight
+  let readOnly: Bool
+
+  /// The error that the caller gets, nil when the call may go on.
+  func refusal(of procedure: RPCProcedureInfo) -> RPCErrorBody? {
+    if readOnly, !procedure.allowedReadOnly {
+      return RPCErrorBody(
+        .denied, "\(procedure.name): not allowed over the read-only socket", hint: "use the full-access socket")
+    }
+    guard procedure.right <= right else {
+      return RPCErrorBody(
+        .denied, "\(procedure.name): needs the right to \(procedure.right), this caller has \(right.inWords)")
+    }
+    return nil
+  }
+}
+
+extension RPCRight {
+  var inWords: String { self == .none ? "none" : "only the right to \(self)" }
+}
