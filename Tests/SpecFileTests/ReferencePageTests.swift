@@ -1,4 +1,5 @@
 import Foundation
+import Guest
 import SpecFile
 import Testing
 
