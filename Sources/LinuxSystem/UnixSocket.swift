@@ -63,12 +63,25 @@ public enum UnixSocket {
   }
 
   /// A connected socket, blocking.
-  public static func connect(to path: String) throws(SystemError) -> OwnedFD {
+  ///
+  /// Waits while the listener's queue of connections is full: without end, or for `timeoutMicroseconds`, after which
+  /// the error is EAGAIN.
+  public static func connect(to path: String, timeoutMicroseconds: Int? = nil) throws(SystemError) -> OwnedFD {
     let socket = OwnedFD(adopting: try check("create socket", on: path) { ls_unix_socket() })
+    if let timeoutMicroseconds { try setSendTimeout(socket, timeoutMicroseconds, path) }
+    defer { if timeoutMicroseconds != nil { try? setSendTimeout(socket, 0, path) } }
     try withAddress(path) { address throws(SystemError) in
       try check("connect to", on: path) { ls_unix_connect(socket.rawValue, address) }
     }
     return socket
+  }
+
+  /// SO_SNDTIMEO, which connect(2) obeys on Unix sockets; 0 is none.
+  private static func setSendTimeout(_ socket: OwnedFD, _ microseconds: Int, _ path: String) throws(SystemError) {
+    var time = timeval(tv_sec: microseconds / 1_000_000, tv_usec: microseconds % 1_000_000)
+    try check("set timeout of", on: path) {
+      setsockopt(socket.rawValue, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+    }
   }
 
   /// The next connection, nonblocking; nil when there is none or the peer has given up already.
