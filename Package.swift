@@ -73,7 +73,9 @@ let package = Package(
     // The controller.
     .target(
       name: "ControllerCore",
-      dependencies: ["Guest", "GuestWire", "WireProtocol", "XDR", "RPC", "RPCSocket", "ContainerRuntime", "LinuxSystem"],
+      dependencies: [
+        "Guest", "GuestWire", "WireProtocol", "XDR", "RPC", "RPCSocket", "ContainerRuntime", "LinuxSystem",
+      ],
       swiftSettings: common + crashPoints),
     .executableTarget(
       name: "lodge-controller", dependencies: ["ControllerCore"], swiftSettings: common),
@@ -98,7 +100,9 @@ let package = Package(
       swiftSettings: common),
     .target(
       name: "CLICore",
-      dependencies: ["Guest", "GuestWire", "WireProtocol", "XDR", "RPC", "RPCSocket", "LinuxSystem", "SpecFile", arguments],
+      dependencies: [
+        "Guest", "GuestWire", "WireProtocol", "XDR", "RPC", "RPCSocket", "LinuxSystem", "SpecFile", arguments,
+      ],
       swiftSettings: common),
     .executableTarget(name: "lodge", dependencies: ["CLICore"], swiftSettings: common),
 
