@@ -46,3 +46,10 @@ public final class OwnedFD: @unchecked Sendable, CustomStringConvertible {
 
   public var description: String { "fd \(rawValue)" }
 }
+
+extension OwnedFD {
+  /// /dev/null, opened for reading: something to hold a descriptor's place with.
+  public static func null() throws(SystemError) -> OwnedFD {
+    OwnedFD(adopting: try check("open", on: "/dev/null") { ls_open(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0) })
+  }
+}

@@ -177,6 +177,9 @@ public struct ClientSession: Sendable {
 
   public var wantsRead: Bool { link.mayRead }
   public var output: OutputQueue { link.output }
+
+  /// What is to be sent first.
+  public var nextOutput: OutputQueue.Step { link.output.next }
   public var queuedBytes: Int { link.output.count }
 
   /// When `timePassed` has something to do; nil for never.

@@ -77,6 +77,7 @@ extension ServerSession {
       header.type = .reply
       header.length = UInt32(clamping: FrameHeader.size + reply.xdrSize)
       enqueue(try encodeFrame(header, reply))
+      answeredCalls += 1
     } catch {
       answer(frame.header, RPCErrorBody(.internal, "program \(program.name): hello: \(error)"))
     }
@@ -90,6 +91,7 @@ extension ServerSession {
       type: .reply, serial: header.serial, status: .error)
     // An error that was made sendable breaks no bound.
     if let bytes = try? encodeFrame(reply, error) { enqueue(bytes) }
+    answeredCalls += 1
   }
 
   // MARK: Replies out
@@ -156,6 +158,7 @@ extension ServerSession {
     guard let index = inFlight.firstIndex(of: call.serial) else { return }
     inFlight.swapAt(index, inFlight.count - 1)
     inFlight.removeLast()
+    answeredCalls += 1
   }
 
   private func tooLong(_ call: IncomingCall, _ size: Int) -> RPCErrorBody {

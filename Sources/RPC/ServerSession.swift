@@ -142,6 +142,15 @@ public struct ServerSession: Sendable {
 
   public var output: OutputQueue { link.output }
 
+  /// What is to be sent first.
+  public var nextOutput: OutputQueue.Step { link.output.next }
+
+  /// Whether bytes came that no event was given out for yet: half a frame, or calls that have to wait.
+  public var hasBufferedInput: Bool { link.hasInput }
+
+  /// Calls answered so far, whoever answered them.
+  public internal(set) var answeredCalls: UInt64 = 0
+
   /// Bytes queued that the kernel does not have yet.
   public var queuedBytes: Int { link.output.count }
 

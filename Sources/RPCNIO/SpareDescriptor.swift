@@ -1,0 +1,43 @@
+import LinuxSystem
+import NIOCore
+
+/// Gets rid of connections that cannot be accepted for want of a descriptor.
+///
+/// They would stay in the queue and keep the listening socket readable: the loop would spin, and the client wait for
+/// ever. One descriptor is kept for this moment: it is given up, the connection is accepted in its place and closed,
+/// and the descriptor is taken back.
+final class SpareDescriptorHandler: ChannelInboundHandler {
+  typealias InboundIn = Any
+
+  private let listener: Int32
+  private let exhausted: @Sendable (Int) -> Void
+  private var spare: OwnedFD?
+
+  /// - Parameter exhausted: told how many connections were dropped.
+  init(listener: Int32, exhausted: @escaping @Sendable (Int) -> Void) {
+    self.listener = listener
+    self.exhausted = exhausted
+    spare = SpareDescriptorHandler.open()
+  }
+
+  private static func open() -> OwnedFD? {
+    try? OwnedFD.null()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    // EMFILE, ENFILE: accept(2).
+    guard let error = error as? IOError, [24, 23].contains(error.errnoCode) else {
+      return context.fireErrorCaught(error)
+    }
+    var dropped = 0
+    // A few at a time: others are to be served as well.
+    while dropped < 64 {
+      spare?.close()
+      guard let connection = try? UnixSocket.accept(on: listener) else { break }
+      connection.close()
+      dropped += 1
+    }
+    spare = SpareDescriptorHandler.open()
+    exhausted(dropped)
+  }
+}
