@@ -70,3 +70,18 @@ public protocol RPCCaller: Sendable {
     _ procedure: Procedure.Type, _ args: Procedure.Args
   ) async throws -> Procedure.Reply
 }
+
+/// A message that was not asked for, as the transport hands it on.
+public struct RPCMessage: Sendable, Hashable {
+  public var program: UInt32
+  public var version: UInt32
+  public var procedure: Int32
+  public var body: ArraySlice<UInt8>
+
+  public init(program: UInt32, version: UInt32, procedure: Int32, body: ArraySlice<UInt8>) {
+    self.program = program
+    self.version = version
+    self.procedure = procedure
+    self.body = body
+  }
+}

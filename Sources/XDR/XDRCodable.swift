@@ -21,6 +21,15 @@ extension XDRCodable {
     return writer.finish()
   }
 
+  /// The encoding behind `headerSize` zero bytes that the caller will fill in, in one allocation.
+  @inlinable
+  public func xdrEncoded(headerSize: Int) throws(XDRError) -> [UInt8] {
+    var writer = XDRWriter(capacity: headerSize + xdrSize)
+    writer.writeZeros(headerSize)
+    try encode(into: &writer)
+    return writer.finish()
+  }
+
   /// Decodes a whole message: bytes left over are an error.
   @inlinable
   public init(xdr bytes: [UInt8]) throws(XDRError) {

@@ -94,9 +94,9 @@ extension XDRError {
 
   /// For generated code, which counts its fields: `names` is a table made only when something went wrong.
   @inline(never)
-  public func inside(_ names: @autoclosure () -> [String], _ field: UInt8) -> XDRError {
+  public func inside(_ names: @autoclosure () -> [String], _ field: Int) -> XDRError {
     let names = names()
-    return Int(field) < names.count ? inside(field: names[Int(field)]) : self
+    return names.indices.contains(field) ? inside(field: names[field]) : self
   }
 
   /// `args.disks[3].source`; empty for an error of the message as a whole.

@@ -10,11 +10,14 @@ public struct XDRLimits: Hashable, Sendable {
   /// Take padding bytes that are not zero, as some peers send them. Off unless the peer is known to.
   public var allowsDirtyPadding: Bool
 
-  public init(depth: Int = 128, memory: Int, allowsDirtyPadding: Bool = false) {
+  public init(depth: Int = XDRLimits.standardDepth, memory: Int, allowsDirtyPadding: Bool = false) {
     self.depth = depth
     self.memory = memory
     self.allowsDirtyPadding = allowsDirtyPadding
   }
+
+  /// Deep enough for any real tree, and far from what a thread's stack can take.
+  @inlinable public static var standardDepth: Int { 128 }
 
   /// For a message of this many bytes: depth 128, sixteen times the message plus 64 KiB of memory.
   public static func standard(messageSize: Int) -> XDRLimits {

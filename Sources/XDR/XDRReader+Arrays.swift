@@ -6,14 +6,14 @@ extension XDRReader {
   @inlinable
   public mutating func readCount(max: Int, minimumSize: Int, stride: Int) throws(XDRError) -> Int {
     let count = try readCount(max: max)
-    try admit(count, minimumSize: minimumSize, stride: stride, back: 4)
+    // The compiler refuses zero-width elements; the floor keeps hand-written types from bringing them back.
+    try admit(count, minimumSize: Swift.max(minimumSize, 4), stride: stride, back: 4)
     return count
   }
 
   @inlinable
   mutating func admit(_ count: Int, minimumSize: Int, stride: Int, back: Int) throws(XDRError) {
-    // The compiler refuses zero-width elements; the guard keeps hand-written types from bringing them back.
-    let (size, overflow) = count.multipliedReportingOverflow(by: Swift.max(minimumSize, 4))
+    let (size, overflow) = count.multipliedReportingOverflow(by: minimumSize)
     guard !overflow, size <= remaining else {
       throw failure(.countBeyondMessage(count: count, remaining: remaining), back: back)
     }
@@ -36,6 +36,48 @@ extension XDRReader {
   ) throws(XDRError) -> [Element] {
     try admit(count, minimumSize: Element.xdrMinimumSize, stride: MemoryLayout<Element>.stride, back: 0)
     return try readElements(count)
+  }
+
+  /// `T x<max>` where the element has a bound of its own, which `element` knows.
+  @inlinable
+  public mutating func readArray<Element>(
+    max: Int, minimumSize: Int, _ element: (inout XDRReader) throws(XDRError) -> Element
+  ) throws(XDRError) -> [Element] {
+    let count = try readCount(max: max, minimumSize: minimumSize, stride: MemoryLayout<Element>.stride)
+    return try readElements(count, element)
+  }
+
+  /// `T x[count]` where the element has a bound of its own.
+  @inlinable
+  public mutating func readArray<Element>(
+    count: Int, minimumSize: Int, _ element: (inout XDRReader) throws(XDRError) -> Element
+  ) throws(XDRError) -> [Element] {
+    try admit(count, minimumSize: minimumSize, stride: MemoryLayout<Element>.stride, back: 0)
+    return try readElements(count, element)
+  }
+
+  @inlinable
+  mutating func readElements<Element>(
+    _ count: Int, _ element: (inout XDRReader) throws(XDRError) -> Element
+  ) throws(XDRError) -> [Element] {
+    var elements: [Element] = []
+    elements.reserveCapacity(count)
+    for index in 0..<count {
+      do throws(XDRError) {
+        elements.append(try element(&self))
+      } catch {
+        throw error.inside(index: index)
+      }
+    }
+    return elements
+  }
+
+  /// `T *x` where the value has a bound of its own.
+  @inlinable
+  public mutating func readOptional<Value>(
+    _ value: (inout XDRReader) throws(XDRError) -> Value
+  ) throws(XDRError) -> Value? {
+    try readBool() ? try value(&self) : nil
   }
 
   @inlinable

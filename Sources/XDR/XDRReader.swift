@@ -26,8 +26,8 @@ public struct XDRReader: ~Escapable {
   public init(_ bytes: RawSpan) {
     self.bytes = bytes
     position = 0
-    depthLimit = 128
-    depth = 128
+    depthLimit = XDRLimits.standardDepth
+    depth = XDRLimits.standardDepth
     memoryLimit = XDRLimits.standardMemory(messageSize: bytes.byteCount)
     memory = memoryLimit
     allowsDirtyPadding = false

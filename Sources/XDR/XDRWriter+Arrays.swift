@@ -33,6 +33,49 @@ extension XDRWriter {
     }
   }
 
+  /// `T x<max>` where the element has a bound of its own, which `write` knows.
+  @inlinable
+  public mutating func writeArray<Element>(
+    _ elements: [Element], max: Int, _ write: (inout XDRWriter, Element) throws(XDRError) -> Void
+  ) throws(XDRError) {
+    try writeCount(elements.count, max: max)
+    try writeElements(elements, write)
+  }
+
+  /// `T x[count]` where the element has a bound of its own.
+  @inlinable
+  public mutating func writeArray<Element>(
+    _ elements: [Element], count: Int, _ write: (inout XDRWriter, Element) throws(XDRError) -> Void
+  ) throws(XDRError) {
+    guard elements.count == count else { throw failure(.wrongCount(elements.count, expected: count)) }
+    try writeElements(elements, write)
+  }
+
+  @inlinable
+  mutating func writeElements<Element>(
+    _ elements: [Element], _ write: (inout XDRWriter, Element) throws(XDRError) -> Void
+  ) throws(XDRError) {
+    var index = 0
+    for element in elements {
+      do throws(XDRError) {
+        try write(&self, element)
+      } catch {
+        throw error.inside(index: index)
+      }
+      index &+= 1
+    }
+  }
+
+  /// `T *x` where the value has a bound of its own.
+  @inlinable
+  public mutating func writeOptional<Value>(
+    _ value: Value?, _ write: (inout XDRWriter, Value) throws(XDRError) -> Void
+  ) throws(XDRError) {
+    guard let value else { return writeUInt32(0) }
+    writeUInt32(1)
+    try write(&self, value)
+  }
+
   /// `T *x`
   @inlinable
   public mutating func writeOptional<Value: XDRCodable>(_ value: Value?) throws(XDRError) {

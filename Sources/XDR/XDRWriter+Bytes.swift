@@ -59,6 +59,13 @@ extension XDRWriter {
     text.utf8.count > max ? failure(.tooLong(count: text.utf8.count, limit: max)) : failure(.containsNUL)
   }
 
+  /// Room to be filled in later, for example for a frame's header.
+  @inlinable
+  public mutating func writeZeros(_ count: Int) {
+    precondition(count >= 0, "a count cannot be negative")
+    unsafe take(count).initializeMemory(as: UInt8.self, repeating: 0, count: count)
+  }
+
   /// Bytes as they are, without length or padding: stream data, or a body that is encoded already.
   @inlinable
   public mutating func writeRaw(_ bytes: [UInt8]) {

@@ -13,6 +13,7 @@ public struct XDRWriter: ~Copyable {
   @usableFromInline var base: UnsafeMutableRawPointer
   @usableFromInline var capacity: Int
   @usableFromInline var position: Int
+  @usableFromInline var depth = 0
 
   public init(capacity: Int) {
     precondition(capacity >= 0, "a capacity cannot be negative")
@@ -60,6 +61,21 @@ public struct XDRWriter: ~Copyable {
     storage = larger
     unsafe base = newBase
     capacity = larger.count
+  }
+
+  // MARK: Limits
+
+  /// Enters a value of a recursive type; `leave` ends it. The limit is the one that readers have by default: what
+  /// is deeper could not be read back.
+  @inlinable
+  public mutating func enter() throws(XDRError) {
+    guard depth < XDRLimits.standardDepth else { throw failure(.tooDeep(limit: XDRLimits.standardDepth)) }
+    depth &+= 1
+  }
+
+  @inlinable
+  public mutating func leave() {
+    depth &-= 1
   }
 
   // MARK: Scalars

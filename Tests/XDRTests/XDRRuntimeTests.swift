@@ -40,7 +40,7 @@ struct Node: XDRCodable, Hashable {
     try writer.writeWords(values, max: 3)
   }
   init(from reader: inout XDRReader) throws(XDRError) {
-    var field: UInt8 = 0
+    var field = 0
     do throws(XDRError) {
       name = try reader.readString(max: 8)
       field = 1

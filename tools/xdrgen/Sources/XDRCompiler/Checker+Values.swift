@@ -1,0 +1,118 @@
+// Constants: their values, and the sizes, labels and numbers made from them.
+
+extension Checker {
+  /// The value of a constant or enumerator, worked out on first use so that order does not matter.
+  func value(of name: String, depth: Int = 0) -> Int128? {
+    switch name {
+    case "TRUE": return 1
+    case "FALSE": return 0
+    default: break
+    }
+    guard let (symbol, range) = symbols[name] else { return nil }
+    switch values[name] {
+    case .known(let value): return value
+    case .unknown: return nil
+    case .inProgress:
+      diagnostics.error(.circularConstant, "'\(name)' is defined by itself", at: range)
+      values[name] = .unknown
+      return nil
+    case nil: break
+    }
+    guard depth < 200 else {
+      diagnostics.error(.circularConstant, "'\(name)' depends on more than 200 other constants", at: range)
+      values[name] = .unknown
+      return nil
+    }
+    values[name] = .inProgress
+    var result: Int128?
+    switch symbol {
+    case .constant(let index): result = evaluate(constantSyntax[index].value, depth: depth + 1)
+    case .enumerator(let enumeration, let index): result = enumeratorValue(enumeration, index, depth: depth + 1)
+    case .type, .program: break
+    }
+    if case .unknown? = values[name] { return nil }
+    values[name] = result.map { .known($0) } ?? .unknown
+    return result
+  }
+
+  private func enumeratorValue(_ enumeration: String, _ index: Int, depth: Int) -> Int128? {
+    guard let enumerators = enumSyntax[enumeration]?.enumerators else { return nil }
+    // An implicit value counts on from the nearest explicit one: found by a loop, since enums can be long.
+    var base = index
+    while base > 0, enumerators[base].value == nil { base -= 1 }
+    guard let syntax = enumerators[base].value else { return Int128(index) }
+    guard let start = evaluate(syntax, depth: depth) else { return nil }
+    return start + Int128(index - base)
+  }
+
+  /// Reports what it cannot evaluate.
+  func evaluate(_ syntax: ValueSyntax, depth: Int = 0) -> Int128? {
+    switch syntax.kind {
+    case .number(let value), .character(let value): return value
+    case .invalid: return nil
+    case .string:
+      diagnostics.error(.wrongKind, "a number is needed here, not a string", at: syntax.range)
+      return nil
+    case .name(let name):
+      guard let entry = symbols[name] ?? (["TRUE", "FALSE"].contains(name) ? (.constant(-1), syntax.range) : nil) else {
+        reportUnknown(name, at: syntax.range, what: "constant") {
+          switch $0 {
+          case .constant, .enumerator: true
+          default: false
+          }
+        }
+        return nil
+      }
+      if case .type = entry.symbol {
+        diagnostics.error(
+          .wrongKind, "'\(name)' is a type, and a constant is needed here", at: syntax.range,
+          notes: [.init(message: "defined here", range: entry.range)])
+        return nil
+      }
+      if case .program = entry.symbol {
+        diagnostics.error(.wrongKind, "'\(name)' is a program, and a constant is needed here", at: syntax.range)
+        return nil
+      }
+      return value(of: name, depth: depth)
+    }
+  }
+
+  func reportUnknown(_ name: String, at range: SourceRange, what: String, _ fits: (Symbol) -> Bool) {
+    let candidates = symbols.filter { fits($0.value.symbol) }.map(\.key)
+    // Nobody misspells among a hundred thousand names, and comparing them all takes time.
+    let near = candidates.count < 5000 ? nearest(name, among: candidates) : nil
+    diagnostics.error(
+      .unknownName, "there is no \(what) '\(name)'", at: range,
+      notes: near.flatMap { name in symbols[name].map { [.init(message: "'\(name)' is defined here", range: $0.range)] } }
+        ?? [],
+      fix: near.map { .init(range: range, replacement: $0) })
+  }
+
+  /// A size in brackets: 0 to 2^32-1.
+  func bound(_ syntax: ValueSyntax?) -> Bound {
+    guard let syntax else { return Bound(value: .max, isUnbounded: true, spelling: "") }
+    let spelling = sources.text(syntax.range)
+    guard let value = evaluate(syntax) else { return Bound(value: 1, isUnbounded: false, spelling: spelling) }
+    guard let size = UInt32(exactly: value) else {
+      diagnostics.error(
+        .valueOutOfRange, "a size must be between 0 and 4294967295, not \(value)", at: syntax.range,
+        hint: value < 0 ? nil : "lengths are 32 bits wide (RFC 4506 section 4.13)")
+      return Bound(value: 1, isUnbounded: false, spelling: spelling)
+    }
+    if case .character = syntax.kind {
+      diagnostics.error(.wrongKind, "a size must be a number, not a character", at: syntax.range)
+    }
+    return Bound(value: size, isUnbounded: false, spelling: spelling)
+  }
+
+  /// A program, version or procedure number.
+  func number(_ syntax: ValueSyntax, _ what: String) -> UInt32? {
+    guard let value = evaluate(syntax) else { return nil }
+    guard let number = UInt32(exactly: value) else {
+      diagnostics.error(
+        .invalidNumberRange, "a \(what) number must be between 0 and 4294967295, not \(value)", at: syntax.range)
+      return nil
+    }
+    return number
+  }
+}

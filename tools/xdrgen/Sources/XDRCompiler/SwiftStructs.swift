@@ -1,0 +1,237 @@
+// Structs: fields in a row, fixed ones in runs.
+
+extension SwiftBackend {
+  func emitStruct(_ type: TypeDefinition, _ fields: [Field], _ writer: inout SwiftWriter) {
+    // The link of a list is not stored: nodes stand in an array.
+    let stored = type.list.map { list in fields.enumerated().filter { $0.offset != list.link }.map(\.element) } ?? fields
+    var notes: [String] = []
+    if type.list != nil {
+      notes = ["", "One node of a list: pointers to it are arrays, and the link to the next node is not stored."]
+    }
+    writer.docs(type.docs, type.docs.isEmpty ? Array(notes.dropFirst()) : notes)
+    deprecation(type.annotations, &writer)
+    emitStruct(named: names.type(type), stored, isRecursive: type.isRecursive, &writer)
+  }
+
+  /// Also for the arguments of procedures, which are structs without a name in the `.x`.
+  func emitStruct(named name: String, _ fields: [Field], isRecursive: Bool, _ writer: inout SwiftWriter) {
+    let fieldNames = names.fields(fields)
+    let members = Array(zip(fields, fieldNames))
+    writer.block("public struct \(name): XDRCodable, \(std("Hashable")) {") { writer in
+      for (field, name) in members { property(field, name, &writer) }
+      writer.gap()
+      memberwise(members, &writer)
+      writer.gap()
+      sizes(members, &writer)
+      writer.gap()
+      encode(members, isRecursive: isRecursive, &writer)
+      writer.gap()
+      decode(members, isRecursive: isRecursive, &writer)
+    }
+  }
+
+  private func property(_ field: Field, _ name: String, _ writer: inout SwiftWriter) {
+    if field.isBoxed {
+      // A struct cannot hold itself in place.
+      writer.line("private var \(name)Box: XDRBox<\(boxed(field.type))>")
+    }
+    writer.docs(field.docs)
+    deprecation(field.annotations, &writer)
+    let escaped = SwiftNames.escaped(name)
+    if field.isBoxed {
+      writer.block("public var \(escaped): \(swiftType(field.type)) {") { writer in
+        writer.line("get { \(name)Box.value }")
+        writer.line("set { \(name)Box = XDRBox(newValue) }")
+      }
+    } else {
+      writer.line("public var \(escaped): \(swiftType(field.type))")
+    }
+  }
+
+  private func boxed(_ type: WireType) -> String {
+    if case .optional(let inner) = type.resolved { return swiftType(inner) }
+    return swiftType(type)
+  }
+
+  private func memberwise(_ members: [(Field, String)], _ writer: inout SwiftWriter) {
+    let parameters = members.map { "\(SwiftNames.escaped($0.1)): \(swiftType($0.0.type))" }
+    let oneLine = parameters.joined(separator: ", ")
+    let open: (inout SwiftWriter) -> Void = { writer in
+      for (field, name) in members {
+        let escaped = SwiftNames.escaped(name)
+        writer.line(
+          field.isBoxed ? "self.\(name)Box = XDRBox(\(escaped))" : "self.\(escaped) = \(escaped)")
+      }
+    }
+    if oneLine.utf8.count < 90 {
+      writer.block("public init(\(oneLine)) {") { open(&$0) }
+    } else {
+      writer.line("public init(")
+      writer.indented { writer in
+        for (index, parameter) in parameters.enumerated() {
+          writer.line(parameter + (index + 1 < parameters.count ? "," : ""))
+        }
+      }
+      writer.block(") {") { open(&$0) }
+    }
+  }
+
+  private func sizes(_ members: [(Field, String)], _ writer: inout SwiftWriter) {
+    let minimum = members.reduce(0) { saturatingAdd($0, $1.0.type.minimumSize) }
+    writer.line("public static var xdrMinimumSize: \(std("Int")) { \(minimum) }")
+    writer.gap()
+    var constant = 0
+    var terms: [String] = []
+    for (field, name) in members {
+      let (fixed, variable) = size(field.type, "self." + SwiftNames.escaped(name))
+      constant = saturatingAdd(constant, fixed)
+      terms += variable
+    }
+    if terms.isEmpty {
+      writer.line("public var xdrSize: \(std("Int")) { \(constant) }")
+    } else {
+      // One statement a term: sums of many terms take the compiler long.
+      writer.block("public var xdrSize: \(std("Int")) {") { writer in
+        writer.line("var size = \(constant)")
+        for term in terms { writer.line("size += \(term)") }
+        writer.line("return size")
+      }
+    }
+  }
+
+  /// Fields that can go into one run, or a single other field.
+  private enum Segment {
+    case run([Int])
+    case single(Int)
+  }
+
+  private func segments(_ members: [(Field, String)]) -> [Segment] {
+    var result: [Segment] = []
+    var run: [Int] = []
+    func close() {
+      if run.count > 1 { result.append(.run(run)) } else { result += run.map { .single($0) } }
+      run = []
+    }
+    for (index, member) in members.enumerated() {
+      if isRunItem(member.0.type) {
+        run.append(index)
+      } else {
+        close()
+        result.append(.single(index))
+      }
+    }
+    close()
+    return result
+  }
+
+  private func encode(_ members: [(Field, String)], isRecursive: Bool, _ writer: inout SwiftWriter) {
+    func value(_ index: Int) -> String { "self." + SwiftNames.escaped(members[index].1) }
+    writer.block("public func encode(into writer: inout XDRWriter) throws(XDRError) {") { writer in
+      let canFail = members.map { self.write($0.0.type, "x").hasPrefix("try") }
+      let isTracked = canFail.contains(true)
+      var current = 0
+      let body: (inout SwiftWriter) -> Void = { writer in
+        for segment in self.segments(members) {
+          switch segment {
+          case .run(let indices):
+            let size = indices.reduce(0) { $0 + members[$1].0.type.minimumSize }
+            writer.block("writer.writeRun(\(size)) { run in") { writer in
+              var offset = 0
+              for index in indices {
+                writer.line(self.runWrite(members[index].0.type, value(index), offset))
+                offset += members[index].0.type.minimumSize
+              }
+            }
+          case .single(let index):
+            if canFail[index], index != current {
+              writer.line("field = \(index)")
+              current = index
+            }
+            let statement = self.write(members[index].0.type, value(index))
+            if !statement.isEmpty { writer.line(statement) }
+          }
+        }
+      }
+      if isRecursive {
+        writer.line("try writer.enter()")
+      }
+      if isTracked {
+        self.tracked(members.map(\.0.name), changes: self.hasLater(canFail), &writer, body)
+      } else {
+        body(&writer)
+      }
+      if isRecursive { writer.line("writer.leave()") }
+    }
+  }
+
+  private func hasLater(_ canFail: [Bool]) -> Bool { canFail.dropFirst().contains(true) }
+
+  /// Wraps statements so that an error leaves with the name of the field it came from.
+  func tracked(
+    _ fieldNames: [String], changes: Bool, _ writer: inout SwiftWriter, _ body: (inout SwiftWriter) -> Void
+  ) {
+    if changes { writer.line("var field = 0") }
+    writer.block("do throws(XDRError) {", "} catch {") { body(&$0) }
+    writer.indented { writer in
+      if changes {
+        let list = fieldNames.map(swiftLiteral).joined(separator: ", ")
+        writer.line("throw error.inside([\(list)], field)")
+      } else {
+        writer.line("throw error.inside(field: \(swiftLiteral(fieldNames.first ?? "")))")
+      }
+    }
+    writer.line("}")
+  }
+
+  private func decode(_ members: [(Field, String)], isRecursive: Bool, _ writer: inout SwiftWriter) {
+    writer.block("public init(from reader: inout XDRReader) throws(XDRError) {") { writer in
+      if isRecursive { writer.line("try reader.enter()") }
+      var current = 0
+      func at(_ index: Int, _ writer: inout SwiftWriter) {
+        if index != current { writer.line("field = \(index)") }
+        current = index
+      }
+      func assign(_ index: Int, _ expression: String, _ writer: inout SwiftWriter) {
+        let (field, name) = members[index]
+        if field.isBoxed {
+          // The box is made before the value is read into it, so that it needs no second copy.
+          writer.line("self.\(name)Box = XDRBox(\(expression))")
+        } else {
+          writer.line("self.\(SwiftNames.escaped(name)) = \(expression)")
+        }
+      }
+      var changes = false
+      var probe = 0
+      for segment in segments(members) {
+        switch segment {
+        case .run(let indices):
+          if indices[0] != probe { changes = true }
+          for index in indices where runRead(members[index].0.type, "run", 0).canFail && index != probe { changes = true }
+          probe = indices[0]
+        case .single(let index): if index != probe { changes = true }
+        }
+      }
+      tracked(members.map(\.0.name), changes: changes, &writer) { writer in
+        for (number, segment) in segments(members).enumerated() {
+          switch segment {
+          case .run(let indices):
+            at(indices[0], &writer)
+            let size = indices.reduce(0) { $0 + members[$1].0.type.minimumSize }
+            writer.line("let run\(number) = try reader.readRun(\(size))")
+            var offset = 0
+            for index in indices {
+              let (expression, canFail) = runRead(members[index].0.type, "run\(number)", offset)
+              if canFail { at(index, &writer) }
+              assign(index, expression, &writer)
+              offset += members[index].0.type.minimumSize
+            }
+          case .single(let index):
+            at(index, &writer)
+            assign(index, read(members[index].0.type), &writer)
+          }
+        }
+      }
+      if isRecursive { writer.line("reader.leave()") }
+    }
+  }
+}

@@ -1,0 +1,220 @@
+// How values of each type are declared, measured, written and read in Swift.
+
+extension SwiftBackend {
+  /// The Swift type of a value.
+  func swiftType(_ type: WireType) -> String {
+    switch type {
+    case .void: return "XDRVoid"
+    case .scalar(let scalar): return swiftScalar(scalar)
+    case .string: return std("String")
+    case .fixedOpaque, .opaque: return "[\(std("UInt8"))]"
+    case .fixedArray(let element, _), .array(let element, _):
+      // `node next<1>` of a list is its link.
+      return "[\(swiftType(element))]"
+    case .optional(let inner):
+      if let node = inner.definition, node.list != nil { return "[\(names.type(node))]" }
+      return swiftType(inner) + "?"
+    case .named(let definition):
+      return definition.list != nil ? "[\(names.type(definition))]" : names.type(definition)
+    }
+  }
+
+  func swiftScalar(_ scalar: Scalar) -> String {
+    switch scalar {
+    case .int: std("Int32")
+    case .unsignedInt: std("UInt32")
+    case .hyper: std("Int64")
+    case .unsignedHyper: std("UInt64")
+    case .float: std("Float")
+    case .double: std("Double")
+    case .quadruple: "XDRQuadruple"
+    case .bool: std("Bool")
+    case .char: std("Int8")
+    case .unsignedChar: std("UInt8")
+    case .short: std("Int16")
+    case .unsignedShort: std("UInt16")
+    }
+  }
+
+  /// The suffix of read and write methods and the name of run methods.
+  private func method(_ scalar: Scalar) -> String? {
+    switch scalar {
+    case .int: "Int32"
+    case .unsignedInt: "UInt32"
+    case .hyper: "Int64"
+    case .unsignedHyper: "UInt64"
+    case .float: "Float"
+    case .double: "Double"
+    case .bool: "Bool"
+    case .char, .unsignedChar, .short, .unsignedShort: "Narrow"
+    case .quadruple: nil
+    }
+  }
+
+  // MARK: Size
+
+  /// Bytes on the wire: a constant part and terms to add.
+  func size(_ type: WireType, _ value: String) -> (constant: Int, terms: [String]) {
+    switch type.resolved {
+    case .void: return (0, [])
+    case .scalar(let scalar): return (scalar.size, [])
+    case .string: return (0, ["XDRWriter.opaqueSize(\(value).utf8.count)"])
+    case .opaque: return (0, ["XDRWriter.opaqueSize(\(value).count)"])
+    case .fixedOpaque(let count): return (paddedSize(Int(count.value)), [])
+    case .fixedArray(let element, let count):
+      if element.isFixedSize, !isListNode(element) { return (element.minimumSize * Int(count.value), []) }
+      return (0, ["XDRWriter.arraySize(\(value)) { \(sizeExpression(element, "$0")) }"])
+    case .array(let element, _):
+      if element.isFixedSize, !isListNode(element) { return (4, ["\(element.minimumSize) * \(value).count"]) }
+      return (4, ["XDRWriter.arraySize(\(value)) { \(sizeExpression(element, "$0")) }"])
+    case .optional(let inner):
+      if isListNode(inner) { return (4, ["XDRWriter.listSize(\(value))"]) }
+      if inner.isFixedSize { return (4, ["(\(value) == nil ? 0 : \(inner.minimumSize))"]) }
+      return (4, ["XDRWriter.optionalSize(\(value)) { \(sizeExpression(inner, "$0")) }"])
+    case .named(let definition):
+      if definition.list != nil { return (0, ["XDRWriter.listSize(\(value))"]) }
+      if definition.isFixedSize { return (definition.minimumSize, []) }
+      return (0, ["\(value).xdrSize"])
+    }
+  }
+
+  func sizeExpression(_ type: WireType, _ value: String) -> String {
+    let (constant, terms) = size(type, value)
+    if terms.isEmpty { return String(constant) }
+    return ((constant == 0 ? [] : [String(constant)]) + terms).joined(separator: " + ")
+  }
+
+  func isListNode(_ type: WireType) -> Bool { type.definition?.list != nil }
+
+  // MARK: Reading
+
+  /// An expression that reads a value; `try` included where it can fail.
+  func read(_ type: WireType) -> String {
+    switch type.resolved {
+    case .void: return "XDRVoid()"
+    case .scalar(let scalar):
+      guard let method = method(scalar) else { return "try XDRQuadruple(from: &reader)" }
+      return method == "Narrow"
+        ? "try reader.readNarrow(\(swiftScalar(scalar)).self)" : "try reader.read\(method)()"
+    case .string(let bound): return "try reader.readString(max: \(bound.value))"
+    case .opaque(let bound): return "try reader.readOpaque(max: \(bound.value))"
+    case .fixedOpaque(let count): return "try reader.readOpaque(count: \(count.value))"
+    case .fixedArray(let element, let count): return readElements(element, "count: \(count.value)")
+    case .array(let element, let bound): return readElements(element, "max: \(bound.value)")
+    case .optional(let inner):
+      if let node = inner.definition, node.list != nil { return "try reader.readList(of: \(names.type(node)).self)" }
+      if let plain = codable(inner) { return "try reader.readOptional(of: \(plain).self)" }
+      return "try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in \(read(inner)) }"
+    case .named(let definition):
+      if definition.list != nil { return "try reader.readNonEmptyList(of: \(names.type(definition)).self)" }
+      return "try \(names.type(definition))(from: &reader)"
+    }
+  }
+
+  private func readElements(_ element: WireType, _ count: String) -> String {
+    if let word = word(element) { return "try reader.readWords(of: \(word).self, \(count))" }
+    if let plain = codable(element) { return "try reader.readArray(of: \(plain).self, \(count))" }
+    return "try reader.readArray(\(count), minimumSize: \(element.minimumSize)) "
+      + "{ (reader: inout XDRReader) throws(XDRError) in \(read(element)) }"
+  }
+
+  /// Integers as wide on the wire as in memory: arrays of them are read and written in bulk.
+  private func word(_ type: WireType) -> String? {
+    guard case .scalar(let scalar) = type.resolved else { return nil }
+    switch scalar {
+    case .int, .unsignedInt, .hyper, .unsignedHyper: return swiftScalar(scalar)
+    default: return nil
+    }
+  }
+
+  /// A Swift type that reads and writes itself with no bound from outside.
+  func codable(_ type: WireType) -> String? {
+    switch type.resolved {
+    case .scalar(let scalar): swiftScalar(scalar)
+    case .named(let definition): definition.list == nil ? names.type(definition) : nil
+    default: nil
+    }
+  }
+
+  // MARK: Writing
+
+  /// A statement that writes a value.
+  func write(_ type: WireType, _ value: String) -> String {
+    switch type.resolved {
+    case .void: return ""
+    case .scalar(let scalar):
+      guard let method = method(scalar) else { return "try \(value).encode(into: &writer)" }
+      return "writer.write\(method)(\(value))"
+    case .string(let bound): return "try writer.writeString(\(value), max: \(bound.value))"
+    case .opaque(let bound): return "try writer.writeOpaque(\(value), max: \(bound.value))"
+    case .fixedOpaque(let count): return "try writer.writeOpaque(\(value), count: \(count.value))"
+    case .fixedArray(let element, let count): return writeElements(element, value, "count: \(count.value)")
+    case .array(let element, let bound): return writeElements(element, value, "max: \(bound.value)")
+    case .optional(let inner):
+      if isListNode(inner) { return "try writer.writeList(\(value))" }
+      if codable(inner) != nil { return "try writer.writeOptional(\(value))" }
+      return "try writer.writeOptional(\(value)) { \(writeClosure(inner)) }"
+    case .named(let definition):
+      if definition.list != nil { return "try writer.writeNonEmptyList(\(value))" }
+      return "try \(value).encode(into: &writer)"
+    }
+  }
+
+  private func writeElements(_ element: WireType, _ value: String, _ count: String) -> String {
+    if word(element) != nil { return "try writer.writeWords(\(value), \(count))" }
+    if codable(element) != nil { return "try writer.writeArray(\(value), \(count))" }
+    return "try writer.writeArray(\(value), \(count)) { \(writeClosure(element)) }"
+  }
+
+  private func writeClosure(_ type: WireType) -> String {
+    "(writer: inout XDRWriter, value: \(swiftType(type))) throws(XDRError) in \(write(type, "value"))"
+  }
+
+  // MARK: Runs
+
+  /// Items of one size that stand in a row: written and read with one check.
+  func isRunItem(_ type: WireType) -> Bool {
+    switch type.resolved {
+    case .scalar(let scalar): return scalar != .quadruple
+    case .named(let definition):
+      if case .enumeration = definition.body { return true }
+      return false
+    default: return false
+    }
+  }
+
+  func runRead(_ type: WireType, _ run: String, _ offset: Int) -> (expression: String, canFail: Bool) {
+    switch type.resolved {
+    case .scalar(let scalar):
+      switch scalar {
+      case .bool: return ("try \(run).bool(\(offset))", true)
+      case .char, .unsignedChar, .short, .unsignedShort:
+        return ("try \(run).narrow(\(offset), \(swiftScalar(scalar)).self)", true)
+      default: return ("\(run).\(runMethod(scalar))(\(offset))", false)
+      }
+    case .named(let definition): return ("try \(names.type(definition))(from: \(run), at: \(offset))", true)
+    default: return ("", false)
+    }
+  }
+
+  func runWrite(_ type: WireType, _ value: String, _ offset: Int) -> String {
+    switch type.resolved {
+    case .scalar(let scalar): "run.\(runMethod(scalar))(\(offset), \(value))"
+    case .named: "run.int32(\(offset), \(value).rawValue)"
+    default: ""
+    }
+  }
+
+  private func runMethod(_ scalar: Scalar) -> String {
+    switch scalar {
+    case .int: "int32"
+    case .unsignedInt: "uint32"
+    case .hyper: "int64"
+    case .unsignedHyper: "uint64"
+    case .float: "float"
+    case .double: "double"
+    case .bool: "bool"
+    default: "narrow"
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import ArgumentParser
+import XDRCompiler
+
+struct Generate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Generates Swift.",
+    discussion: "Exit status: 0 done or fresh, 1 errors in the input or (with --check) stale output, 64 wrong usage.")
+
+  @OptionGroup var input: InputOptions
+
+  @Option(name: .shortAndLong, help: "Folder for the generated files.")
+  var output: String
+
+  @Option(help: "An enum to put all types into.")
+  var namespace: String?
+
+  @Flag(inversion: .prefixedNo, help: "Server protocols and clients, which are async, in files of their own.")
+  var services = true
+
+  @Flag(help: "Write nothing; show how the files there differ, and fail if they do.")
+  var check = false
+
+  func run() throws {
+    let compilation = try input.compile()
+    var options = SwiftOptions()
+    options.namespace = namespace
+    options.emitsServices = services
+    var files: [GeneratedFile] = []
+    if compilation.succeeded {
+      files = SwiftBackend(compilation.model, options: options, diagnostics: compilation.diagnostics).generate()
+    }
+    guard input.report(compilation) else { throw ExitCode(1) }
+    if check {
+      guard isFresh(files) else { throw ExitCode(1) }
+      return
+    }
+    try makeFolder(output)
+    for file in files {
+      let path = "\(output)/\(file.name)"
+      // Untouched files keep their time stamps, and builds stay short.
+      if let old = try? readFile(path), old == Array(file.text.utf8) { continue }
+      try writeFile(path, file.text)
+    }
+    for name in leftOver(files) { printError("note: \(output)/\(name) is generated from nothing; remove it\n") }
+  }
+
+  private func isFresh(_ files: [GeneratedFile]) -> Bool {
+    var isFresh = true
+    for file in files {
+      let path = "\(output)/\(file.name)"
+      let old = (try? readFile(path)).map { String(decoding: $0, as: UTF8.self) }
+      guard old != file.text else { continue }
+      isFresh = false
+      print(unifiedDiff(old: old ?? "", new: file.text, oldName: path, newName: "\(path) (generated)"), terminator: "")
+    }
+    for name in leftOver(files) {
+      isFresh = false
+      print("\(output)/\(name) is generated from nothing")
+    }
+    if !isFresh { printError("error: generated files are stale; run the same command without --check\n") }
+    return isFresh
+  }
+
+  /// Files of an earlier run whose `.x` is gone.
+  private func leftOver(_ files: [GeneratedFile]) -> [String] {
+    let names = Set(files.map(\.name))
+    return listFolder(output).filter { $0.hasSuffix(".xdr.swift") && !names.contains($0) }
+  }
+}
