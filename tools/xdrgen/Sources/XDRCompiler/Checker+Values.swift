@@ -83,7 +83,8 @@ extension Checker {
     let near = candidates.count < 5000 ? nearest(name, among: candidates) : nil
     diagnostics.error(
       .unknownName, "there is no \(what) '\(name)'", at: range,
-      notes: near.flatMap { name in symbols[name].map { [.init(message: "'\(name)' is defined here", range: $0.range)] } }
+      notes: near.flatMap { name in symbols[name].map { [.init(message: "'\(name)' is defined here", range: $0.range)] }
+      }
         ?? [],
       fix: near.map { .init(range: range, replacement: $0) })
   }

@@ -160,7 +160,9 @@ struct ConditionParser {
   }
 
   private func value(of name: String, hidden: Set<String>) -> Int128 {
-    guard !hidden.contains(name), hidden.count < 32, let tokens = macros[name], let first = tokens.first else { return 0 }
+    guard !hidden.contains(name), hidden.count < 32, let tokens = macros[name], let first = tokens.first else {
+      return 0
+    }
     if tokens.count == 1, first.kind == .number, case .value(let value, _) = NumberValue.parse(first.text) {
       return value
     }

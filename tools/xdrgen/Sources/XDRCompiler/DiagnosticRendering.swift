@@ -21,7 +21,9 @@ public struct DiagnosticRenderer {
     return out
   }
 
-  private func header(_ severity: Severity, _ message: String, _ code: DiagnosticCode?, at range: SourceRange?) -> String {
+  private func header(_ severity: Severity, _ message: String, _ code: DiagnosticCode?, at range: SourceRange?)
+    -> String
+  {
     var place = ""
     if let range {
       let position = sources.file(range.file).position(at: range.lower)
@@ -102,7 +104,9 @@ public struct DiagnosticRenderer {
 
 /// Control characters made visible: a source line or a name must not steer a terminal.
 func printable(_ text: String, keepingTabs: Bool = false) -> String {
-  guard text.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) }) else { return text }
+  guard text.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) }) else {
+    return text
+  }
   var out = ""
   for scalar in text.unicodeScalars {
     if scalar == "\t" && keepingTabs {

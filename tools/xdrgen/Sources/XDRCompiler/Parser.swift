@@ -156,7 +156,8 @@ struct Parser {
     }
     guard token.kind == .identifier else {
       diagnostics.error(
-        .unexpectedToken, "a definition expected (const, typedef, enum, struct, union or program), not \(token.described)",
+        .unexpectedToken,
+        "a definition expected (const, typedef, enum, struct, union or program), not \(token.described)",
         at: token.range)
       return false
     }
@@ -212,7 +213,8 @@ struct Parser {
       advance()
       guard let name = expectName("the namespace's name") else { return false }
       if !dialect.contains(.namespaces) {
-        diagnostics.error(.dialect, "namespaces are not in RFC 4506", at: name.range, hint: "--dialect namespaces accepts them")
+        diagnostics.error(
+          .dialect, "namespaces are not in RFC 4506", at: name.range, hint: "--dialect namespaces accepts them")
       }
       while token.is(":"), peek().is(":") {
         advance()
@@ -227,7 +229,8 @@ struct Parser {
       namespaces.append(name)
     default:
       diagnostics.error(
-        .unexpectedToken, "a definition expected (const, typedef, enum, struct, union or program), not \(token.described)",
+        .unexpectedToken,
+        "a definition expected (const, typedef, enum, struct, union or program), not \(token.described)",
         at: token.range, fix: spelling(of: token, among: Array(Parser.starters)))
       return false
     }

@@ -178,7 +178,8 @@ final class Preprocessor {
     case "if", "ifdef", "ifndef":
       guard conditionals.count < limits.conditionalDepth else {
         if active {
-          diagnostics.error(.unbalancedConditional, "conditionals nested deeper than \(limits.conditionalDepth)", at: name.range)
+          diagnostics.error(
+            .unbalancedConditional, "conditionals nested deeper than \(limits.conditionalDepth)", at: name.range)
         }
         overflowed = true
         return

@@ -39,7 +39,9 @@ final class SwiftNames {
   /// Put before the names of types: the namespace, for code that stands outside it.
   var prefix = ""
 
-  func type(_ definition: TypeDefinition) -> String { prefix + (types[ObjectIdentifier(definition)] ?? definition.name) }
+  func type(_ definition: TypeDefinition) -> String {
+    prefix + (types[ObjectIdentifier(definition)] ?? definition.name)
+  }
 
   func constant(_ definition: ConstantDefinition) -> String { constants[definition.name] ?? definition.name }
 
@@ -84,7 +86,9 @@ final class SwiftNames {
 
   func fields(_ fields: [Field]) -> [String] {
     members(
-      fields.map { ($0.annotations.name ?? SwiftNames.lowerCamel($0.name), $0.name, $0.annotations.name != nil, $0.range) },
+      fields.map {
+        ($0.annotations.name ?? SwiftNames.lowerCamel($0.name), $0.name, $0.annotations.name != nil, $0.range)
+      },
       reserved: SwiftNames.reservedMembers)
   }
 
@@ -93,7 +97,8 @@ final class SwiftNames {
     return members(
       zip(values, stripped).map { value, short in
         (value.annotations.name ?? SwiftNames.lowerCamel(short), value.name, value.annotations.name != nil, value.range)
-      }, reserved: ["self", "Self", "init", "Type", "Protocol", "allCases", "rawValue", "unknown", "hashValue", "xdrSize"])
+      },
+      reserved: ["self", "Self", "init", "Type", "Protocol", "allCases", "rawValue", "unknown", "hashValue", "xdrSize"])
   }
 
   func members(

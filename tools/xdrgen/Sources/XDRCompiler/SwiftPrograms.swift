@@ -259,7 +259,8 @@ extension SwiftBackend {
   ) {
     writer.line()
     writer.line("/// Decodes a call, has it served and encodes the reply; nil when there is no such procedure.")
-    writer.line("/// Errors of decoding are `XDRError`; all others are the service's own. The first `headerSize` bytes of")
+    writer.line(
+      "/// Errors of decoding are `XDRError`; all others are the service's own. The first `headerSize` bytes of")
     writer.line("/// the result are zero and left to the caller, so that a frame takes one allocation.")
     writer.line("public func dispatch\(item.name)<Service: \(item.name)Service>(")
     writer.indented { writer in

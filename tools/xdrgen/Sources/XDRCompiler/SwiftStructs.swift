@@ -3,7 +3,8 @@
 extension SwiftBackend {
   func emitStruct(_ type: TypeDefinition, _ fields: [Field], _ writer: inout SwiftWriter) {
     // The link of a list is not stored: nodes stand in an array.
-    let stored = type.list.map { list in fields.enumerated().filter { $0.offset != list.link }.map(\.element) } ?? fields
+    let stored =
+      type.list.map { list in fields.enumerated().filter { $0.offset != list.link }.map(\.element) } ?? fields
     var notes: [String] = []
     if type.list != nil {
       notes = ["", "One node of a list: pointers to it are arrays, and the link to the next node is not stored."]
@@ -126,54 +127,64 @@ extension SwiftBackend {
 
   private func encode(_ members: [(Field, String)], isRecursive: Bool, _ writer: inout SwiftWriter) {
     func value(_ index: Int) -> String { "self." + SwiftNames.escaped(members[index].1) }
-    writer.block("public func encode(into writer: inout XDRWriter) throws(XDRError) {") { writer in
-      let canFail = members.map { self.write($0.0.type, "x").hasPrefix("try") }
-      let isTracked = canFail.contains(true)
-      var current = 0
-      let body: (inout SwiftWriter) -> Void = { writer in
-        for segment in self.segments(members) {
-          switch segment {
-          case .run(let indices):
-            let size = indices.reduce(0) { $0 + members[$1].0.type.minimumSize }
-            writer.block("writer.writeRun(\(size)) { run in") { writer in
-              var offset = 0
-              for index in indices {
-                writer.line(self.runWrite(members[index].0.type, value(index), offset))
-                offset += members[index].0.type.minimumSize
-              }
+    func body(_ writer: inout SwiftWriter) -> Tracking {
+      var tracking = Tracking()
+      for segment in segments(members) {
+        switch segment {
+        case .run(let indices):
+          let size = indices.reduce(0) { $0 + members[$1].0.type.minimumSize }
+          writer.block("writer.writeRun(\(size)) { run in") { writer in
+            var offset = 0
+            for index in indices {
+              writer.line(runWrite(members[index].0.type, value(index), offset))
+              offset += members[index].0.type.minimumSize
             }
-          case .single(let index):
-            if canFail[index], index != current {
-              writer.line("field = \(index)")
-              current = index
-            }
-            let statement = self.write(members[index].0.type, value(index))
-            if !statement.isEmpty { writer.line(statement) }
           }
+        case .single(let index):
+          let statement = write(members[index].0.type, value(index))
+          if statement.hasPrefix("try") { tracking.fail(at: index, &writer) }
+          if !statement.isEmpty { writer.line(statement) }
         }
       }
-      if isRecursive {
-        writer.line("try writer.enter()")
-      }
-      if isTracked {
-        self.tracked(members.map(\.0.name), changes: self.hasLater(canFail), &writer, body)
-      } else {
-        body(&writer)
-      }
+      return tracking
+    }
+    writer.block("public func encode(into writer: inout XDRWriter) throws(XDRError) {") { writer in
+      if isRecursive { writer.line("try writer.enter()") }
+      tracked(members.map(\.0.name), &writer, body)
       if isRecursive { writer.line("writer.leave()") }
     }
   }
 
-  private func hasLater(_ canFail: [Bool]) -> Bool { canFail.dropFirst().contains(true) }
+  /// Which fields can fail, as statements come out one after the other.
+  struct Tracking {
+    private(set) var canFail = false
+    /// The field's number is set somewhere.
+    private(set) var changes = false
+    private var current = 0
+
+    mutating func fail(at index: Int, _ writer: inout SwiftWriter) {
+      canFail = true
+      guard index != current else { return }
+      writer.line("field = \(index)")
+      current = index
+      changes = true
+    }
+  }
 
   /// Wraps statements so that an error leaves with the name of the field it came from.
-  func tracked(
-    _ fieldNames: [String], changes: Bool, _ writer: inout SwiftWriter, _ body: (inout SwiftWriter) -> Void
+  private func tracked(
+    _ fieldNames: [String], _ writer: inout SwiftWriter, _ body: (inout SwiftWriter) -> Tracking
   ) {
-    if changes { writer.line("var field = 0") }
-    writer.block("do throws(XDRError) {", "} catch {") { body(&$0) }
+    var scratch = SwiftWriter()
+    let tracking = body(&scratch)
+    guard tracking.canFail else {
+      _ = body(&writer)
+      return
+    }
+    if tracking.changes { writer.line("var field = 0") }
+    writer.block("do throws(XDRError) {", "} catch {") { _ = body(&$0) }
     writer.indented { writer in
-      if changes {
+      if tracking.changes {
         let list = fieldNames.map(swiftLiteral).joined(separator: ", ")
         writer.line("throw error.inside([\(list)], field)")
       } else {
@@ -184,53 +195,40 @@ extension SwiftBackend {
   }
 
   private func decode(_ members: [(Field, String)], isRecursive: Bool, _ writer: inout SwiftWriter) {
-    writer.block("public init(from reader: inout XDRReader) throws(XDRError) {") { writer in
-      if isRecursive { writer.line("try reader.enter()") }
-      var current = 0
-      func at(_ index: Int, _ writer: inout SwiftWriter) {
-        if index != current { writer.line("field = \(index)") }
-        current = index
+    func assign(_ index: Int, _ expression: String, _ writer: inout SwiftWriter) {
+      let (field, name) = members[index]
+      if field.isBoxed {
+        writer.line("self.\(name)Box = XDRBox(\(expression))")
+      } else {
+        writer.line("self.\(SwiftNames.escaped(name)) = \(expression)")
       }
-      func assign(_ index: Int, _ expression: String, _ writer: inout SwiftWriter) {
-        let (field, name) = members[index]
-        if field.isBoxed {
-          // The box is made before the value is read into it, so that it needs no second copy.
-          writer.line("self.\(name)Box = XDRBox(\(expression))")
-        } else {
-          writer.line("self.\(SwiftNames.escaped(name)) = \(expression)")
-        }
-      }
-      var changes = false
-      var probe = 0
-      for segment in segments(members) {
+    }
+    func body(_ writer: inout SwiftWriter) -> Tracking {
+      var tracking = Tracking()
+      for (number, segment) in segments(members).enumerated() {
         switch segment {
         case .run(let indices):
-          if indices[0] != probe { changes = true }
-          for index in indices where runRead(members[index].0.type, "run", 0).canFail && index != probe { changes = true }
-          probe = indices[0]
-        case .single(let index): if index != probe { changes = true }
-        }
-      }
-      tracked(members.map(\.0.name), changes: changes, &writer) { writer in
-        for (number, segment) in segments(members).enumerated() {
-          switch segment {
-          case .run(let indices):
-            at(indices[0], &writer)
-            let size = indices.reduce(0) { $0 + members[$1].0.type.minimumSize }
-            writer.line("let run\(number) = try reader.readRun(\(size))")
-            var offset = 0
-            for index in indices {
-              let (expression, canFail) = runRead(members[index].0.type, "run\(number)", offset)
-              if canFail { at(index, &writer) }
-              assign(index, expression, &writer)
-              offset += members[index].0.type.minimumSize
-            }
-          case .single(let index):
-            at(index, &writer)
-            assign(index, read(members[index].0.type), &writer)
+          tracking.fail(at: indices[0], &writer)
+          let size = indices.reduce(0) { $0 + members[$1].0.type.minimumSize }
+          writer.line("let run\(number) = try reader.readRun(\(size))")
+          var offset = 0
+          for index in indices {
+            let (expression, canFail) = runRead(members[index].0.type, "run\(number)", offset)
+            if canFail { tracking.fail(at: index, &writer) }
+            assign(index, expression, &writer)
+            offset += members[index].0.type.minimumSize
           }
+        case .single(let index):
+          let expression = read(members[index].0.type)
+          if expression.hasPrefix("try") { tracking.fail(at: index, &writer) }
+          assign(index, expression, &writer)
         }
       }
+      return tracking
+    }
+    writer.block("public init(from reader: inout XDRReader) throws(XDRError) {") { writer in
+      if isRecursive { writer.line("try reader.enter()") }
+      tracked(members.map(\.0.name), &writer, body)
       if isRecursive { writer.line("reader.leave()") }
     }
   }

@@ -50,7 +50,8 @@ extension SwiftBackend {
         }
       }
     }
-    let unique = names.members(wanted, reserved: ["self", "Self", "init", "Type", "Protocol", "discriminant", "xdrSize"])
+    let unique = names.members(
+      wanted, reserved: ["self", "Self", "init", "Type", "Protocol", "discriminant", "xdrSize"])
     return zip(items, unique).map { item, name in
       UnionCase(name: SwiftNames.escaped(name), label: item.0.value, arm: item.1)
     }
@@ -58,7 +59,9 @@ extension SwiftBackend {
 
   /// Case names of the discriminant's enum, by value.
   private func enumeratorNames(_ union: UnionBody) -> [Int32: String] {
-    guard let definition = union.discriminant.definition, case .enumeration(let body) = definition.body else { return [:] }
+    guard let definition = union.discriminant.definition, case .enumeration(let body) = definition.body else {
+      return [:]
+    }
     return Dictionary(zip(body.values.map(\.value), names.cases(body.values)), uniquingKeysWith: { first, _ in first })
   }
 
@@ -96,7 +99,8 @@ extension SwiftBackend {
     return String(value)
   }
 
-  private func emitSizes(_ type: TypeDefinition, _ union: UnionBody, _ cases: [UnionCase], _ writer: inout SwiftWriter) {
+  private func emitSizes(_ type: TypeDefinition, _ union: UnionBody, _ cases: [UnionCase], _ writer: inout SwiftWriter)
+  {
     writer.line("public static var xdrMinimumSize: \(std("Int")) { \(type.minimumSize) }")
     writer.gap()
     let tag = union.discriminant.minimumSize
@@ -133,7 +137,8 @@ extension SwiftBackend {
     cases.map { $0.arm.isVoid ? "" : $0.arm.name } + [union.defaultArm?.name ?? ""]
   }
 
-  private func emitEncode(_ type: TypeDefinition, _ union: UnionBody, _ cases: [UnionCase], _ writer: inout SwiftWriter) {
+  private func emitEncode(_ type: TypeDefinition, _ union: UnionBody, _ cases: [UnionCase], _ writer: inout SwiftWriter)
+  {
     writer.block("public func encode(into writer: inout XDRWriter) throws(XDRError) {") { writer in
       if type.isRecursive { writer.line("try writer.enter()") }
       writer.block("switch self {") { writer in
@@ -190,7 +195,8 @@ extension SwiftBackend {
     }
   }
 
-  private func emitDecode(_ type: TypeDefinition, _ union: UnionBody, _ cases: [UnionCase], _ writer: inout SwiftWriter) {
+  private func emitDecode(_ type: TypeDefinition, _ union: UnionBody, _ cases: [UnionCase], _ writer: inout SwiftWriter)
+  {
     let width = union.discriminant.minimumSize
     writer.block("public init(from reader: inout XDRReader) throws(XDRError) {") { writer in
       if type.isRecursive { writer.line("try reader.enter()") }

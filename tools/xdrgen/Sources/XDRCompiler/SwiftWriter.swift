@@ -12,9 +12,11 @@ struct SwiftWriter {
 
   mutating func block(_ head: String, _ tail: String = "}", _ body: (inout SwiftWriter) -> Void) {
     line(head)
-    depth += 1
+    // The cases of a switch stand under the word itself.
+    let step = head.hasPrefix("switch ") ? 0 : 1
+    depth += step
     body(&self)
-    depth -= 1
+    depth -= step
     line(tail)
   }
 
@@ -46,7 +48,8 @@ func swiftLiteral(_ text: String) -> String {
     switch scalar {
     case "\"": out += "\\\""
     case "\\": out += "\\\\"
-    case _ where scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value) || scalar.value > 0xffff
+    case _
+    where scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value) || scalar.value > 0xffff
       || (0x2028...0x202e).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value):
       // Direction marks and their like could make a reader see another text than the compiler.
       out += "\\u{\(String(scalar.value, radix: 16))}"

@@ -62,7 +62,11 @@ struct InputOptions: ParsableArguments {
   private func parseDialect() throws -> Dialect {
     var result = Dialect.standard
     for word in dialect.split(separator: ",") {
-      if word == "all" { result = .all } else if word == "none" { result = [] } else {
+      if word == "all" {
+        result = .all
+      } else if word == "none" {
+        result = []
+      } else {
         let isRemoved = word.hasPrefix("-")
         let name = word.drop { $0 == "+" || $0 == "-" }
         guard let (_, form) = Dialect.names.first(where: { $0.0 == name }) else {
@@ -88,4 +92,11 @@ struct InputOptions: ParsableArguments {
   }
 }
 
-func printError(_ text: String) { fputs(text, stderr) }
+func printError(_ text: String) {
+  var bytes = ArraySlice(Array(text.utf8))
+  while !bytes.isEmpty {
+    let count = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    if count <= 0 { return }
+    bytes = bytes.dropFirst(count)
+  }
+}
