@@ -109,23 +109,43 @@ public final class BlockingClient {
     _ ticket: Ticket<Procedure>
   ) throws(RPCCallError) -> (reply: Procedure.Reply, descriptors: [OwnedFD]) {
     while true {
-      if let outcome = replies.removeValue(forKey: ticket.serial) {
-        switch outcome {
-        case .success(let bytes, let numbers):
-          let descriptors = numbers.map { OwnedFD(adopting: $0) }
-          do throws(XDRError) {
-            return (try Procedure.Reply(xdr: bytes), descriptors)
-          } catch {
-            throw .undecodable(error)
-          }
-        case .failure(let error): throw error
-        }
-      }
-      if let closed { throw .connectionClosed(closed) }
+      if let answer = try answer(to: ticket) { return answer }
       if try wait(watching: [], deadline: nil) != nil {
         session.abandon(ticket.serial)
         throw .cancelled
       }
+    }
+  }
+
+  /// Waits for a reply for some time, and can be called again: nil when the time is up or one of `interrupts` is
+  /// readable. The call goes on.
+  public func receive<Procedure: RPCProcedure>(
+    _ ticket: Ticket<Procedure>, within timeout: UInt64
+  ) throws(RPCCallError) -> Procedure.Reply? {
+    let deadline = BlockingClient.now &+ timeout
+    while true {
+      if let answer = try answer(to: ticket) { return answer.reply }
+      if try wait(watching: [], deadline: deadline) != nil { return nil }
+      if replies[ticket.serial] == nil, closed == nil, BlockingClient.now >= deadline { return nil }
+    }
+  }
+
+  private func answer<Procedure: RPCProcedure>(
+    to ticket: Ticket<Procedure>
+  ) throws(RPCCallError) -> (reply: Procedure.Reply, descriptors: [OwnedFD])? {
+    guard let outcome = replies.removeValue(forKey: ticket.serial) else {
+      if let closed { throw .connectionClosed(closed) }
+      return nil
+    }
+    switch outcome {
+    case .success(let bytes, let numbers):
+      let descriptors = numbers.map { OwnedFD(adopting: $0) }
+      do throws(XDRError) {
+        return (try Procedure.Reply(xdr: bytes), descriptors)
+      } catch {
+        throw .undecodable(error)
+      }
+    case .failure(let error): throw error
     }
   }
 
