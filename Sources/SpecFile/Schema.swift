@@ -183,7 +183,8 @@ extension Schema where Root: Equatable {
     var kind = ValueKind<Root>(name) { node, problems in
       read(node, &problems)
     } write: { value, style in
-      write(value, style: style, includingDefaults: false)
+      // Programs are given every key, people what differs.
+      write(value, style: style, includingDefaults: style == .plain)
     }
     kind.rows = rows
     return kind

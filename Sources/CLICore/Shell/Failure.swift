@@ -1,0 +1,79 @@
+import Guest
+import RPC
+import SpecFile
+
+/// Why a verb did not do what was asked, ready to be told.
+struct Failure: Error {
+  var status: ExitStatus
+  /// The stable word for programs.
+  var code: String
+  /// For people: intent, object, cause. Made safe to show.
+  var message: String
+  /// The next step, where it is known.
+  var hint: String?
+  /// The message has lines of its own, each with the file and the place it is about.
+  var isDiagnostic = false
+
+  init(_ status: ExitStatus, code: String, _ message: String, hint: String? = nil) {
+    self.status = status
+    self.code = code
+    self.message = message
+    self.hint = hint
+  }
+
+  /// A command line that cannot be understood.
+  static func usage(_ message: String, hint: String? = nil) -> Failure {
+    Failure(.usage, code: GuestError.Code.invalidArgument.word, message, hint: hint)
+  }
+
+  init(_ error: GuestError) {
+    self.init(
+      error.code.exitStatus, code: error.code.word, Visible.text(error.message),
+      hint: error.hint.map { Visible.text($0) })
+  }
+
+  /// - Parameter intent: what was being done, for example `stop web`.
+  init(_ error: RPCCallError, _ intent: String) {
+    switch error {
+    case .remote(let body):
+      // A code that a newer daemon invented is told in that daemon's words.
+      self.init(
+        GuestError(
+          GuestError.Code(rawValue: body.code.rawValue) ?? .internalError, body.message,
+          hint: body.hint.isEmpty ? nil : body.hint))
+    case .timedOut:
+      self.init(.timedOut, code: "timedOut", "\(intent): no answer in time; whether it was done is not known")
+    case .connectionClosed(let reason):
+      self.init(
+        .unreachable, code: "unavailable",
+        "\(intent): the connection to the daemon ended: \(Visible.text(reason.description))",
+        hint: "whether it was done is not known; lodge ls tells")
+    case .cancelled: self.init(.interrupted, code: "cancelled", "\(intent): given up")
+    case .invalidArguments(let error):
+      self.init(.usage, code: GuestError.Code.invalidArgument.word, "\(intent): \(error)")
+    case .undecodable(let error):
+      self.init(
+        .failed, code: GuestError.Code.badFrame.word, "\(intent): the daemon's answer cannot be read: \(error)",
+        hint: "lodge version tells whether daemon and command are of one version")
+    }
+  }
+
+  init(_ error: SpecFileError) {
+    self.init(
+      .usage, code: GuestError.Code.invalidArgument.word, error.description,
+      hint: "lodge help spec lists every key")
+    isDiagnostic = true
+  }
+
+  /// How it is told, without a newline at the end.
+  func text(format: OutputFormat, style: Style) -> String {
+    if format == .json || format == .jsonl {
+      return DataValue.members([
+        "code": .text(code), "message": .text(message), "hint": hint.map { .text($0) },
+      ]).json
+    }
+    // A spec's diagnostics begin with their file, as editors and CI systems expect it.
+    let head = isDiagnostic ? message : "lodge: \(message)"
+    return style(.red, head) + (hint.map { "\nhint: \($0)" } ?? "")
+  }
+}

@@ -1,0 +1,110 @@
+import SpecFile
+
+/// How results are printed.
+enum OutputFormat: String, CaseIterable, Sendable {
+  case table, wide, json, jsonl, yaml, csv, name
+
+  /// For programs: nothing but the data goes to standard output.
+  var isForPrograms: Bool {
+    switch self {
+    case .json, .jsonl, .yaml, .csv: true
+    case .table, .wide, .name: false
+    }
+  }
+}
+
+/// The version of the JSON, YAML and CSV output. Within one, fields come and never go or change their meaning.
+let outputSchemaVersion: Int64 = 1
+
+/// A column of a listing.
+struct Column<Row> {
+  var title: String
+  /// The name in CSV.
+  var field: String
+  /// Shown only in the wide format (and in CSV).
+  var isWide = false
+  var alignment = TextTable.Alignment.left
+  /// For people.
+  var text: (Row) -> String
+  /// For programs.
+  var value: (Row) -> DataValue
+
+  init(
+    _ title: String, _ field: String, isWide: Bool = false, alignment: TextTable.Alignment = .left,
+    text: @escaping (Row) -> String, value: @escaping (Row) -> DataValue
+  ) {
+    self.title = title
+    self.field = field
+    self.isWide = isWide
+    self.alignment = alignment
+    self.text = text
+    self.value = value
+  }
+}
+
+/// Rows of one kind in every format.
+struct Listing<Row> {
+  /// The member of the JSON object that holds the rows, for example `guests`.
+  var name: String
+  var columns: [Column<Row>]
+  var json: (Row) -> DataValue
+  /// What `-o name` and `-q` print.
+  var rowName: (Row) -> String
+
+  /// The whole output, ending with a newline unless it is empty.
+  ///
+  /// - Parameters:
+  ///   - extra: further members of the JSON object, before the rows.
+  ///   - whenEmpty: what a person is told instead of a table without rows.
+  func text(
+    _ rows: [Row], format: OutputFormat, extra: [DataValue.Member] = [], whenEmpty: String = ""
+  ) -> String {
+    switch format {
+    case .table, .wide:
+      if rows.isEmpty { return whenEmpty.isEmpty ? "" : whenEmpty + "\n" }
+      let shown = columns.filter { !$0.isWide || format == .wide }
+      return joined(
+        TextTable.lines(
+          titles: shown.map(\.title), alignments: shown.map(\.alignment),
+          rows: rows.map { row in shown.map { $0.text(row) } }))
+    case .json: return document(rows, extra).indentedJSON + "\n"
+    case .jsonl: return joined(rows.map { json($0).json })
+    case .yaml: return document(rows, extra).yaml
+    case .csv:
+      return CSV.line(columns.map(\.field))
+        + rows.map { row in CSV.line(columns.map { CSV.text($0.value(row)) }) }.joined()
+    case .name: return joined(rows.map(rowName))
+    }
+  }
+
+  private func document(_ rows: [Row], _ extra: [DataValue.Member]) -> DataValue {
+    .object(
+      [.init("schemaVersion", .integer(outputSchemaVersion))] + extra + [.init(name, .list(rows.map(json)))])
+  }
+
+  private func joined(_ lines: [String]) -> String {
+    lines.map { $0 + "\n" }.joined()
+  }
+}
+
+/// RFC 4180, with line feeds alone at the ends of lines as tools on this system expect.
+enum CSV {
+  static func line(_ fields: [String]) -> String {
+    fields.map(quoted).joined(separator: ",") + "\n"
+  }
+
+  static func text(_ value: DataValue) -> String {
+    switch value {
+    case .null: ""
+    case .text(let text): text
+    default: value.json
+    }
+  }
+
+  private static func quoted(_ field: String) -> String {
+    let needsQuotes =
+      field.utf8.contains { [0x22, 0x2C, 0x0A, 0x0D].contains($0) } || field.hasPrefix(" ") || field.hasSuffix(" ")
+    guard needsQuotes else { return field }
+    return "\"" + field.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+  }
+}

@@ -1,0 +1,154 @@
+import Guest
+
+// Whole sentences about ends and doers, for `why`, `events` and the replies of `stop`. The words of a table's column
+// are `EndCause.inWords`.
+
+extension EndCause {
+  /// What happened, with the guest as "it": `its init exited with code 3`.
+  var sentence: String {
+    switch self {
+    case .exited(let code): "its init exited with code \(code)"
+    case .signaled(let signal, let coreDumped):
+      "its init was ended by \(SignalName.name(signal)), which was not sent by Lodge"
+        + (coreDumped ? ", and dumped core" : "")
+    case .oom(let oom): oom.sentence
+    case .reboot: "it asked for a reboot"
+    case .halt: "it halted"
+    case .powerOff: "it powered itself off"
+    case .stopped(let actor, .polite, let status):
+      "\(actor.description) stopped it, and it went politely" + (status.map { ", \($0.phrase)" } ?? "")
+    case .stopped(let actor, .forced, _): "\(actor.description) stopped it, by force (SIGKILL)"
+    case .stopped(let actor, .cancelled, _): "\(actor.description) called it off before its init ran"
+    case .startFailed(let failure): "it could not be started: \(Visible.text(failure.message, limit: 500))"
+    case .controllerLost:
+      "its controller died and left no record, so the guest was killed; how it would have ended is not known"
+    case .hostReset: "the host went down while it ran"
+    }
+  }
+
+  /// Details for the line of an event, after `kind`.
+  var details: String {
+    switch self {
+    case .exited(let code): return "exit \(code)"
+    case .signaled(let signal, let coreDumped):
+      return "\(SignalName.name(signal)), not sent by Lodge\(coreDumped ? ", core dumped" : "")"
+    case .oom(let oom): return oom.details
+    case .reboot: return "the guest rebooted"
+    case .halt: return "the guest halted"
+    case .powerOff: return "the guest powered off"
+    case .stopped(let actor, let how, let status):
+      switch how {
+      case .polite: return "by \(actor.description), politely\(status.map { ", \($0.short)" } ?? "")"
+      case .forced: return "by \(actor.description), by force"
+      case .cancelled: return "by \(actor.description), before its init ran"
+      }
+    case .startFailed(let failure): return Visible.text(failure.message, limit: 500)
+    case .controllerLost: return "its controller died; the guest was killed"
+    case .hostReset: return "the host went down"
+    }
+  }
+
+  var color: Style.Color? {
+    switch self {
+    case .exited(0), .reboot, .halt, .powerOff, .stopped: nil
+    default: .red
+    }
+  }
+
+  /// How a shell would see it, for `run` and `wait`: the guest's own code, 128+n for a signal, and 125 to 127 where
+  /// there is no code of the guest's.
+  var exitCode: Int32 {
+    switch self {
+    case .exited(let code): code & 0xFF
+    case .signaled(let signal, _): 128 + signal
+    case .oom(let oom): oom.status.exitCode
+    case .reboot, .halt, .powerOff: 0
+    case .stopped(_, .polite, let status): status?.exitCode ?? 0
+    case .stopped(_, .forced, let status): status?.exitCode ?? 137
+    case .stopped(_, .cancelled, _): 125
+    case .startFailed(let failure): failure.exitCode
+    case .controllerLost, .hostReset: 125
+    }
+  }
+}
+
+extension StartFailure {
+  private static let noSuchFile: Int32 = 2
+  private static let notExecutable: Int32 = 8
+  private static let denied: Int32 = 13
+
+  /// As shells and container engines have it: 127 for an init that is not there, 126 for one that cannot be executed.
+  var exitCode: Int32 {
+    guard step.hasPrefix("exec") else { return 125 }
+    switch errno {
+    case Self.noSuchFile: return 127
+    case Self.notExecutable, Self.denied: return 126
+    default: return 125
+    }
+  }
+}
+
+extension WaitStatus {
+  var exitCode: Int32 {
+    switch self {
+    case .exited(let code): code & 0xFF
+    case .signaled(let signal, _): 128 + signal
+    }
+  }
+
+  /// `exiting with code 0`.
+  var phrase: String {
+    switch self {
+    case .exited(let code): "exiting with code \(code)"
+    case .signaled(let signal, _): "ended by \(SignalName.name(signal))"
+    }
+  }
+
+  /// `exit 0`.
+  var short: String {
+    switch self {
+    case .exited(let code): "exit \(code)"
+    case .signaled(let signal, _): SignalName.name(signal)
+    }
+  }
+}
+
+extension OutOfMemory {
+  var sentence: String {
+    let reason =
+      switch limit {
+      case .own: "it had reached its own limit\(limitBytes == 0 ? "" : " of \(Quantities.size(limitBytes))")"
+      case .parent: "a limit above the guest was reached"
+      case .host: "the host had none left"
+      }
+    switch victim {
+    case .initProcess: return "the kernel killed its init for want of memory: \(reason)"
+    case .child:
+      let what = kills == 1 ? "one of its processes" : "\(kills) of its processes"
+      return "the kernel killed \(what) for want of memory (\(reason)), whereupon its init ended: \(status.short)"
+    }
+  }
+
+  var details: String {
+    let reason =
+      switch limit {
+      case .own: limitBytes == 0 ? "own limit" : "memory limit \(Quantities.size(limitBytes)) reached (own limit)"
+      case .parent: "a limit above the guest reached"
+      case .host: "host out of memory"
+      }
+    return victim == .initProcess ? "init killed, \(reason)" : "a child killed, \(reason); init: \(status.short)"
+  }
+}
+
+extension Actor {
+  /// `root (process 812)`, `uid 1000 (process 33)`, `the guest itself`, `its restart policy`, `the daemon`.
+  var description: String {
+    switch self {
+    case .guest: "the guest itself"
+    case .user(let uid, let pid):
+      (uid == 0 ? "root" : "uid \(uid)") + (pid > 0 ? " (process \(pid))" : "")
+    case .policy: "its policy"
+    case .daemon: "the daemon"
+    }
+  }
+}

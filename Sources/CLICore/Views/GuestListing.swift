@@ -1,0 +1,77 @@
+import Guest
+import SpecFile
+
+extension Listing where Row == GuestView {
+  /// The columns of `lodge ls`.
+  ///
+  /// - Parameter now: for how long ago the last end was.
+  static func guests(style: Style, now: Timestamp) -> Listing {
+    Listing(
+      name: "guests",
+      columns: [
+        Column("NAME", "name", text: { $0.name.value }, value: { .text($0.name.value) }),
+        Column("STATE", "state", text: { $0.state.word }, value: { .text($0.state.word) }),
+        Column(
+          "UP", "uptime", text: { $0.isUp ? TimeText.span(nanoseconds: $0.upNanos) : "-" },
+          value: { $0.isUp ? .seconds(nanoseconds: $0.upNanos) : .null }),
+        Column(
+          "RESTARTS", "restarts", text: { "\($0.restarts)" }, value: { .unsigned(UInt64($0.restarts)) }),
+        Column("RUNS", "runs", isWide: true, text: { "\($0.runs)" }, value: { .unsigned(UInt64($0.runs)) }),
+        Column(
+          "PID", "initPid", isWide: true, text: { $0.initPID > 0 ? "\($0.initPID)" : "-" },
+          value: { $0.initPID > 0 ? .integer(Int64($0.initPID)) : .null }),
+        Column(
+          "AUTOSTART", "autostart", isWide: true, text: { $0.autostart ? "yes" : "no" },
+          value: { .bool($0.autostart) }),
+        Column(
+          "LAST END", "lastEnd", text: { $0.last?.ended.cause.inWords ?? "-" },
+          value: { .optional($0.last.map { .text($0.ended.cause.kind) }) }),
+        Column(
+          "ENDED", "endedAt", isWide: true, text: { $0.last.map { TimeText.ago($0.ended.endedAt, now: now) } ?? "-" },
+          value: { .time($0.last?.ended.endedAt) }),
+        Column("NEXT", "next", text: \.next, value: { .text($0.next) }),
+        Column(
+          "LABELS", "labels", isWide: true,
+          text: {
+            $0.labels.isEmpty ? "-" : $0.labels.map { Visible.text("\($0.key)=\($0.value)") }.joined(separator: ",")
+          },
+          value: { .text($0.labels.map { "\($0.key)=\($0.value)" }.joined(separator: ",")) }),
+      ],
+      json: \.json, rowName: { $0.name.value })
+  }
+}
+
+extension Listing where Row == RunRecord {
+  /// The columns of `lodge runs`.
+  static func runs(isSeveral: Bool) -> Listing {
+    Listing(
+      name: "runs",
+      columns: [
+        Column(
+          "GUEST", "guest", isWide: !isSeveral, text: { $0.ended.guest.value }, value: { .text($0.ended.guest.value) }),
+        Column(
+          "RUN", "number", alignment: .right, text: { "\($0.number)" }, value: { .unsigned(UInt64($0.number)) }),
+        Column(
+          "STARTED", "startedAt", text: { $0.ended.startedAt.map(TimeText.dateAndClock) ?? "-" },
+          value: { .time($0.ended.startedAt) }),
+        Column(
+          "ENDED", "endedAt", isWide: true, text: { TimeText.dateAndClock($0.ended.endedAt) },
+          value: { .time($0.ended.endedAt) }),
+        Column(
+          "LENGTH", "length", text: { TimeText.span(nanoseconds: $0.ended.lengthNanos) },
+          value: { .seconds(nanoseconds: $0.ended.lengthNanos) }),
+        Column("BY", "startedBy", text: { $0.startedBy.inWords }, value: { .text($0.startedBy.inWords) }),
+        Column(
+          "MEMORY PEAK", "memoryPeak",
+          text: { $0.ended.usage.memoryPeakBytes == 0 ? "-" : SizeText.approximate($0.ended.usage.memoryPeakBytes) },
+          value: { $0.ended.usage.memoryPeakBytes == 0 ? .null : .unsigned($0.ended.usage.memoryPeakBytes) }),
+        Column(
+          "CPU", "cpuTime", isWide: true, text: { TimeText.span(nanoseconds: $0.ended.usage.cpuMicros &* 1000) },
+          value: { .decimal(Double($0.ended.usage.cpuMicros) / 1_000_000) }),
+        Column("CAUSE", "cause", text: { $0.ended.cause.inWords }, value: { .text($0.ended.cause.kind) }),
+        Column(
+          "RUN ID", "run", isWide: true, text: { $0.ended.run.description }, value: { .text($0.ended.run.description) }),
+      ],
+      json: \.json, rowName: { "\($0.ended.guest.value)/\($0.number)" })
+  }
+}

@@ -1,0 +1,91 @@
+import Guest
+
+/// A guest as listings and `show` see it.
+struct GuestView: Sendable, Hashable {
+  /// The restart that a guest in state `waiting` waits for.
+  struct PendingRestart: Sendable, Hashable {
+    var at: Timestamp
+    /// By a clock that is never stepped.
+    var inMillis: UInt64
+    /// Counted from 1.
+    var attempt: UInt32
+    /// 0 is no limit.
+    var limit: UInt32
+  }
+
+  var name: GuestName
+  var state: GuestState
+  /// Runs so far, the present one included.
+  var runs: UInt32
+  /// By policy, since an administrator last started it.
+  var restarts: UInt32
+  var run: RunID?
+  var startedAt: Timestamp?
+  var upNanos: UInt64
+  /// 0 if there is none.
+  var initPID: Int32
+  var last: RunRecord?
+  var restart: PendingRestart?
+  var autostart = false
+  var degraded = false
+  var stuckTasks = ""
+  var note = ""
+  var labels: [Label] = []
+
+  /// Whether a run is present.
+  var isUp: Bool { run != nil }
+
+  /// What happens without anybody's doing, and what is amiss: the last column of `lodge ls`.
+  var next: String {
+    var parts: [String] = []
+    if let restart {
+      let time = TimeText.span(nanoseconds: restart.inMillis &* 1_000_000)
+      parts.append("restart in \(time) (\(restart.ordinal))")
+    }
+    if !note.isEmpty { parts.append(Visible.text(note, limit: 80)) }
+    if !stuckTasks.isEmpty { parts.append("stuck: \(Visible.text(stuckTasks, limit: 80))") }
+    if degraded { parts.append("degraded: its controller does not answer") }
+    return parts.isEmpty ? "-" : parts.joined(separator: "; ")
+  }
+}
+
+extension GuestView.PendingRestart {
+  /// `attempt 5 of 10`.
+  var ordinal: String { limit == 0 ? "attempt \(attempt)" : "attempt \(attempt) of \(limit)" }
+}
+
+/// Everything `show` knows.
+struct GuestDetails: Sendable, Hashable {
+  var guest: GuestView
+  var spec: GuestSpec
+  /// The spec was changed since the present run began.
+  var isSpecPending: Bool
+  var createdAt: Timestamp
+  var runDirectory: String
+  var logPath: String
+  var cgroup: String
+  var memoryBytes: UInt64
+  var cpuMicros: UInt64
+  var tasks: UInt64
+}
+
+extension GuestState {
+  /// The word for it, in text and in JSON.
+  var word: String {
+    switch self {
+    case .stopped: "stopped"
+    case .starting: "starting"
+    case .running: "running"
+    case .stopping: "stopping"
+    case .waiting: "waiting"
+    }
+  }
+
+  var color: Style.Color? {
+    switch self {
+    case .running: .green
+    case .starting, .stopping, .waiting: .yellow
+    case .stopped: nil
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import Guest
+
+@testable import CLICore
+
+/// A host on which everything has happened.
+enum Samples {
+  static let now = Timestamp(nanoseconds: 1_795_255_331_482_000_000)  // 2026-11-21T10:02:11.482Z
+
+  static func ago(seconds: Double) -> Timestamp {
+    Timestamp(nanoseconds: now.nanoseconds - Int64(seconds * 1_000_000_000))
+  }
+
+  static func id(_ number: UInt8) -> UUIDBytes {
+    UUIDBytes([0x6f, 0x1c, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, number])!
+  }
+
+  static func name(_ text: String) -> GuestName { try! GuestName(text) }
+
+  static let root = Actor.user(uid: 0, pid: 812)
+
+  /// Every way to end.
+  static let causes: [EndCause] = [
+    .exited(code: 0), .exited(code: 3),
+    .signaled(9, coreDumped: false), .signaled(11, coreDumped: true),
+    .oom(
+      OutOfMemory(
+        victim: .initProcess, limit: .own, limitBytes: 512 << 20, kills: 1, status: .signaled(9, coreDumped: false))),
+    .oom(OutOfMemory(victim: .child, limit: .parent, limitBytes: 0, kills: 2, status: .exited(137))),
+    .oom(OutOfMemory(victim: .child, limit: .host, limitBytes: 0, kills: 1, status: .exited(137))),
+    .reboot, .halt, .powerOff,
+    .stopped(by: root, how: .polite, status: .exited(0)),
+    .stopped(by: .user(uid: 1000, pid: 33), how: .forced, status: .signaled(9, coreDumped: false)),
+    .stopped(by: root, how: .cancelled, status: nil),
+    .startFailed(StartFailure(step: "exec", errno: 2, message: "exec /bin/httpd: No such file or directory")),
+    .controllerLost, .hostReset,
+  ]
+
+  static func record(
+    _ guest: String, number: UInt32, _ cause: EndCause, by: Actor = root, secondsAgo: Double = 720,
+    length: Double = 10_930, usage: RunUsage = RunUsage(), tail: [String] = []
+  ) -> RunRecord {
+    RunRecord(
+      number: number, startedBy: by,
+      ended: ExitRecord(
+        guest: name(guest), run: id(UInt8(number)), boot: id(200), cause: cause,
+        startedAt: cause.kind == "startFailed" ? nil : ago(seconds: secondsAgo + length),
+        endedAt: ago(seconds: secondsAgo),
+        lengthNanos: UInt64(length * 1_000_000_000), usage: usage, logTail: tail))
+  }
+
+  static var oom: EndCause { causes[4] }
+
+  static let web = GuestView(
+    name: name("web"), state: .running, runs: 13, restarts: 1, run: id(13), startedAt: ago(seconds: 266_400.25),
+    upNanos: 266_400_250_000_000, initPID: 4242,
+    last: record(
+      "web", number: 12, oom, by: .policy,
+      usage: RunUsage(memoryPeakBytes: 512 << 20, memoryLimitBytes: 512 << 20, cpuMicros: 4_200_000),
+      tail: ["GET /", "\u{1B}[31mout of memory\u{7}"]),
+    autostart: true, labels: [Label("env", "prod"), Label("tier", "1")])
+  static let db = GuestView(
+    name: name("db"), state: .waiting, runs: 5, restarts: 4, run: nil, startedAt: nil, upNanos: 0, initPID: 0,
+    last: record("db", number: 5, .exited(code: 1), by: .policy, secondsAgo: 1.2, length: 0.35),
+    restart: .init(at: ago(seconds: -8), inMillis: 8000, attempt: 5, limit: 10), autostart: true)
+  static let mail = GuestView(
+    name: name("mail"), state: .stopped, runs: 1, restarts: 0, run: nil, startedAt: nil, upNanos: 0, initPID: 0,
+    last: record("mail", number: 1, .halt, secondsAgo: 90_000))
+  static let new = GuestView(
+    name: name("new"), state: .stopped, runs: 0, restarts: 0, run: nil, startedAt: nil, upNanos: 0, initPID: 0,
+    last: nil)
+  static let sick = GuestView(
+    name: name("sick"), state: .stopping, runs: 2, restarts: 0, run: id(2), startedAt: ago(seconds: 5),
+    upNanos: 5_000_000_000,
+    initPID: 77, last: record("sick", number: 1, .controllerLost, secondsAgo: 3600), degraded: true,
+    stuckTasks: "dd (pid 81) in \u{1B}nfs_wait", note: "restarts given up: 10 within 600 s")
+  static let guests = [web, db, mail, new, sick]
+
+  static func entry(_ sequence: UInt64, seconds: Double, _ event: GuestEvent) -> JournalEntry {
+    JournalEntry(sequence: sequence, time: ago(seconds: -seconds), boot: id(200), event: event)
+  }
+
+  static let events: [JournalEntry] = {
+    var sequence: UInt64 = 4710
+    func next(_ seconds: Double, _ event: GuestEvent) -> JournalEntry {
+      sequence += 1
+      return entry(sequence, seconds: seconds, event)
+    }
+    let labels = [Label("env", "prod")]
+    var all = [
+      next(-40_000, GuestEvent(.daemon, guest: nil, by: .daemon, message: "lodged 1.0 started")),
+      next(0, GuestEvent(.created, guest: name("web"), by: root, labels: labels)),
+      next(
+        0.001,
+        GuestEvent(
+          .state, guest: name("web"), run: id(12), runNumber: 12, from: .stopped, to: .starting, by: root,
+          labels: labels)),
+      next(
+        0.004,
+        GuestEvent(
+          .state, guest: name("web"), run: id(12), runNumber: 12, from: .starting, to: .running, by: root,
+          labels: labels)),
+    ]
+    for (index, cause) in causes.enumerated() {
+      let record = record(
+        "web", number: 12, cause, usage: RunUsage(memoryPeakBytes: 3 << 20, memoryLimitBytes: 0, cpuMicros: 1500))
+      all.append(
+        next(
+          1 + Double(index),
+          GuestEvent(
+            .state, guest: name("web"), run: id(12), runNumber: 12, from: .running, to: .stopped,
+            by: index == 10 ? root : .guest, ended: record.ended, labels: labels)))
+    }
+    all.append(
+      next(
+        30,
+        GuestEvent(
+          .state, guest: name("a-guest-with-a-long-name"), from: .stopped, to: .waiting, by: .policy,
+          message: "restart in 1s (attempt 1 of 10)")))
+    all.append(
+      next(
+        31, GuestEvent(.notice, guest: name("web"), by: .policy, message: "restarts given up: 10 within 600 s\u{1B}[2J")
+      ))
+    all.append(
+      next(32, GuestEvent(.hook, guest: name("web"), by: .daemon, message: "hook page: exit 1, given up after 3 tries"))
+    )
+    all.append(next(33, GuestEvent(.removed, guest: name("web"), by: .user(uid: 1000, pid: 5))))
+    return all
+  }()
+}
