@@ -26,6 +26,9 @@ public final class Inotify {
     fd = OwnedFD(adopting: try check("inotify_init") { ls_inotify() })
   }
 
+  /// Gives the descriptor away, watches and all.
+  public func release() -> Int32 { fd.release() }
+
   /// Readable when something changed.
   public var rawValue: Int32 { fd.rawValue }
 

@@ -113,3 +113,18 @@ import Testing
     }
   }
 }
+
+@Suite struct GlobTests {
+  @Test(arguments: [
+    ("*", "web", true), ("*", "", true), ("w*", "web", true), ("w*", "db", false), ("*b", "web", true),
+    ("w?b", "web", true),
+    ("w?b", "wb", false), ("[a-w]eb", "web", true), ("[!w]eb", "web", false), ("[!a]eb", "web", true),
+    ("we[b]", "web", true),
+    ("we[b", "we[b", true), ("*a*a*a*b", String(repeating: "a", count: 60), false), ("web", "web", true),
+    ("web", "web1", false),
+    ("**x", "abcx", true), ("[]]", "]", true),
+  ])
+  func namesMatch(_ pattern: String, _ text: String, _ matches: Bool) {
+    #expect(Glob(pattern).matches(text) == matches)
+  }
+}

@@ -1,0 +1,96 @@
+public import Guest
+public import WireProtocol
+
+extension Wire.GuestState {
+  public init(_ state: GuestState) {
+    switch state {
+    case .stopped: self = .stopped
+    case .starting: self = .starting
+    case .running: self = .running
+    case .stopping: self = .stopping
+    case .waiting: self = .waiting
+    }
+  }
+}
+
+extension GuestState {
+  /// Nil for a state that a newer peer invented.
+  public init?(_ wire: Wire.GuestState) {
+    switch wire {
+    case .stopped: self = .stopped
+    case .starting: self = .starting
+    case .running: self = .running
+    case .stopping: self = .stopping
+    case .waiting: self = .waiting
+    case .unknown: return nil
+    }
+  }
+}
+
+extension Wire.EventType {
+  public init(_ kind: GuestEvent.Kind) {
+    switch kind {
+    case .created: self = .created
+    case .changed: self = .changed
+    case .removed: self = .removed
+    case .state: self = .state
+    case .notice: self = .notice
+    case .daemon: self = .daemon
+    case .hook: self = .hook
+    }
+  }
+}
+
+extension GuestEvent.Kind {
+  /// Nil for a type that a newer peer invented.
+  public init?(_ wire: Wire.EventType) {
+    switch wire {
+    case .created: self = .created
+    case .changed: self = .changed
+    case .removed: self = .removed
+    case .state: self = .state
+    case .notice: self = .notice
+    case .daemon: self = .daemon
+    case .hook: self = .hook
+    case .unknown: return nil
+    }
+  }
+}
+
+extension Wire.Event {
+  public init(_ entry: JournalEntry) {
+    let event = entry.event
+    self.init(
+      sequence: entry.sequence, time: entry.time.nanoseconds, boot: entry.boot.bytes, type: .init(event.kind),
+      guest: event.guest?.value ?? "", run: event.run?.bytes, runNumber: event.runNumber, from: .init(event.from),
+      to: .init(event.to), cause: event.ended.map { .init($0.cause) }, by: .init(event.by),
+      message: cut(event.message, Wire.textMax), startedAt: event.ended?.startedAt?.nanoseconds ?? 0,
+      endedAt: event.ended?.endedAt.nanoseconds ?? 0,
+      lengthNanos: event.ended?.lengthNanos ?? 0, usage: event.ended.map { .init($0.usage) },
+      labels: event.labels.map { .init($0) })
+  }
+}
+
+extension JournalEntry {
+  /// Throws where a name breaks its rules. Types and states that a newer peer invented become a notice.
+  public init(_ wire: Wire.Event) throws(GuestError) {
+    let name: GuestName? = wire.guest.isEmpty ? nil : try GuestName(wire.guest)
+    let run = wire.run.flatMap { RunID($0) }
+    let time = Timestamp(nanoseconds: wire.time)
+    let boot = BootID(wire.boot) ?? .zero
+    var ended: ExitRecord?
+    if let cause = wire.cause, let name, let run {
+      ended = ExitRecord(
+        guest: name, run: run, boot: boot, cause: EndCause(cause),
+        startedAt: wire.startedAt == 0 ? nil : Timestamp(nanoseconds: wire.startedAt),
+        endedAt: Timestamp(nanoseconds: wire.endedAt),
+        lengthNanos: wire.lengthNanos, usage: wire.usage.map { RunUsage($0) } ?? RunUsage())
+    }
+    self.init(
+      sequence: wire.sequence, time: time, boot: boot,
+      event: GuestEvent(
+        GuestEvent.Kind(wire.type) ?? .notice, guest: name, run: run, runNumber: wire.runNumber,
+        from: GuestState(wire.from) ?? .stopped, to: GuestState(wire.to) ?? .stopped, by: Actor(wire.by),
+        message: wire.message, ended: ended, labels: wire.labels.map { Label($0) }))
+  }
+}

@@ -1,0 +1,117 @@
+public import Guest
+public import WireProtocol
+
+// The lifecycle as the daemon's database keeps it (`protocol/store.x`).
+
+extension Wire.StoredGuest {
+  public init(lifecycle: GuestLifecycle, spec: GuestSpec, createdAt: Timestamp, specPending: Bool) {
+    self.init(
+      format: UInt32(Wire.storedGuestFormat), spec: .init(spec), createdAt: createdAt.nanoseconds,
+      specPending: specPending,
+      phase: .init(lifecycle.phase), runCount: lifecycle.runCount, restartAttempt: lifecycle.restarts.attempt,
+      restartTotal: lifecycle.restarts.total, restartTimes: lifecycle.restarts.recent.suffix(1000).map(\.nanoseconds),
+      last: lifecycle.last.map {
+        .init(number: $0.number, startedBy: .init($0.startedBy), ended: .init($0.ended))
+      },
+      desired: lifecycle.desired, note: cut(lifecycle.note, Wire.textMax))
+  }
+
+  /// The lifecycle and spec in it.
+  public func restored(name: GuestName) throws(GuestError) -> (lifecycle: GuestLifecycle, spec: GuestSpec) {
+    guard format == UInt32(Wire.storedGuestFormat) else {
+      throw GuestError(.storage, "guest \(name): its record has format \(format), which is unknown")
+    }
+    let spec = try GuestSpec(self.spec)
+    var last: RunRecord?
+    if let stored = self.last {
+      last = RunRecord(number: stored.number, startedBy: Actor(stored.startedBy), ended: try ExitRecord(stored.ended))
+    }
+    let lifecycle = GuestLifecycle(
+      name: name, settings: .init(spec), phase: .init(phase), runCount: runCount,
+      restarts: RestartHistory(
+        attempt: restartAttempt, recent: restartTimes.map { BootTime(nanoseconds: $0) }, total: restartTotal),
+      last: last, desired: desired, note: note)
+    return (lifecycle, spec)
+  }
+}
+
+extension Wire.StoredPhase {
+  init(_ phase: GuestLifecycle.Phase) {
+    switch phase {
+    case .stopped: self = .stopped
+    case .starting(let run): self = .starting(.init(run))
+    case .running(let run): self = .running(.init(run))
+    case .stopping(let run, let order, let then):
+      let (after, by): (Wire.StoredAfterStop, Actor) =
+        switch then {
+        case .stay: (.stay, .daemon)
+        case .start(let actor): (.start, actor)
+        case .remove(let actor): (.remove, actor)
+        }
+      self = .stopping(
+        .init(
+          run: .init(run),
+          stop: .init(
+            by: .init(order.by), signal: order.signal ?? 0,
+            timeoutMillis: order.timeoutMillis.map { Int64(clamping: $0) } ?? -1,
+            noKill: order.noKill, force: order.force, then: after, thenBy: .init(by))))
+    case .waiting(let pending):
+      self = .waiting(
+        .init(
+          attempt: pending.attempt, delayMillis: pending.delayMillis, due: pending.due.wall.nanoseconds,
+          dueBoot: pending.due.boot.nanoseconds))
+    }
+  }
+}
+
+extension GuestLifecycle.Phase {
+  init(_ wire: Wire.StoredPhase) {
+    switch wire {
+    case .stopped: self = .stopped
+    case .starting(let run): self = .starting(.init(run))
+    case .running(let run): self = .running(.init(run))
+    case .stopping(let stopping):
+      let stop = stopping.stop
+      let order = GuestLifecycle.StopOrder(
+        by: Actor(stop.by), signal: stop.signal == 0 ? nil : stop.signal,
+        timeoutMillis: stop.timeoutMillis < 0 ? nil : UInt64(stop.timeoutMillis), noKill: stop.noKill, force: stop.force
+      )
+      let then: GuestLifecycle.AfterStop =
+        switch stop.then {
+        case .stay: .stay
+        case .start: .start(by: Actor(stop.thenBy))
+        case .remove: .remove(by: Actor(stop.thenBy))
+        }
+      self = .stopping(.init(stopping.run), order, then: then)
+    case .waiting(let wait):
+      self = .waiting(
+        .init(
+          attempt: wait.attempt, delayMillis: wait.delayMillis,
+          due: Moment(wall: Timestamp(nanoseconds: wait.due), boot: BootTime(nanoseconds: wait.dueBoot))))
+    }
+  }
+}
+
+extension Wire.StoredRun {
+  init(_ run: GuestLifecycle.Run) {
+    self.init(
+      id: run.id.bytes, number: run.number, startedBy: .init(run.startedBy),
+      launched: run.launched.map {
+        .init(
+          initPid: $0.initPID, initStartTime: $0.initStartTime, at: $0.at.wall.nanoseconds,
+          atBoot: $0.at.boot.nanoseconds)
+      })
+  }
+}
+
+extension GuestLifecycle.Run {
+  init(_ wire: Wire.StoredRun) {
+    self.init(
+      id: RunID(wire.id) ?? .zero, number: wire.number, startedBy: Actor(wire.startedBy),
+      launched: wire.launched.map {
+        .init(
+          initPID: $0.initPid, initStartTime: $0.initStartTime,
+          at: Moment(wall: Timestamp(nanoseconds: $0.at), boot: BootTime(nanoseconds: $0.atBoot)))
+      })
+  }
+}

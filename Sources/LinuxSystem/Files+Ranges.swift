@@ -1,0 +1,35 @@
+import CLinuxSystem
+import Glibc
+
+/// Which file a name stands for at the moment, and how long it is.
+public struct FileStatus: Equatable, Sendable {
+  /// Names one file within its file system, whatever it is called.
+  public var inode: UInt64
+  public var size: UInt64
+}
+
+extension Files {
+  public static func status(_ path: String) throws(SystemError) -> FileStatus {
+    var status = stat()
+    try check("stat", on: path) { stat(path, &status) }
+    return FileStatus(inode: UInt64(status.st_ino), size: UInt64(max(status.st_size, 0)))
+  }
+
+  /// At most `limit` bytes from `offset` on; none at or behind the end.
+  public static func read(_ path: String, from offset: UInt64, limit: Int) throws(SystemError) -> [UInt8] {
+    let file = try open(path, flags: O_RDONLY)
+    var bytes = [UInt8](repeating: 0, count: limit)
+    var filled = 0
+    while filled < limit {
+      let got = try check("read", on: path) {
+        bytes.withUnsafeMutableBytes {
+          pread(file.rawValue, $0.baseAddress! + filled, limit - filled, off_t(clamping: offset) + off_t(filled))
+        }
+      }
+      if got == 0 { break }
+      filled += got
+    }
+    bytes.removeLast(limit - filled)
+    return bytes
+  }
+}
