@@ -26,6 +26,7 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 
 let package = Package(
@@ -39,6 +40,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -81,12 +83,14 @@ let package = Package(
       name: "lodge-controller", dependencies: ["ControllerCore"], swiftSettings: common),
 
     // The daemon.
-    .target(name: "GuestStore", dependencies: ["Guest", grdb], swiftSettings: common + crashPoints),
+    .target(
+      name: "GuestStore", dependencies: ["Guest", "GuestWire", "WireProtocol", "XDR", grdb],
+      swiftSettings: common + crashPoints),
     .target(
       name: "DaemonCore",
       dependencies: [
         "Guest", "GuestWire", "GuestStore", "WireProtocol", "XDR", "RPC", "RPCNIO", "LinuxSystem", "ContainerRuntime",
-        "SpecFile", nioCore, nioPosix, logging, lifecycle,
+        "SpecFile", nioCore, nioPosix, deque, logging, lifecycle,
       ],
       swiftSettings: common + crashPoints),
     .executableTarget(

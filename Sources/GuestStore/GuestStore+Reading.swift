@@ -1,0 +1,130 @@
+internal import Foundation
+internal import GRDB
+public import Guest
+internal import GuestWire
+internal import WireProtocol
+internal import XDR
+
+extension GuestStore {
+  /// Everything the daemon starts from.
+  public func load() throws(StoreError) -> StoredState {
+    try read { db in
+      let guests = try Row.fetchAll(db, sql: "SELECT name, record FROM guests ORDER BY name").map { row in
+        let name: String = row["name"]
+        do { return try StoredGuest(name: GuestName(name), encoded: bytes(row["record"])) } catch {
+          throw StoreError.damaged(path: self.path, reason: "guest \(Visible.text(name, limit: 80)): \(error)")
+        }
+      }
+      let hooks = try Row.fetchAll(db, sql: "SELECT * FROM hooks ORDER BY name").map { row in
+        StoredHook(
+          name: row["name"], spec: bytes(row["spec"]), position: UInt64(row["position"] as Int64),
+          runs: UInt64(row["runs"] as Int64), failures: UInt64(row["failures"] as Int64), lastError: row["last_error"])
+      }
+      let boot = try Data.fetchOne(db, sql: "SELECT value FROM meta WHERE key = 'boot'").flatMap { BootID(Array($0)) }
+      return StoredState(guests: guests, hooks: hooks, boot: boot)
+    }
+  }
+
+  public func journalRange() throws(StoreError) -> JournalRange {
+    try read { db in
+      JournalRange(
+        oldest: UInt64(try Int64.fetchOne(db, sql: "SELECT min(sequence) FROM journal") ?? 0),
+        newest: UInt64(try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'journal'") ?? 0))
+    }
+  }
+
+  /// Rows after `sequence`, in order: at most `limit` of them, and about `byteLimit` bytes.
+  public func journal(after sequence: UInt64, limit: Int, byteLimit: Int = 1 << 20) throws(StoreError) -> [EncodedEntry]
+  {
+    try read { db in
+      var entries: [EncodedEntry] = []
+      var size = 0
+      let rows = try Row.fetchCursor(
+        db, sql: "SELECT sequence, event FROM journal WHERE sequence > ? ORDER BY sequence LIMIT ?",
+        arguments: [Int64(clamping: sequence), limit])
+      while let row = try rows.next(), size < byteLimit {
+        let encoded = bytes(row["event"])
+        size += encoded.count
+        do { entries.append(EncodedEntry(entry: try JournalEntry(Wire.Event(xdr: encoded)), bytes: encoded)) } catch {
+          throw StoreError.damaged(path: self.path, reason: "journal row \(row["sequence"] as Int64): \(error)")
+        }
+      }
+      return entries
+    }
+  }
+
+  /// The number before the first row at or after `time`: a cursor for "since then".
+  public func sequence(before time: Timestamp) throws(StoreError) -> UInt64 {
+    try read { db in
+      let first = try Int64.fetchOne(
+        db, sql: "SELECT min(sequence) FROM journal WHERE time >= ?", arguments: [time.nanoseconds])
+      if let first { return UInt64(first - 1) }
+      return UInt64(try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'journal'") ?? 0)
+    }
+  }
+
+  /// The number before the first row of the present boot.
+  public func sequenceBeforeBoot() throws(StoreError) -> UInt64 {
+    try read { db in
+      let last = try Int64.fetchOne(
+        db, sql: "SELECT max(sequence) FROM journal WHERE boot <> ?", arguments: [Data(self.boot.bytes)])
+      let first = try Int64.fetchOne(db, sql: "SELECT min(sequence) FROM journal")
+      return UInt64(last ?? (first ?? 1) - 1)
+    }
+  }
+
+  /// Runs that have ended, newest first, of the guest that has the name now or had it last.
+  public func runs(of guest: GuestName, before number: UInt32, limit: Int) throws(StoreError) -> [RunRecord] {
+    try read { db in
+      try Row.fetchAll(
+        db,
+        sql: """
+          SELECT record FROM runs WHERE guest_id = coalesce(
+            (SELECT id FROM guests WHERE name = ?1), (SELECT max(guest_id) FROM runs WHERE guest = ?1))
+          AND number < ?2 ORDER BY number DESC LIMIT ?3
+          """,
+        arguments: [guest.value, number == 0 ? Int64.max : Int64(number), limit]
+      ).map { try self.run($0["record"]) }
+    }
+  }
+
+  /// A run that has ended, with its number in the journal; of whichever guest had it.
+  public func run(_ id: RunID) throws(StoreError) -> (run: RunRecord, sequence: UInt64)? {
+    try read { db in
+      try Row.fetchOne(db, sql: "SELECT sequence, record FROM runs WHERE run = ?", arguments: [Data(id.bytes)]).map {
+        (try self.run($0["record"]), UInt64($0["sequence"] as Int64))
+      }
+    }
+  }
+
+  /// The first run of a guest of that name that ended after `sequence`.
+  public func firstRun(of guest: GuestName, endedAfter sequence: UInt64) throws(StoreError) -> RunRecord? {
+    try read { db in
+      try Row.fetchOne(
+        db, sql: "SELECT record FROM runs WHERE guest = ? AND sequence > ? ORDER BY sequence LIMIT 1",
+        arguments: [guest.value, Int64(clamping: sequence)]
+      ).map { try self.run($0["record"]) }
+    }
+  }
+
+  /// Bytes of the database and its log on the disk.
+  public func size() throws(StoreError) -> UInt64 {
+    try read { db in
+      UInt64(
+        (try Int64.fetchOne(db, sql: "PRAGMA page_count") ?? 0) * (try Int64.fetchOne(db, sql: "PRAGMA page_size") ?? 0)
+      )
+    }
+  }
+
+  private func run(_ data: Data) throws -> RunRecord {
+    do { return try RunRecord(Wire.RunRecord(xdr: Array(data))) } catch {
+      throw StoreError.damaged(path: path, reason: "run record: \(error)")
+    }
+  }
+
+  func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
+    do { return try pool.read(body) } catch { throw Self.storeError(error, path: path) }
+  }
+}
+
+private func bytes(_ data: Data) -> [UInt8] { Array(data) }

@@ -1,0 +1,94 @@
+internal import GRDB
+public import Guest
+
+/// Guests, runs and the event journal in one SQLite database, so that a state, its events and its history are written
+/// in one transaction.
+///
+/// WAL with `synchronous=FULL`: what `commit` has returned survives a power cut. Writes come from one place at a time;
+/// reads run beside them.
+public final class GuestStore: Sendable {
+  /// Format written by this version (`PRAGMA user_version`). It only grows.
+  static let format = 1
+
+  public let path: String
+  let pool: DatabasePool
+  let boot: BootID
+
+  /// Opens or makes the database.
+  ///
+  /// - Parameter boot: the kernel's present boot; every row written is stamped with it.
+  /// - Throws: `damaged`, `newer`, or what the disk says. The file is left as it is.
+  public init(path: String, boot: BootID) throws(StoreError) {
+    self.path = path
+    self.boot = boot
+    do {
+      var configuration = Configuration()
+      configuration.maximumReaderCount = 3
+      configuration.busyMode = .timeout(5)
+      configuration.label = "lodge"
+      pool = try DatabasePool(path: path, configuration: configuration)
+      try pool.writeWithoutTransaction { db in
+        // GRDB's pool sets NORMAL, with which a power cut loses the newest commits (PRAGMA synchronous, sqlite.org).
+        try db.execute(sql: "PRAGMA synchronous = FULL")
+        try db.execute(sql: "PRAGMA wal_autocheckpoint = 2000")
+        try db.execute(sql: "PRAGMA journal_size_limit = 16777216")
+        let level = try Int.fetchOne(db, sql: "PRAGMA synchronous")
+        guard level == 2 else { throw StoreError.failed(path: path, reason: "synchronous=FULL was not taken") }
+        try Self.prepare(db, path: path)
+      }
+    } catch {
+      throw Self.storeError(error, path: path)
+    }
+  }
+
+  public func close() throws(StoreError) {
+    do { try pool.close() } catch { throw Self.storeError(error, path: path) }
+  }
+
+  private static func prepare(_ db: Database, path: String) throws {
+    let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+    if version > format {
+      // A newer version says in the table which format a reader must know at least.
+      let needed = try Int.fetchOne(db, sql: "SELECT value FROM meta WHERE key = 'minimum_reader'") ?? version
+      guard needed <= format else { throw StoreError.newer(path: path, version: version) }
+    }
+    if version == 0 {
+      try db.inTransaction {
+        try db.execute(sql: schema)
+        try db.execute(sql: "PRAGMA user_version = \(format)")
+        return .commit
+      }
+    }
+    if let problem = try String.fetchOne(db, sql: "PRAGMA quick_check(1)"), problem != "ok" {
+      throw StoreError.damaged(path: path, reason: problem)
+    }
+  }
+
+  /// `AUTOINCREMENT` keeps the highest number apart from the rows: a number is never given out twice, even when
+  /// retention has emptied the table.
+  private static let schema = """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+    INSERT INTO meta VALUES ('minimum_reader', 1);
+    CREATE TABLE guests (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, record BLOB NOT NULL);
+    CREATE TABLE runs (
+      guest_id INTEGER NOT NULL, number INTEGER NOT NULL, guest TEXT NOT NULL, run BLOB NOT NULL UNIQUE,
+      sequence INTEGER NOT NULL, record BLOB NOT NULL, PRIMARY KEY (guest_id, number)) WITHOUT ROWID;
+    CREATE INDEX runs_by_guest ON runs (guest, guest_id);
+    CREATE TABLE journal (
+      sequence INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, boot BLOB NOT NULL, guest TEXT, event BLOB NOT NULL);
+    CREATE INDEX journal_by_time ON journal (time);
+    CREATE TABLE hooks (
+      name TEXT PRIMARY KEY, spec BLOB NOT NULL, position INTEGER NOT NULL, runs INTEGER NOT NULL DEFAULT 0,
+      failures INTEGER NOT NULL DEFAULT 0, last_error TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+    """
+
+  static func storeError(_ error: any Error, path: String) -> StoreError {
+    if let error = error as? StoreError { return error }
+    guard let error = error as? DatabaseError else { return .failed(path: path, reason: "\(error)") }
+    switch error.resultCode {
+    case .SQLITE_FULL: return .full(path: path)
+    case .SQLITE_CORRUPT, .SQLITE_NOTADB: return .damaged(path: path, reason: error.message ?? "it is not a database")
+    default: return .failed(path: path, reason: error.message ?? "error \(error.resultCode.rawValue)")
+    }
+  }
+}

@@ -1,0 +1,155 @@
+public import Guest
+internal import GuestWire
+internal import WireProtocol
+internal import XDR
+
+/// One guest as the database keeps it.
+public struct StoredGuest: Sendable, Hashable {
+  public var lifecycle: GuestLifecycle
+  /// As defined: what the next start takes.
+  public var spec: GuestSpec
+  public var createdAt: Timestamp
+  /// The spec was changed since the present run began.
+  public var specPending: Bool
+
+  public init(lifecycle: GuestLifecycle, spec: GuestSpec, createdAt: Timestamp, specPending: Bool = false) {
+    self.lifecycle = lifecycle
+    self.spec = spec
+    self.createdAt = createdAt
+    self.specPending = specPending
+  }
+
+  init(name: GuestName, encoded bytes: [UInt8]) throws {
+    let stored = try Wire.StoredGuest(xdr: bytes)
+    let (lifecycle, spec) = try stored.restored(name: name)
+    self.init(
+      lifecycle: lifecycle, spec: spec, createdAt: Timestamp(nanoseconds: stored.createdAt),
+      specPending: stored.specPending)
+  }
+
+  func encoded() throws(XDRError) -> [UInt8] {
+    try Wire.StoredGuest(lifecycle: lifecycle, spec: spec, createdAt: createdAt, specPending: specPending).xdrEncoded()
+  }
+}
+
+/// What one input changed: stored whole or not at all.
+public struct Change: Sendable {
+  public enum Record: Sendable {
+    case save(StoredGuest)
+    case delete
+    /// Only events, for example the daemon's own.
+    case none
+  }
+
+  public var guest: GuestName?
+  public var record: Record
+  public var events: [GuestEvent]
+  public var ended: RunRecord?
+  public var time: Timestamp
+
+  public init(guest: GuestName?, record: Record, events: [GuestEvent], ended: RunRecord? = nil, time: Timestamp) {
+    self.guest = guest
+    self.record = record
+    self.events = events
+    self.ended = ended
+    self.time = time
+  }
+}
+
+/// One row of the journal with its encoding, which is the same on disk and on the wire (`event` of admin.x).
+public struct EncodedEntry: Sendable {
+  public var entry: JournalEntry
+  public var bytes: [UInt8]
+
+  public init(entry: JournalEntry, bytes: [UInt8]) {
+    self.entry = entry
+    self.bytes = bytes
+  }
+}
+
+/// A durable subscriber that the daemon runs.
+public struct StoredHook: Sendable, Hashable {
+  public var name: String
+  /// Encoding of `hook_spec` of admin.x.
+  public var spec: [UInt8]
+  /// The last number it is done with.
+  public var position: UInt64
+  public var runs: UInt64
+  public var failures: UInt64
+  public var lastError: String
+
+  public init(
+    name: String, spec: [UInt8], position: UInt64, runs: UInt64 = 0, failures: UInt64 = 0, lastError: String = ""
+  ) {
+    self.name = name
+    self.spec = spec
+    self.position = position
+    self.runs = runs
+    self.failures = failures
+    self.lastError = lastError
+  }
+}
+
+/// What the database knows when the daemon starts.
+public struct StoredState: Sendable {
+  public var guests: [StoredGuest]
+  public var hooks: [StoredHook]
+  /// Of the boot in which it was last written; nil in a new database.
+  public var boot: BootID?
+}
+
+/// Numbers that the journal holds now.
+public struct JournalRange: Sendable, Hashable {
+  /// 0 while it is empty.
+  public var oldest: UInt64
+  /// The newest ever given out, whether still kept or not; 0 before the first.
+  public var newest: UInt64
+
+  public init(oldest: UInt64, newest: UInt64) {
+    self.oldest = oldest
+    self.newest = newest
+  }
+}
+
+/// How much of the journal is kept: whichever limit is reached first.
+public struct Retention: Sendable, Hashable {
+  public var events: UInt64
+  public var ageSeconds: UInt64
+  public var bytes: UInt64
+  /// Runs kept in the history of each guest.
+  public var runsPerGuest: UInt32
+
+  public init(
+    events: UInt64 = 1_000_000, ageSeconds: UInt64 = 90 * 86_400, bytes: UInt64 = 512 << 20,
+    runsPerGuest: UInt32 = 1_000
+  ) {
+    self.events = events
+    self.ageSeconds = ageSeconds
+    self.bytes = bytes
+    self.runsPerGuest = runsPerGuest
+  }
+}
+
+/// Why the database did not take or give something.
+public enum StoreError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// Not a database, or broken inside.
+  case damaged(path: String, reason: String)
+  /// Written by a newer version that said this one cannot read it.
+  case newer(path: String, version: Int)
+  /// No space, or the quota is used up. Nothing was changed; it can be tried again.
+  case full(path: String)
+  /// Any other fault of the disk or the database.
+  case failed(path: String, reason: String)
+
+  public var description: String {
+    switch self {
+    case .damaged(let path, let reason): "database \(path): damaged: \(reason)"
+    case .newer(let path, let version):
+      "database \(path): written by a newer version (format \(version)); install that version again, or restore a copy"
+    case .full(let path): "database \(path): no space left on the disk"
+    case .failed(let path, let reason): "database \(path): \(reason)"
+    }
+  }
+
+  public var isFull: Bool { if case .full = self { true } else { false } }
+}
