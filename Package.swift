@@ -60,7 +60,7 @@ let package = Package(
     .target(name: "LinuxSystem", dependencies: ["CLinuxSystem"], swiftSettings: common),
     .target(name: "CContainerInit"),
     .target(
-      name: "ContainerRuntime", dependencies: ["CContainerInit", "LinuxSystem"], swiftSettings: common),
+      name: "ContainerRuntime", dependencies: ["CContainerInit", "CLinuxSystem", "LinuxSystem"], swiftSettings: common),
 
     // Act: the wire.
     .target(name: "RPCSocket", dependencies: ["RPC", "WireProtocol", "XDR", "LinuxSystem"], swiftSettings: common),

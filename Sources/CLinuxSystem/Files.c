@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 const int LS_O_PATH = O_PATH;
@@ -93,3 +94,11 @@ void ls_device(uint64_t device, uint32_t *major_out, uint32_t *minor_out) {
 }
 
 int ls_mkdirat(int directory, const char *path, unsigned mode) { return mkdirat(directory, path, mode); }
+
+int ls_set_attribute(const char *path, const char *name, const void *value, size_t size) {
+  return setxattr(path, name, value, size, 0);
+}
+
+ssize_t ls_get_attribute(const char *path, const char *name, void *value, size_t size) {
+  return getxattr(path, name, value, size);
+}

@@ -37,18 +37,21 @@ public enum Files {
   /// The rest of an open file.
   public static func read(_ file: OwnedFD, named path: String, limit: Int = 16 << 20) throws(SystemError) -> [UInt8] {
     var bytes: [UInt8] = []
-    var chunk = 4096
-    while true {
-      let start = bytes.count
-      bytes.append(contentsOf: repeatElement(0, count: chunk))
-      let got = try check("read", on: path) {
-        bytes.withUnsafeMutableBytes { Glibc.read(file.rawValue, $0.baseAddress! + start, chunk) }
+    var failure: SystemError?
+    withUnsafeTemporaryAllocation(byteCount: 16 << 10, alignment: 16) { chunk in
+      do throws(SystemError) {
+        while true {
+          let got = try check("read", on: path) { Glibc.read(file.rawValue, chunk.baseAddress!, chunk.count) }
+          if got == 0 { return }
+          bytes.append(contentsOf: chunk[..<got])
+          if bytes.count > limit { throw SystemError("read", on: path, errno: EFBIG) }
+        }
+      } catch {
+        failure = error
       }
-      bytes.removeLast(chunk - got)
-      if got == 0 { return bytes }
-      if bytes.count > limit { throw SystemError("read", on: path, errno: EFBIG) }
-      chunk = min(max(chunk, bytes.count), 1 << 20)
     }
+    if let failure { throw failure }
+    return bytes
   }
 
   /// The whole file as text; invalid UTF-8 is replaced.
@@ -131,6 +134,20 @@ public enum Files {
   public static func exists(_ path: String, at directory: Int32 = workingDirectory) -> Bool {
     var info = stat()
     return fstatat(directory, path, &info, AT_SYMLINK_NOFOLLOW) == 0
+  }
+
+  /// Sets an extended attribute; xattr(7).
+  public static func setAttribute(_ name: String, to value: [UInt8], of path: String) throws(SystemError) {
+    try check("set attribute \(name) of", on: path) { ls_set_attribute(path, name, value, value.count) }
+  }
+
+  /// An extended attribute of at most 256 bytes.
+  public static func attribute(_ name: String, of path: String) throws(SystemError) -> [UInt8] {
+    var value = [UInt8](repeating: 0, count: 256)
+    let size = try check("read attribute \(name) of", on: path) {
+      value.withUnsafeMutableBytes { ls_get_attribute(path, name, $0.baseAddress, $0.count) }
+    }
+    return Array(value.prefix(size))
   }
 
   /// The names in a directory, in no order, without `.` and `..`.

@@ -1,1 +1,146 @@
-// Placeholder
+// The child between clone3 and execve, and the little C around it.
+//
+// The parent (ContainerRuntime) makes a list of steps in which every path, descriptor and string is ready; the child
+// only carries them out, in order, and then executes init. It allocates nothing, calls nothing that is not
+// async-signal-safe (`nm -u` holds that to a short list), and reports the first failure as {step, errno}.
+#ifndef C_CONTAINER_INIT_H
+#define C_CONTAINER_INIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// MARK: steps
+
+enum ci_operation {
+  CI_GUARD = 1,      // die with the controller; fail if it is gone already
+  CI_WRITE,          // write `text` to `fd`: joins a v1 cgroup
+  CI_UNSHARE,        // unshare(2) of `a`
+  CI_PRIVATE,        // no mount event leaves or enters this mount namespace
+  CI_CREATE_MOUNT,   // fsopen `text` with `options`, attributes `a`; into `slot`
+  CI_CLONE_MOUNT,    // open_tree `text` in `fd`, attributes `a`, with the mounts below when `b`; into `slot`
+  CI_ATTACH,         // move mount `fd` onto `text` in `at` (an empty text: onto `at` itself); flags in `a`
+  CI_CHANGE_FOLDER,  // fchdir `fd`
+  CI_PIVOT,          // make the folder of mount `fd` the root and let go of the old one
+  CI_MAKE_FOLDER,    // mkdir `text` in `at` with mode `a`
+  CI_MAKE_FILE,      // an empty file `text` in `at`
+  CI_MAKE_LINK,      // symlink `text` in `at`, pointing to `value`
+  CI_MASK,           // mount `fd` onto `text` in `at` if that exists
+  CI_PROTECT,        // make `text` in `at` read-only by mounting it on itself, if it exists
+  CI_HOSTNAME,       // sethostname `text`
+  CI_LOOPBACK,       // bring `lo` up
+  CI_SESSION,        // setsid
+  CI_KEYRING,        // a session keyring of its own: the controller's holds the host's keys (keyrings(7))
+  CI_TERMINAL,       // a pseudoterminal from the devpts mount `fd`, owned by uid `a` and gid `b`: controlling terminal,
+                     // descriptors 0 to 2, bound to `text` in `at`; its other side goes to the controller
+  CI_STDIO,          // descriptor `a` (0 to 2) becomes a copy of `fd`
+  CI_RLIMIT,         // setrlimit `a` to `b` (soft) and `c` (hard)
+  CI_OOM_SCORE,      // own oom_score_adj = `text`
+  CI_FOLDER,         // chdir `text`, and make sure that it is below the root
+  CI_BOUNDING,       // drop every capability not in `a` from the bounding set
+  CI_NO_NEW_PRIVS,
+  CI_FILTER,         // the seccomp filter; its listener goes to the controller when `a`
+  CI_GROUPS,         // setgroups `list`
+  CI_USER,           // setresgid `b`, setresuid `a`
+  CI_CAPABILITIES,   // permitted, effective = `a`; inheritable and ambient none
+  CI_SIGNALS,        // every disposition default, nothing blocked
+  CI_CLOSE,          // every descriptor from 3 on closes at execve
+  CI_FAIL,           // fail with errno `a`: a crash point
+  CI_KILL_CONTROLLER,  // SIGKILL to pidfd `fd`, then wait for our own end: a crash point
+  CI_PAUSE,          // wait for our own end: a crash point
+};
+
+enum { CI_SLOTS = 16 };
+/// Where a step's `fd` or `at` is this or less, it means what an earlier step left in slot CI_SLOT_BASE - fd.
+enum { CI_SLOT_BASE = -1000 };
+enum { CI_NO_FD = -1 };
+/// The root of the guest once CI_PIVOT is done: absolute and relative paths both start there.
+enum { CI_AT_ROOT = -100 };
+
+enum ci_attach_flags {
+  CI_ATTACH_NO_SYMLINKS = 1,  // the path may not have symbolic links in it
+  CI_ATTACH_MAKE_FOLDER = 2,  // make what is missing; the last part a folder ...
+  CI_ATTACH_MAKE_FILE = 4,    // ... or a file
+  CI_ATTACH_NOT_PROC = 8,     // refuse (EPERM) a target on a proc filesystem
+};
+
+struct ci_option {
+  const char *key;
+  const char *value;  // NULL: a flag
+};
+
+struct ci_step {
+  int operation;
+  int fd;
+  int at;
+  int slot;
+  uint64_t a, b, c;
+  const char *text;
+  const char *value;
+  const struct ci_option *options;
+  size_t option_count;
+  const uint32_t *list;
+  size_t list_count;
+};
+
+struct ci_plan {
+  const struct ci_step *steps;
+  size_t step_count;
+  const char *path;  // init, as the guest sees it
+  char *const *argv;
+  char *const *envp;
+  int socket;      // our end of the report socket (SOCK_SEQPACKET); closes at execve
+  int controller_socket;  // the controller's end, which the child inherits and closes
+};
+
+// MARK: the report
+
+enum ci_message_kind { CI_MESSAGE_FAILURE = 1, CI_MESSAGE_TERMINAL = 2, CI_MESSAGE_LISTENER = 3 };
+
+/// One datagram. TERMINAL and LISTENER carry a descriptor. After a FAILURE, or when init is executed, the socket closes.
+struct ci_message {
+  int32_t kind;
+  int32_t step;    // index; step_count is execve
+  int32_t error;   // errno
+  char text[116];  // what the filesystem itself said, NUL-terminated; often empty
+};
+
+/// Starts the child in new PID namespace plus `namespaces` (CLONE_NEW*), in the cgroup `cgroup_fd` unless it is -1.
+/// Returns its pid in the caller's namespace and sets *pidfd; -1 with errno.
+int ci_start(const struct ci_plan *plan, uint64_t namespaces, int cgroup_fd, int *pidfd);
+
+/// The pair for the report: nonblocking for the controller, blocking for the child, both close-on-exec.
+int ci_report_socket(int *controller, int *child);
+/// 1: a message (with *passed = a descriptor or -1), 0: closed, -1: errno (EAGAIN: nothing yet).
+int ci_report_receive(int socket, struct ci_message *message, int *passed);
+
+// MARK: the seccomp filter
+
+/// One instruction of classic BPF, as struct sock_filter.
+struct ci_instruction {
+  uint16_t code;
+  uint8_t when_true;
+  uint8_t when_false;
+  uint32_t value;
+};
+/// reboot(2) is told to the listener (`tell`) or goes on, loading another kernel fails with EPERM, all else is allowed;
+/// for the machine's own calls and those of its 32-bit programs.
+const struct ci_instruction *ci_filter(int tell, size_t *count);
+
+/// Takes one reboot(2) off the listener, lets it go on, and sets *command to LINUX_REBOOT_CMD_*.
+/// 1: took one, 0: there is none or it is gone, -1: errno.
+int ci_reboot_next(int listener, uint32_t *command);
+/// 1 when this kernel has seccomp filters with a listener.
+int ci_has_listener(void);
+
+// MARK: mounts for the controller's side
+
+/// A detached copy of a mount tree; `attributes` (CI_MOUNT_*) apply to all of it.
+int ci_clone_mount(int directory, const char *path, int recursive, uint64_t attributes);
+enum {
+  CI_MOUNT_READ_ONLY = 0x1, CI_MOUNT_NO_SUID = 0x2, CI_MOUNT_NO_DEVICES = 0x4, CI_MOUNT_NO_EXECUTE = 0x8,
+};
+enum {
+  CI_NEW_MOUNTS = 0x00020000, CI_NEW_CGROUP = 0x02000000, CI_NEW_UTS = 0x04000000, CI_NEW_IPC = 0x08000000,
+  CI_NEW_USER = 0x10000000, CI_NEW_PID = 0x20000000, CI_NEW_NETWORK = 0x40000000,
+};
+#endif

@@ -117,5 +117,8 @@ int ls_list(int directory, void *context, int (*visit)(void *context, const char
 /// The device number as major and minor.
 void ls_device(uint64_t device, uint32_t *major, uint32_t *minor);
 int ls_mkdirat(int directory, const char *path, unsigned mode);
+/// setxattr(2), getxattr(2).
+int ls_set_attribute(const char *path, const char *name, const void *value, size_t size);
+ssize_t ls_get_attribute(const char *path, const char *name, void *value, size_t size);
 
 #endif

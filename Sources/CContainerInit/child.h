@@ -1,0 +1,24 @@
+// What the files of this target share. All of it runs in the child: no allocation, no locks, no stdio.
+#ifndef C_CONTAINER_INIT_CHILD_H
+#define C_CONTAINER_INIT_CHILD_H
+
+#include "CContainerInit.h"
+
+struct ci_context {
+  const struct ci_plan *plan;
+  int slots[CI_SLOTS];
+  char text[116];  // what a filesystem said about its failure
+};
+
+/// The descriptor that a step's operand means.
+int ci_resolve(const struct ci_context *context, int operand);
+/// Sends a message with a descriptor, or with none where `passed` is -1.
+int ci_send(int socket, const struct ci_message *message, int passed);
+int ci_raw_mount_attributes(int fd, const char *path, unsigned flags, uint64_t attributes);
+
+// One for each group of operations; 0 or -1 with errno.
+int ci_mount_step(struct ci_context *context, const struct ci_step *step);
+int ci_terminal_step(struct ci_context *context, const struct ci_step *step);
+int ci_rights_step(struct ci_context *context, const struct ci_step *step);
+
+#endif

@@ -1,0 +1,73 @@
+// The controller's side: the report socket and the filter's listener.
+#define _GNU_SOURCE
+#include "CContainerInit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int ci_report_socket(int *controller, int *child) {
+  int fds[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1) return -1;
+  if (fcntl(fds[0], F_SETFL, O_NONBLOCK) == -1) {
+    close(fds[0]);
+    close(fds[1]);
+    return -1;
+  }
+  *controller = fds[0];
+  *child = fds[1];
+  return 0;
+}
+
+int ci_report_receive(int socket, struct ci_message *message, int *passed) {
+  union {
+    char bytes[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr align;
+  } control;
+  struct iovec part = {.iov_base = message, .iov_len = sizeof *message};
+  struct msghdr header = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+  *passed = -1;
+  memset(message, 0, sizeof *message);
+  ssize_t got = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+  if (got <= 0) return (int)got;
+  struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+  if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS)
+    memcpy(passed, CMSG_DATA(rights), sizeof(int));
+  message->text[sizeof message->text - 1] = 0;
+  return 1;
+}
+
+int ci_reboot_next(int listener, uint32_t *command) {
+  // Larger than any kernel's so far; the kernel writes its own size and insists on zeros.
+  union {
+    struct seccomp_notif request;
+    char room[256];
+  } in;
+  union {
+    struct seccomp_notif_resp response;
+    char room[256];
+  } out;
+  // Receiving waits when the caller has been killed meanwhile, whatever the descriptor's flags.
+  struct pollfd ready = {.fd = listener, .events = POLLIN};
+  if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLIN)) return 0;
+  memset(&in, 0, sizeof in);
+  if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &in.request) == -1) return errno == ENOENT || errno == EINTR ? 0 : -1;
+  *command = (uint32_t)in.request.data.args[2];
+  memset(&out, 0, sizeof out);
+  out.response.id = in.request.id;
+  out.response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+  if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &out.response) == -1 && errno != ENOENT) return -1;
+  return 1;
+}
+
+int ci_has_listener(void) {
+  uint32_t action = SECCOMP_RET_USER_NOTIF;
+  return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+}

@@ -1,0 +1,82 @@
+import Glibc
+public import LinuxSystem
+
+/// The cgroups of one daemon: `<parent>/controllers` for its controllers, `<parent>/guests/<run>` for its runs.
+///
+/// The same names are used in every hierarchy. Nothing outside `<parent>` is touched, but that controllers are enabled
+/// from the root down to it.
+public struct CgroupTree: Sendable {
+  public let host: CgroupHost
+  /// Relative to the mount points, without slashes at its ends: `lodge`, `lodge.slice/main`.
+  public let parent: String
+
+  public init(host: CgroupHost, parent: String) {
+    self.host = host
+    var trimmed = Substring(parent)
+    while trimmed.hasPrefix("/") { trimmed.removeFirst() }
+    while trimmed.hasSuffix("/") { trimmed.removeLast() }
+    self.parent = String(trimmed)
+  }
+
+  /// The folder of runs in the unified hierarchy.
+  public var guestsPath: String { "\(host.unified)/\(parent)/guests" }
+  public var controllersPath: String { "\(host.unified)/\(parent)/controllers" }
+
+  func guestsPath(under mountPoint: String) -> String { "\(mountPoint)/\(parent)/guests" }
+
+  /// Makes the groups and enables the controllers that the host has on the way down. Doing it again changes nothing.
+  public func prepare() throws(ContainerError) {
+    let step = "prepare cgroup \(parent)"
+    try during(step) { () throws(SystemError) in
+      try Files.makeDirectories(guestsPath)
+      try Files.makeDirectory(controllersPath)
+    }
+    var folder = host.unified
+    for part in parent.split(separator: "/").map(String.init) + ["guests"] {
+      enableControllers(in: folder)
+      folder += "/" + part
+    }
+    enableControllers(in: folder)
+    for controller in CgroupHost.needed where host.place(of: controller) == .legacy {
+      try during(step) { () throws(SystemError) in
+        try Files.makeDirectories(guestsPath(under: host.legacy[controller]!))
+      }
+    }
+  }
+
+  /// What cannot be enabled here is found missing, and said, when a limit needs it.
+  private func enableControllers(in folder: String) {
+    for controller in CgroupHost.needed where host.unifiedControllers.contains(controller) {
+      try? Files.writeControl("+\(controller)", to: folder + "/cgroup.subtree_control")
+    }
+  }
+
+  /// The group that controllers are to be spawned into; see `SpawnPlan.cgroup`.
+  public func openControllers() throws(ContainerError) -> OwnedFD {
+    try during("open cgroup \(parent)/controllers") { () throws(SystemError) in
+      try Files.openDirectory(controllersPath)
+    }
+  }
+
+  /// Every run's group that exists in any hierarchy, so that leftovers are found wherever they are.
+  public func runs() -> [String] {
+    var names: Set<String> = []
+    for mountPoint in [host.unified] + host.legacy.values {
+      for entry in (try? Files.list(guestsPath(under: mountPoint))) ?? [] where entry.kind == .directory {
+        names.insert(entry.name)
+      }
+    }
+    return names.sorted()
+  }
+
+  /// An existing run's group, to fence what is in it.
+  public func run(_ name: String) -> RunCgroup { RunCgroup(tree: self, name: name) }
+
+  /// Removes the groups of the daemon itself; those that still have something in them stay.
+  public func remove() {
+    for mountPoint in Set([host.unified] + host.legacy.values) {
+      for folder in ["guests", "controllers"] { rmdir("\(mountPoint)/\(parent)/\(folder)") }
+      rmdir("\(mountPoint)/\(parent)")
+    }
+  }
+}

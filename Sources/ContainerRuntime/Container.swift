@@ -1,0 +1,139 @@
+internal import CContainerInit
+import CLinuxSystem
+import Glibc
+public import LinuxSystem
+
+/// A container whose making has begun: a child that carries out the plan, and the socket on which it reports.
+///
+/// Everything that can fail without the child has been done before there is one. Until `receive` says `.executed` or
+/// `.failed`, the child is still at work; it dies with the process that made it at every moment.
+public final class Container {
+  /// Init, as the host sees it.
+  public let initProcess: ProcessHandle
+  /// The steps, to name the one that failed.
+  public let plan: ContainerPlan
+  /// Whether reboot(2) is told; where not, the wait status alone must do.
+  public let watchesReboot: Bool
+  /// For pipes: our ends of standard output and error, nonblocking.
+  public private(set) var streams: [OwnedFD]
+  private let report: OwnedFD
+
+  /// Readable when `receive` has something to say.
+  public var reportFD: Int32 { report.rawValue }
+
+  /// What the child reports.
+  public enum Report {
+    /// The console's other side, nonblocking.
+    case terminal(OwnedFD)
+    /// Where calls of reboot(2) are told; see `RebootWatch`.
+    case listener(RebootWatch)
+    /// Init was executed. The last report.
+    case executed
+    /// A step failed and the child is ending; reap it, then nothing is left. The last report.
+    case failed(ContainerError)
+  }
+
+  /// Makes the child. Only the calling thread's death ends it, so the caller has one thread.
+  ///
+  /// - Parameters:
+  ///   - group: the cgroup it is born in.
+  ///   - crash: replaces a step, by its name, with another; for tests of what is left behind.
+  public init(
+    starting spec: ContainerSpec, in group: RunCgroup, crash: (step: String, action: SetupStep.Action)? = nil
+  ) throws(ContainerError) {
+    let prepared = try PreparedContainer(spec, group)
+    var plan = ContainerPlan(spec, prepared.numbers)
+    if let crash, let index = plan.steps.firstIndex(where: { $0.name == crash.step }) {
+      plan.steps[index].action = crash.action
+    }
+    self.plan = plan
+    watchesReboot = prepared.numbers.canTellReboot
+    var ours: Int32 = -1
+    var theirs: Int32 = -1
+    try during("make report socket") { () throws(SystemError) in
+      try check("socketpair") { ci_report_socket(&ours, &theirs) }
+    }
+    report = OwnedFD(adopting: ours)
+    // Our copy of the child's end goes with this: then the child's execve or death closes the last one.
+    let childEnd = OwnedFD(adopting: theirs)
+    let cgroup = try group.open()
+    let encoded = EncodedPlan(plan, socket: childEnd.rawValue, controllerSocket: ours)
+    var pidFD: Int32 = -1
+    let pid = try during("make process") { () throws(SystemError) in
+      try check("clone3") {
+        withUnsafePointer(to: encoded.plan) { ci_start($0, plan.namespaces, cgroup.rawValue, &pidFD) }
+      }
+    }
+    initProcess = ProcessHandle(pid: pid, adopting: OwnedFD(adopting: pidFD))
+    streams = prepared.ourStreams
+    withExtendedLifetime((encoded, childEnd, prepared)) {}
+  }
+
+  /// The next report; nil when there is none yet.
+  public func receive() throws(ContainerError) -> Report? {
+    var message = ci_message()
+    var passed: Int32 = -1
+    while true {
+      switch ci_report_receive(report.rawValue, &message, &passed) {
+      case 0: return .executed
+      case 1:
+        let descriptor = passed >= 0 ? OwnedFD(adopting: passed) : nil
+        switch (ci_message_kind(UInt32(message.kind)), descriptor) {
+        case (CI_MESSAGE_TERMINAL, let fd?):
+          try during("open console") { () throws(SystemError) in try fd.setNonblocking(true) }
+          return .terminal(fd)
+        case (CI_MESSAGE_LISTENER, let fd?): return .listener(RebootWatch(fd))
+        default: return .failed(failure(message))
+        }
+      default:
+        if errno == EINTR { continue }
+        if errno == EAGAIN { return nil }
+        throw ContainerError(step: "read report", errno: errno, reason: String(cString: strerror(errno)))
+      }
+    }
+  }
+
+  private func failure(_ message: ci_message) -> ContainerError {
+    let said = withUnsafeBytes(of: message.text) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    let index = Int(message.step)
+    let step = plan.steps.indices.contains(index) ? plan.steps[index].name : "execute \(plan.command[0])"
+    var reason = String(cString: strerror(message.error))
+    if !said.isEmpty { reason += " (\(said.filter { $0 != "\n" }))" }
+    return ContainerError(step: step, errno: message.error, reason: reason)
+  }
+}
+
+/// Tells which reboot(2) a guest asked for: the seccomp filter's listener (seccomp_unotify(2)).
+public final class RebootWatch {
+  public enum Command: Equatable, Sendable { case restart, halt, powerOff }
+
+  private let listener: OwnedFD
+
+  init(_ listener: OwnedFD) { self.listener = listener }
+
+  /// Readable when a call waits to be noted; hangs up when the last process with the filter is gone.
+  public var rawValue: Int32 { listener.rawValue }
+
+  /// Notes one call and lets it go on; nil when none waits. Commands that do not end a guest are let go and not noted.
+  public func next() throws(ContainerError) -> Command? {
+    var command: UInt32 = 0
+    while try during(
+      "watch reboot",
+      { () throws(SystemError) in
+        try check("receive notification") { ci_reboot_next(listener.rawValue, &command) }
+      }) == 1
+    {
+      switch command {
+      // LINUX_REBOOT_CMD_*; reboot(2).
+      case 0x0123_4567, 0xa1b2_c3d4: return .restart
+      case 0xcdef_0123: return .halt
+      case 0x4321_fedc: return .powerOff
+      default: continue
+      }
+    }
+    return nil
+  }
+
+  /// Whether this kernel has it (Linux 5.0, and 5.5 to let a call go on).
+  public static var isAvailable: Bool { ci_has_listener() == 1 }
+}

@@ -1,0 +1,97 @@
+/// What a container is made of: plain values, checked for sense by whoever fills them in.
+///
+/// The controller fills it from a guest's spec. Nothing here has been looked up on the host yet.
+public struct ContainerSpec: Sendable {
+  public enum RootMode: Sendable, Hashable {
+    /// The tree itself; writes stay in it.
+    case direct
+    case readOnly
+    /// Writes go to memory, at most so many bytes (nil: half the memory, tmpfs(5)), and end with the container.
+    case overlay(bytes: UInt64?)
+  }
+
+  public enum Mount: Sendable, Hashable {
+    case bind(source: String, target: String, readOnly: Bool)
+    case tmpfs(target: String, bytes: UInt64?, readOnly: Bool)
+
+    public var target: String {
+      switch self {
+      case .bind(_, let target, _), .tmpfs(let target, _, _): target
+      }
+    }
+  }
+
+  public enum Console: Sendable, Hashable {
+    case terminal
+    case pipes
+  }
+
+  public struct ResourceLimit: Sendable, Hashable {
+    /// RLIMIT_*, as a number.
+    public var resource: UInt32
+    /// UInt64.max is unlimited.
+    public var soft: UInt64
+    public var hard: UInt64
+
+    public init(resource: UInt32, soft: UInt64, hard: UInt64) {
+      self.resource = resource
+      self.soft = soft
+      self.hard = hard
+    }
+  }
+
+  public var rootPath: String
+  public var rootMode: RootMode
+  /// Init and its arguments; the first is an absolute path inside the container.
+  public var command: [String]
+  /// `NAME=value` each. `HOME` is added from the user's entry where it is missing.
+  public var environment: [String]
+  public var workingDirectory: String
+  /// `NAME`, `UID`, `NAME:GROUP` or `UID:GID`, looked up inside the root filesystem.
+  public var user: String
+  /// Supplementary groups beside those that /etc/group gives a named user.
+  public var groups: [String]
+  public var hostname: String
+  /// Share the host's network; otherwise a namespace of its own with the loopback interface up.
+  public var hostNetwork: Bool
+  public var mounts: [Mount]
+  public var rlimits: [ResourceLimit]
+  /// The capability bounding set; capability n is bit n.
+  public var capabilities: UInt64
+  public var console: Console
+
+  public init(
+    rootPath: String, rootMode: RootMode = .direct, command: [String], environment: [String] = [],
+    workingDirectory: String = "/", user: String = "0", groups: [String] = [], hostname: String,
+    hostNetwork: Bool = false, mounts: [Mount] = [], rlimits: [ResourceLimit] = [], capabilities: UInt64 = 0,
+    console: Console = .terminal
+  ) {
+    self.rootPath = rootPath
+    self.rootMode = rootMode
+    self.command = command
+    self.environment = environment
+    self.workingDirectory = workingDirectory
+    self.user = user
+    self.groups = groups
+    self.hostname = hostname
+    self.hostNetwork = hostNetwork
+    self.mounts = mounts
+    self.rlimits = rlimits
+    self.capabilities = capabilities
+    self.console = console
+  }
+}
+
+/// Limits of a container's cgroup; nil is none.
+public struct CgroupLimits: Sendable, Hashable {
+  public var memoryBytes: UInt64?
+  public var pids: UInt64?
+  /// Thousandths of one CPU's time.
+  public var cpuMillis: UInt64?
+
+  public init(memoryBytes: UInt64? = nil, pids: UInt64? = nil, cpuMillis: UInt64? = nil) {
+    self.memoryBytes = memoryBytes
+    self.pids = pids
+    self.cpuMillis = cpuMillis
+  }
+}

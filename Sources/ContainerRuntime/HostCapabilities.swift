@@ -1,0 +1,74 @@
+import Glibc
+import LinuxSystem
+
+/// What this host can do for guests, and what to do about what it cannot: `lodge host` shows it.
+public struct HostCapability: Equatable, Sendable {
+  public var name: String
+  public var isAvailable: Bool
+  /// What was found.
+  public var detail: String
+  /// How to get it, where it is missing; else empty.
+  public var fix: String
+
+  /// Looks at the host anew.
+  public static func all() -> [HostCapability] {
+    var found: [HostCapability] = []
+    func add(_ name: String, _ available: Bool, _ detail: String, fix: String = "") {
+      found.append(HostCapability(name: name, isAvailable: available, detail: detail, fix: available ? "" : fix))
+    }
+    let kernel = Kernel.identity
+    add(
+      "kernel", isKernel(kernel.release, atLeast: (5, 14)), "\(kernel.release) \(kernel.machine)",
+      fix: "Linux 5.14 or later is needed, for cgroup.kill")
+    do {
+      let host = try CgroupHost.detect()
+      add("cgroup", true, "\(host.mode), at \(host.unified)")
+      for controller in CgroupHost.needed {
+        switch host.place(of: controller) {
+        case .unified: add("cgroup \(controller)", true, "cgroup v2")
+        case .legacy: add("cgroup \(controller)", true, "cgroup v1, at \(host.legacy[controller]!)")
+        case .missing:
+          add(
+            "cgroup \(controller)", false, "no hierarchy has it",
+            fix: controller == "memory"
+              ? "boot the kernel with cgroup_enable=memory" : "boot a kernel that has the \(controller) controller")
+        }
+      }
+    } catch {
+      add("cgroup", false, error.reason, fix: error.hint ?? "")
+    }
+    let filesystems = (try? Files.readText("/proc/filesystems")) ?? ""
+    let overlay = filesystems.split(separator: "\n").contains { $0.hasSuffix("\toverlay") }
+    add("overlay", overlay, overlay ? "filesystem known" : "filesystem unknown", fix: "modprobe overlay")
+    add(
+      "reboot watch", RebootWatch.isAvailable,
+      RebootWatch.isAvailable ? "seccomp notifications" : "no seccomp notifications; halt is seen as power off",
+      fix: "a kernel with CONFIG_SECCOMP_FILTER, 5.5 or later")
+    let missing = missingRights()
+    add(
+      "rights", missing.isEmpty,
+      missing.isEmpty ? "all that are needed" : "missing: \(missing.joined(separator: ", "))",
+      fix: "run the daemon as root, outside of a restricted container")
+    return found
+  }
+
+  static func isKernel(_ release: String, atLeast wanted: (Int, Int)) -> Bool {
+    let numbers = release.split(separator: ".").prefix(2).compactMap { Int($0.prefix { $0.isASCII && $0.isNumber }) }
+    guard numbers.count == 2 else { return false }
+    return (numbers[0], numbers[1]) >= wanted
+  }
+
+  /// The capabilities without which no guest can be made.
+  private static let neededRights: [(bit: UInt64, name: String)] = [
+    (0, "chown"), (1, "dac_override"), (5, "kill"), (6, "setgid"), (7, "setuid"), (8, "setpcap"), (12, "net_admin"),
+    (18, "sys_chroot"), (21, "sys_admin"),
+  ]
+
+  private static func missingRights() -> [String] {
+    let status = (try? Files.readText("/proc/self/status")) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix("CapEff:") }
+    let digits = line?.split(whereSeparator: { $0 == "\t" || $0 == " " }).last ?? ""
+    let set = UInt64(digits, radix: 16) ?? 0
+    return neededRights.filter { set >> $0.bit & 1 == 0 }.map(\.name)
+  }
+}

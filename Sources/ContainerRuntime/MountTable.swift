@@ -1,0 +1,45 @@
+import LinuxSystem
+
+/// One line of /proc/self/mountinfo; proc_pid_mountinfo(5).
+struct MountEntry: Equatable {
+  var root: String
+  var mountPoint: String
+  var type: String
+  var superOptions: [String]
+
+  /// All mounts of this namespace.
+  static func all() throws(SystemError) -> [MountEntry] {
+    parse(try Files.read("/proc/self/mountinfo"))
+  }
+
+  /// Lines that are not understood are left out.
+  static func parse(_ bytes: [UInt8]) -> [MountEntry] {
+    bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
+      let fields = line.split(separator: UInt8(ascii: " "))
+      // 36 35 98:0 /root /point options [optional ...] - type source superoptions
+      guard let dash = fields.dropFirst(6).firstIndex(where: { $0.elementsEqual("-".utf8) }), fields.count > dash + 3
+      else { return nil }
+      return MountEntry(
+        root: unescape(fields[3]), mountPoint: unescape(fields[4]), type: unescape(fields[dash + 1]),
+        superOptions: fields[dash + 3].split(separator: UInt8(ascii: ",")).map { String(decoding: $0, as: UTF8.self) })
+    }
+  }
+
+  /// Space, tab, newline and backslash come as three octal digits.
+  private static func unescape(_ field: ArraySlice<UInt8>) -> String {
+    guard field.contains(UInt8(ascii: "\\")) else { return String(decoding: field, as: UTF8.self) }
+    var out: [UInt8] = []
+    var index = field.startIndex
+    while index < field.endIndex {
+      let digits = field[(index + 1)...].prefix(3)
+      if field[index] == UInt8(ascii: "\\"), digits.count == 3, digits.allSatisfy({ (48...55).contains($0) }) {
+        out.append(digits.reduce(0) { $0 &* 8 &+ ($1 - 48) })
+        index += 4
+      } else {
+        out.append(field[index])
+        index += 1
+      }
+    }
+    return String(decoding: out, as: UTF8.self)
+  }
+}

@@ -1,0 +1,307 @@
+import Glibc
+import LinuxSystem
+
+/// The cgroup of one run, in the unified hierarchy and, for controllers a hybrid host keeps elsewhere, in theirs.
+public final class RunCgroup {
+  public let name: String
+  private let tree: CgroupTree
+  /// Limits were asked for by whoever made it; nil for one that was found.
+  private var limits: CgroupLimits?
+  /// Where the memory is counted, if anywhere.
+  private let memory: (folder: String, legacy: Bool)?
+
+  private var folder: String { "\(tree.guestsPath)/\(name)" }
+
+  init(tree: CgroupTree, name: String) {
+    self.tree = tree
+    self.name = name
+    switch tree.host.place(of: "memory") {
+    case .unified: memory = ("\(tree.guestsPath)/\(name)", false)
+    case .legacy: memory = ("\(tree.guestsPath(under: tree.host.legacy["memory"]!))/\(name)", true)
+    case .missing: memory = nil
+    }
+  }
+
+  /// Makes the group with its limits, marked with the run's id; on failure nothing is left of it.
+  ///
+  /// - Parameter runID: kept in the extended attribute `trusted.lodge.run`: with it a name is never mistaken.
+  public static func create(
+    in tree: CgroupTree, name: String, limits: CgroupLimits, runID: [UInt8]
+  ) throws(ContainerError) -> RunCgroup {
+    let group = RunCgroup(tree: tree, name: name)
+    group.limits = limits
+    do {
+      try group.make(runID: runID)
+    } catch {
+      group.remove()
+      throw error
+    }
+    return group
+  }
+
+  private func make(runID: [UInt8]) throws(ContainerError) {
+    let limits = limits ?? CgroupLimits()
+    try makeFolder(folder)
+    try during("mark cgroup \(name)") { () throws(SystemError) in
+      try Files.setAttribute(Self.attribute, to: runID, of: folder)
+    }
+    // Memory always: without its counter an end for want of memory could only be guessed.
+    for (controller, limited) in [
+      ("memory", limits.memoryBytes != nil), ("pids", limits.pids != nil), ("cpu", limits.cpuMillis != nil),
+    ] {
+      switch tree.host.place(of: controller) {
+      case .legacy where limited || controller == "memory":
+        try makeFolder("\(tree.guestsPath(under: tree.host.legacy[controller]!))/\(name)")
+      case .unified where limited && !isEnabled(controller):
+        throw ContainerError(
+          step: "limit \(controller)", reason: "cgroup \(controller) controller is not enabled",
+          hint: "enable it in the parent group: echo +\(controller) > \(tree.guestsPath)/cgroup.subtree_control")
+      case .missing where limited:
+        throw ContainerError(
+          step: "limit \(controller)", reason: "this host has no cgroup \(controller) controller",
+          hint: "boot the kernel with it enabled, or remove the limit from the guest's spec")
+      default: break
+      }
+    }
+    if let bytes = limits.memoryBytes { try limitMemory(bytes) }
+    if let pids = limits.pids { try write("\(pids)", to: "pids.max", of: "pids") }
+    if let millis = limits.cpuMillis {
+      let period: UInt64 = 100_000
+      let quota = millis * period / 1000
+      if tree.host.place(of: "cpu") == .unified {
+        try write("\(quota) \(period)", to: "cpu.max", of: "cpu")
+      } else {
+        try write("\(period)", to: "cpu.cfs_period_us", of: "cpu")
+        try write("\(quota)", to: "cpu.cfs_quota_us", of: "cpu")
+      }
+    }
+  }
+
+  /// The limit is for memory in all: what it is to keep within, swapping must not stretch. Not every kernel counts swap.
+  private func limitMemory(_ bytes: UInt64) throws(ContainerError) {
+    guard let memory else { return }
+    if memory.legacy {
+      try write("\(bytes)", to: "memory.limit_in_bytes", of: "memory")
+      try? Files.writeControl("\(bytes)", to: memory.folder + "/memory.memsw.limit_in_bytes")
+    } else {
+      try write("\(bytes)", to: "memory.max", of: "memory")
+      try? Files.writeControl("0", to: memory.folder + "/memory.swap.max")
+    }
+  }
+
+  private func makeFolder(_ path: String) throws(ContainerError) {
+    if mkdir(path, 0o755) == 0 { return }
+    if errno == ENOENT {
+      // The parent's groups went, or this daemon's first guest comes before its own preparation.
+      try tree.prepare()
+      if mkdir(path, 0o755) == 0 { return }
+    }
+    let number = errno
+    throw ContainerError(SystemError("make", on: path, errno: number), step: "make cgroup \(name)")
+  }
+
+  private func isEnabled(_ controller: String) -> Bool {
+    words((try? Files.read(folder + "/cgroup.controllers")) ?? []).contains(controller)
+  }
+
+  private func folder(of controller: String) -> String? {
+    switch tree.host.place(of: controller) {
+    case .unified: folder
+    case .legacy: "\(tree.guestsPath(under: tree.host.legacy[controller]!))/\(name)"
+    case .missing: nil
+    }
+  }
+
+  private func write(_ value: String, to file: String, of controller: String) throws(ContainerError) {
+    guard let folder = folder(of: controller) else { return }
+    try during("limit \(controller)") { () throws(SystemError) in
+      try Files.writeControl(value, to: "\(folder)/\(file)")
+    }
+  }
+
+  // MARK: entering
+
+  /// The unified group, for a process to be born in.
+  func open() throws(ContainerError) -> OwnedFD {
+    try during("open cgroup \(name)") { () throws(SystemError) in try Files.openDirectory(folder) }
+  }
+
+  /// What a single-threaded process writes `0` to in order to join the groups in v1 hierarchies.
+  ///
+  /// `tasks`, not `cgroup.procs`: the latter moves whole processes and for that waits until no process anywhere is
+  /// between fork and exec, a grace period of 10 to 30 ms; moving only oneself, one thread, does not wait
+  /// (cgroup_procs_write_start in kernel/cgroup/cgroup.c, since Linux 5.5).
+  func openLegacyTasks() throws(ContainerError) -> [(controller: String, fd: OwnedFD)] {
+    var opened: [(controller: String, fd: OwnedFD)] = []
+    for controller in CgroupHost.needed where tree.host.place(of: controller) == .legacy {
+      let path = folder(of: controller)! + "/tasks"
+      guard Files.exists(path) else { continue }
+      let fd = try during("join cgroup \(controller) \(name)") { () throws(SystemError) in
+        try Files.open(path, flags: O_WRONLY)
+      }
+      opened.append((controller, fd))
+    }
+    return opened
+  }
+
+  // MARK: looking
+
+  static let attribute = "trusted.lodge.run"
+
+  /// The run that this group was made for; nil where the group is gone or carries no mark.
+  public var runID: [UInt8]? { try? Files.attribute(Self.attribute, of: folder) }
+
+  public var exists: Bool { Files.exists(folder) }
+
+  /// Whether any live process is in it or below.
+  public var isPopulated: Bool {
+    guard let events = try? Files.read(folder + "/cgroup.events") else { return false }
+    return keyedValue("populated", in: events) == 1
+  }
+
+  /// The processes in it and below.
+  public var processes: [Int32] {
+    var found: [Int32] = []
+    func visit(_ folder: String) {
+      if let bytes = try? Files.read(folder + "/cgroup.procs") {
+        found += bytes.split(separator: UInt8(ascii: "\n")).compactMap { Int32(decimal: $0) }
+      }
+      for entry in (try? Files.list(folder)) ?? [] where entry.kind == .directory { visit(folder + "/" + entry.name) }
+    }
+    visit(folder)
+    return found
+  }
+
+  /// Processes still in it, each with its state and the kernel function it waits in, for an error that names them.
+  public func describeProcesses(limit: Int = 16) -> String {
+    processes.prefix(limit).map { pid in
+      let stat = try? ProcessStat(of: pid)
+      let wait = (try? Files.readText("/proc/\(pid)/wchan")) ?? ""
+      let state = stat.map { String(decoding: [$0.state], as: UTF8.self) } ?? "?"
+      return "\(stat?.command ?? "?") (pid \(pid), state \(state)\(wait.isEmpty || wait == "0" ? "" : ", in \(wait)"))"
+    }.joined(separator: ", ")
+  }
+
+  /// What the run uses now.
+  public struct Usage: Equatable, Sendable {
+    public var memoryBytes: UInt64 = 0
+    public var memoryPeakBytes: UInt64 = 0
+    public var cpuMicros: UInt64 = 0
+    public var tasks: UInt64 = 0
+  }
+
+  /// 0 for what this host does not count.
+  public func usage() -> Usage {
+    var usage = Usage()
+    if let memory {
+      usage.memoryBytes =
+        number(memory.folder + (memory.legacy ? "/memory.usage_in_bytes" : "/memory.current")) ?? 0
+      usage.memoryPeakBytes =
+        number(memory.folder + (memory.legacy ? "/memory.max_usage_in_bytes" : "/memory.peak")) ?? 0
+    }
+    // cpu.stat is there in every v2 group, with the cpu controller and without.
+    if let stat = try? Files.read(folder + "/cpu.stat") { usage.cpuMicros = keyedValue("usage_usec", in: stat) ?? 0 }
+    if let current = self.folder(of: "pids").flatMap({ number($0 + "/pids.current") }) {
+      usage.tasks = current
+    } else {
+      usage.tasks = UInt64(((try? Files.read(folder + "/cgroup.threads")) ?? []).count { $0 == UInt8(ascii: "\n") })
+    }
+    return usage
+  }
+
+  /// What the kernel killed here for want of memory, and whose limit it was.
+  public struct OutOfMemory: Equatable, Sendable {
+    public enum Limit: Sendable { case own, parent, host }
+    public var kills: UInt64 = 0
+    public var limit = Limit.own
+  }
+
+  public func outOfMemory() -> OutOfMemory {
+    guard let memory else { return OutOfMemory() }
+    if memory.legacy {
+      guard let control = try? Files.read(memory.folder + "/memory.oom_control"),
+        let kills = keyedValue("oom_kill", in: control), kills > 0
+      else { return OutOfMemory() }
+      return OutOfMemory(kills: kills, limit: legacyLimit(of: memory.folder))
+    }
+    guard let events = try? Files.read(memory.folder + "/memory.events"),
+      let kills = keyedValue("oom_kill", in: events), kills > 0
+    else { return OutOfMemory() }
+    // `oom` counts where the limit stands that could not be kept; `oom_kill` where the victim was (cgroup-v2).
+    if (keyedValue("oom", in: events) ?? 0) > 0 { return OutOfMemory(kills: kills, limit: .own) }
+    var above = Files.parent(of: memory.folder)
+    while above != tree.host.unified, above.utf8.count > tree.host.unified.utf8.count {
+      let local = (try? Files.read(above + "/memory.events.local")) ?? []
+      if (keyedValue("oom", in: local) ?? 0) > 0 { return OutOfMemory(kills: kills, limit: .parent) }
+      above = Files.parent(of: above)
+    }
+    return OutOfMemory(kills: kills, limit: .host)
+  }
+
+  /// What the kernel charges ahead (MEMCG_CHARGE_BATCH, 64 pages).
+  private static let chargeBatchBytes: UInt64 = 64 * 4096
+
+  /// Whose limit was reached, from this group upwards.
+  private func legacyLimit(of folder: String) -> OutOfMemory.Limit {
+    let root = tree.host.legacy["memory"]!
+    var group = folder
+    while group != root, group.utf8.count > root.utf8.count {
+      // The sum with swap is charged first, so where both limits are the same it is that one which fails. Recent
+      // kernels count no failures at all; then a use that came within one batch of the limit must do.
+      let failures = ["memory.failcnt", "memory.memsw.failcnt"].contains { (number("\(group)/\($0)") ?? 0) > 0 }
+      let limit = number(group + "/memory.limit_in_bytes") ?? .max
+      let peak = number(group + "/memory.max_usage_in_bytes") ?? 0
+      if failures || limit - min(limit, peak) <= Self.chargeBatchBytes { return group == folder ? .own : .parent }
+      group = Files.parent(of: group)
+    }
+    return .host
+  }
+
+  private func number(_ path: String) -> UInt64? {
+    guard let bytes = try? Files.read(path) else { return nil }
+    return UInt64(decimal: bytes.prefix { $0 != UInt8(ascii: "\n") })
+  }
+
+  // MARK: ending
+
+  /// Kills everything in it, forks in progress included (cgroup.kill, Linux 5.14); on older kernels frozen first, one
+  /// by one. Frozen groups, the guest's own too, are no obstacle: a kill goes through the v2 freezer.
+  public func kill() throws(ContainerError) {
+    do {
+      try Files.writeControl("1", to: folder + "/cgroup.kill")
+    } catch {
+      guard error.errno == ENOENT, exists else {
+        if error.errno == ENOENT || error.errno == ENODEV { return }
+        throw ContainerError(error, step: "kill cgroup \(name)")
+      }
+      try? Files.writeControl("1", to: folder + "/cgroup.freeze")
+      for pid in processes { _ = try? ProcessHandle(opening: pid).signal(SIGKILL) }
+      try? Files.writeControl("0", to: folder + "/cgroup.freeze")
+    }
+  }
+
+  /// Lets frozen processes run again, so that they can hear a polite signal.
+  public func thaw() {
+    guard (try? Files.readText(folder + "/cgroup.freeze"))?.hasPrefix("1") == true else { return }
+    try? Files.writeControl("0", to: folder + "/cgroup.freeze")
+  }
+
+  /// Removes it from every hierarchy; false while something still lives in it.
+  @discardableResult
+  public func remove() -> Bool {
+    var done = true
+    for mountPoint in Set([tree.host.unified] + tree.host.legacy.values) {
+      if !removeFolder("\(tree.guestsPath(under: mountPoint))/\(name)") { done = false }
+    }
+    return done
+  }
+
+  private func removeFolder(_ path: String) -> Bool {
+    if rmdir(path) == 0 || errno == ENOENT { return true }
+    guard errno == EBUSY || errno == ENOTEMPTY else { return false }
+    for entry in (try? Files.list(path)) ?? [] where entry.kind == .directory {
+      if !removeFolder(path + "/" + entry.name) { return false }
+    }
+    return rmdir(path) == 0 || errno == ENOENT
+  }
+}

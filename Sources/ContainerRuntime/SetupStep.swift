@@ -1,0 +1,97 @@
+/// One thing the child does between clone3 and execve, and its name for when it fails.
+///
+/// The list of these is the whole of a container's making: what is not in it does not happen, and a test that fails or
+/// kills at every step takes its names from here.
+public struct SetupStep: Equatable, Sendable {
+  /// What a person reads when it fails: `mount /proc`.
+  public var name: String
+  public var action: Action
+
+  public init(_ name: String, _ action: Action) {
+    self.name = name
+    self.action = action
+  }
+
+  /// A descriptor the child uses.
+  public enum Operand: Equatable, Sendable {
+    /// The controller's, under the same number.
+    case descriptor(Int32)
+    /// What an earlier step made.
+    case slot(Slot)
+    /// The container's root, once pivoted; before that the controller's working directory.
+    case root
+  }
+
+  /// Where a step leaves a mount for later ones.
+  public enum Slot: Int32, Equatable, Sendable, CaseIterable {
+    case root, layers, dev, pts, proc, sys, memory, empty, null, zero, full, random, urandom, tty
+  }
+
+  public struct Attributes: OptionSet, Sendable {
+    public let rawValue: UInt64
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+    // MOUNT_ATTR_* of mount_setattr(2): of the mount, never of the filesystem, which the host may share.
+    public static let readOnly = Attributes(rawValue: 0x1)
+    public static let noSetUID = Attributes(rawValue: 0x2)
+    public static let noDevices = Attributes(rawValue: 0x4)
+    public static let noExecute = Attributes(rawValue: 0x8)
+  }
+
+  public struct AttachFlags: OptionSet, Sendable {
+    public let rawValue: UInt64
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+    public static let noSymlinks = AttachFlags(rawValue: 1)
+    public static let makeFolder = AttachFlags(rawValue: 2)
+    public static let makeFile = AttachFlags(rawValue: 4)
+    public static let notProc = AttachFlags(rawValue: 8)
+  }
+
+  public struct Option: Equatable, Sendable {
+    public var key: String
+    /// Nil: a flag.
+    public var value: String?
+
+    public init(_ key: String, _ value: String? = nil) {
+      self.key = key
+      self.value = value
+    }
+  }
+
+  public enum Action: Equatable, Sendable {
+    case guardParent
+    case write(String, to: Operand)
+    /// CLONE_NEW*.
+    case unshare(UInt64)
+    case privateMounts
+    case createMount(String, [Option] = [], Attributes, into: Slot)
+    case cloneMount(String, at: Operand, Attributes, into: Slot)
+    case attach(Operand, at: Operand, path: String, AttachFlags)
+    case pivot(Operand)
+    case makeFolder(String, at: Operand, mode: UInt64)
+    case makeFile(String, at: Operand)
+    case makeLink(String, at: Operand, to: String)
+    case mask(String, at: Operand, with: Operand)
+    case protect(String, at: Operand)
+    case setHostname(String)
+    case loopbackUp
+    case newSession
+    case newKeyring
+    case terminal(devpts: Operand, dev: Operand, uid: UInt32, gid: UInt32)
+    case standardStream(UInt64, from: Operand)
+    case limit(UInt32, soft: UInt64, hard: UInt64)
+    case oomScore(String)
+    case changeFolder(String)
+    case bounding(UInt64)
+    case noNewPrivileges
+    case filter(tell: Bool)
+    case groups([UInt32])
+    case user(uid: UInt32, gid: UInt32)
+    case capabilities(UInt64)
+    case defaultSignals
+    case closeOnExecute
+    /// Crash points: fail with an errno; end the controller, by its pidfd, and wait for one's own end; wait only.
+    case fail(Int32)
+    case killController(pidFD: Operand)
+    case pause
+  }
+}

@@ -1,0 +1,116 @@
+import Testing
+
+@testable import ContainerRuntime
+
+struct UserFilesTests {
+  let files = UserFiles(
+    passwd: Array(
+      "root:x:0:0:root:/root:/bin/sh\nbroken\nweb:x:33:44:Web:/srv/web:/bin/sh\n7:x:99:99::/x:\nno::home:1::\n".utf8),
+    group: Array("root:x:0:\ntty:x:7:\nweb:x:44:web\nlogs:x:50:other,web\nbroken:x:\n".utf8))
+
+  @Test(arguments: [
+    ("0", ResolvedUser(uid: 0, gid: 0, groups: [], home: "/root", terminalGroup: 7)),
+    ("", ResolvedUser(uid: 0, gid: 0, groups: [], home: "/root", terminalGroup: 7)),
+    ("web", ResolvedUser(uid: 33, gid: 44, groups: [44, 50], home: "/srv/web", terminalGroup: 7)),
+    ("33", ResolvedUser(uid: 33, gid: 44, groups: [44, 50], home: "/srv/web", terminalGroup: 7)),
+    ("web:logs", ResolvedUser(uid: 33, gid: 50, groups: [44, 50], home: "/srv/web", terminalGroup: 7)),
+    ("1000:2000", ResolvedUser(uid: 1000, gid: 2000, groups: [], home: "/", terminalGroup: 7)),
+    // All digits is a number, whatever names there are.
+    ("7", ResolvedUser(uid: 7, gid: 0, groups: [], home: "/", terminalGroup: 7)),
+  ]) func users(text: String, user: ResolvedUser) throws {
+    #expect(try files.resolve(user: text, groups: []) == user)
+  }
+
+  @Test(arguments: [
+    ("nobody", "look up user nobody"), ("web:nothing", "look up group nothing"), ("-1", "look up user -1"),
+  ])
+  func whatIsNotThereIsNamed(text: String, step: String) {
+    let error = #expect(throws: ContainerError.self) { try files.resolve(user: text, groups: []) }
+    #expect(error?.step == step)
+    #expect(error?.hint != nil)
+  }
+
+  @Test func emptyFilesAreEnoughForNumbers() throws {
+    let none = UserFiles(passwd: [], group: [])
+    #expect(
+      try none.resolve(user: "5:6", groups: ["7"])
+        == ResolvedUser(uid: 5, gid: 6, groups: [7], home: "/", terminalGroup: 5))
+  }
+}
+
+struct ProgramKindTests {
+  @Test(arguments: [
+    ("#!/bin/sh\n", "/bin/sh"), ("#! /usr/bin/env perl -w\n", "/usr/bin/env"), ("#!\t/bin/x", "/bin/x"),
+  ]) func scripts(text: String, interpreter: String) {
+    #expect(ProgramKind(start: Array(text.utf8)) == .script(interpreter: interpreter))
+  }
+
+  @Test(arguments: ["", "#!", "#!  \n/bin/sh", "echo hello", "\u{7f}ELF"]) func neither(text: String) {
+    #expect(ProgramKind(start: Array(text.utf8)) == .unknown)
+  }
+
+  /// A 64-bit little-endian header with one program header, PT_INTERP, right after it.
+  private func elf(machine: UInt16, loader: String) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: 120)
+    func put(_ value: UInt64, at offset: Int, size: Int) {
+      for index in 0..<size { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * UInt64(index))) }
+    }
+    put(0x464c_457f, at: 0, size: 4)
+    bytes[4] = 2
+    bytes[5] = 1
+    put(UInt64(machine), at: 18, size: 2)
+    put(64, at: 32, size: 8)
+    put(56, at: 54, size: 2)
+    put(1, at: 56, size: 2)
+    put(3, at: 64, size: 4)
+    put(120, at: 72, size: 8)
+    put(UInt64(loader.utf8.count + 1), at: 96, size: 8)
+    return bytes + Array(loader.utf8) + [0]
+  }
+
+  @Test func programs() {
+    #expect(ProgramKind(start: elf(machine: 62, loader: "/lib/ld.so")) == .elf(machine: 62, loader: "/lib/ld.so"))
+    #expect(ProgramKind(start: Array(elf(machine: 183, loader: "/l").prefix(20))) == .elf(machine: 183, loader: nil))
+  }
+
+  @Test func noNumberInTheFileIsTrusted() {
+    let good = elf(machine: 62, loader: "/lib/ld.so")
+    var seed = SystemRandomNumberGenerator()
+    for _ in 0..<20_000 {
+      var bytes = good
+      for _ in 0..<Int.random(in: 1...8, using: &seed) {
+        bytes[Int.random(in: 4..<bytes.count, using: &seed)] = [0, 1, 0x7f, 0xff].randomElement(using: &seed)!
+      }
+      _ = ProgramKind(start: Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &seed))))
+    }
+  }
+}
+
+struct MountTableTests {
+  @Test func linesOfMountinfo() {
+    let text = """
+      22 27 0:21 / /proc rw,relatime - proc proc rw
+      38 31 0:35 / /sys/fs/cgroup/memory rw shared:9 master:1 - cgroup cgroup rw,memory
+      41 31 0:38 / /sys/fs/cgroup/with\\040space rw,relatime - cgroup2 cgroup2 rw
+      garbage
+      1 2 3 4 5 6 -
+      """
+    let entries = MountEntry.parse(Array(text.utf8))
+    #expect(entries.map(\.mountPoint) == ["/proc", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/with space"])
+    #expect(entries[1].superOptions == ["rw", "memory"])
+    let host = CgroupHost(mounts: entries)
+    #expect(host?.unified == "/sys/fs/cgroup/with space")
+    #expect(host?.legacy == ["memory": "/sys/fs/cgroup/memory"])
+    #expect(host?.place(of: "memory") == .legacy)
+    #expect(host?.place(of: "pids") == .missing)
+    #expect(host?.mode == "hybrid")
+    #expect(CgroupHost(mounts: Array(entries.dropLast())) == nil)
+  }
+
+  @Test(arguments: [
+    ("6.1.0-13-amd64", true), ("5.14.0", true), ("5.13.9", false), ("4.19", false), ("7", false), ("", false),
+  ])
+  func kernelVersions(release: String, new: Bool) {
+    #expect(HostCapability.isKernel(release, atLeast: (5, 14)) == new)
+  }
+}
