@@ -32,18 +32,33 @@ public final class TestDaemon: Sendable {
   // MARK: - Life
 
   /// Starts it; returns when it says that it is ready.
-  public func start(environment: [String: String] = [:], arguments: [String] = []) async throws {
-    try await offThread { [self] in try startAndWait(environment: environment, arguments: arguments) }
+  ///
+  /// - Parameter prelude: shell commands to run before it in a mount namespace of its own, for example a small disk
+  ///   mounted at `$ROOT/lib`.
+  public func start(
+    environment: [String: String] = [:], arguments: [String] = [], prelude: String? = nil
+  ) async throws {
+    try await offThread { [self] in
+      try startAndWait(environment: environment, arguments: arguments, prelude: prelude)
+    }
   }
 
-  private func startAndWait(environment: [String: String], arguments: [String]) throws {
+  private func startAndWait(environment: [String: String], arguments: [String], prelude: String?) throws {
     let notify = try NotifySocket(at: "\(root)/notify.sock")
     let log = try Files.open(logPath, flags: O_WRONLY | O_CREAT | O_APPEND, mode: 0o644)
     let program = "\(Self.programs)/lodged"
+    var command = [program, "--root", root] + arguments
+    if let prelude {
+      // Each program replaces the one before it: the pid that we hold is lodged's in the end.
+      command =
+        ["/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec", prelude + "\nexec \"$@\"", "sh"]
+        + command
+    }
     var plan = SpawnPlan(
-      executable: program, arguments: [program, "--root", root] + arguments,
+      executable: command[0], arguments: command,
       environment: [
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "NOTIFY_SOCKET": notify.path, "LODGE_TEST_TAG": scratch.tag,
+        "ROOT": root,
       ].merging(environment) { _, new in new }.map { "\($0)=\($1)" })
     plan.descriptors = [(log.rawValue, 1), (log.rawValue, 2)]
     plan.newSession = true

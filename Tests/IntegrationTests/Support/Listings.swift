@@ -1,0 +1,164 @@
+import Foundation
+import LinuxSystem
+import TestSupport
+
+// What `lodge -o jsonl` prints, one object for each line: the names in docs/operating.md, written down a second time so
+// that a change of one of them fails here.
+
+struct CauseLine: Decodable, Equatable {
+  var kind: String
+  var code: Int?
+  var signal: Int?
+  var coreDumped: Bool?
+  var victim: String?
+  var limit: String?
+  var kills: Int?
+  var how: String?
+  var by: ActorLine?
+  var step: String?
+  var errno: Int?
+}
+
+struct ActorLine: Decodable, Equatable {
+  var kind: String
+  var uid: Int?
+  var pid: Int?
+}
+
+struct RunLine: Decodable {
+  var guest: String
+  var number: Int
+  var run: String
+  var startedAt: String?
+  var endedAt: String
+  var length: Double
+  var cause: CauseLine
+  var logTail: [String]
+  var usage: UsageLine
+}
+
+struct UsageLine: Decodable {
+  var memoryPeak: Int?
+  var memoryLimit: Int?
+  var cpuTime: Double?
+}
+
+struct GuestLine: Decodable {
+  var name: String
+  var state: String
+  var runs: Int
+  var restarts: Int
+  var run: String?
+  var initPid: Int32?
+  var last: RunLine?
+  var autostart: Bool
+  var degraded: Bool
+  var stuckTasks: String?
+  var note: String?
+  var restart: RestartLine?
+  var cgroup: String?
+  var logPath: String?
+  var runDirectory: String?
+  var specPending: Bool?
+}
+
+struct RestartLine: Decodable {
+  var `in`: Double
+  var attempt: Int
+  var limit: Int?
+}
+
+struct EventLine: Decodable {
+  var seq: Int
+  var time: String
+  var type: String
+  var guest: String?
+  var run: String?
+  var from: String?
+  var to: String?
+  var cause: CauseLine?
+  var actor: ActorLine?
+  var message: String?
+}
+
+struct ErrorObject: Decodable {
+  var code: String
+  var message: String
+  var hint: String?
+}
+
+extension CommandResult {
+  func decoded<Line: Decodable>(as type: Line.Type = Line.self) throws -> [Line] {
+    try lines.map { try JSONDecoder().decode(type, from: Data($0.utf8)) }
+  }
+}
+
+extension TestDaemon {
+  func guests() async throws -> [GuestLine] { try await succeed("ls", "-o", "jsonl").decoded() }
+
+  func guest(_ name: String) async throws -> GuestLine {
+    let shown: [GuestLine] = try await succeed("show", name, "-o", "jsonl").decoded()
+    guard let guest = shown.first else { throw TooLate(description: "lodge show \(name) shows nothing") }
+    return guest
+  }
+
+  /// Newest first.
+  func runs(of name: String) async throws -> [RunLine] { try await succeed("runs", name, "-o", "jsonl").decoded() }
+
+  func events(since sequence: Int = 0) async throws -> [EventLine] {
+    try await succeed("events", "--since", "\(sequence)", "-o", "jsonl").decoded()
+  }
+
+  /// Defines a guest on the shared busybox tree.
+  func define(_ name: String, _ flags: [String] = [], _ command: [String]) async throws {
+    let tree = try RootTrees.busybox()
+    let mode = flags.contains("--read-only") ? [] : ["--overlay"]
+    let result = try await cli(["create", name, "--rootfs", tree] + mode + flags + ["--"] + command)
+    guard result.code == 0 else { throw CommandFailure(result) }
+  }
+
+  /// Waits until the guest is stopped and no restart is pending; its newest run.
+  func end(of name: String, within seconds: Int = 30) async throws -> RunLine {
+    let waited = try await lodge("wait", name, "--for", "stopped", "--timeout", "\(seconds)s", deadline: 60)
+    guard waited.code != 6, waited.code != 7, let run = try await runs(of: name).first else {
+      throw CommandFailure(waited)
+    }
+    return run
+  }
+
+  func initPID(of name: String) async throws -> Int32 {
+    guard let pid = try await guest(name).initPid else { throw TooLate(description: "\(name) has no init") }
+    return pid
+  }
+
+  /// Returns when a line of the guest's log holds this text.
+  func waitForLog(_ name: String, _ text: String, within seconds: Double = 20) async throws {
+    let path = "\(root)/log/\(name).log"
+    try await waitForFile(path, within: seconds) { $0.contains(text) }
+  }
+
+  /// Returns when the file is as wished; looks again whenever something in its folder changes.
+  func waitForFile(
+    _ path: String, within seconds: Double = 20, _ isAsWished: @escaping @Sendable (String) -> Bool
+  ) async throws {
+    try await offThread {
+      let watch = try Inotify()
+      try watch.watch(Files.parent(of: path), for: [.modified, .names])
+      let end = Clock.bootNanoseconds + Int64(seconds * 1e9)
+      while !isAsWished(Files.textOrEmpty(path)) {
+        guard waitUntilReadable(watch.rawValue, seconds: Double(end - Clock.bootNanoseconds) / 1e9) else {
+          throw TooLate(description: "\(path): not as wished within \(seconds) s:\n\(Files.textOrEmpty(path))")
+        }
+        _ = try watch.drain()
+      }
+    }
+  }
+
+  /// The parent of its init.
+  func controllerPID(of name: String) async throws -> Int32 {
+    guard let pid = ProcessFacts.parent(of: try await initPID(of: name)) else {
+      throw TooLate(description: "\(name) has no controller")
+    }
+    return pid
+  }
+}
