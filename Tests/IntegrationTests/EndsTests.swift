@@ -10,9 +10,9 @@ struct End: Sendable, CustomTestStringConvertible {
   var command: [String]
   /// Makes it end; guests that end by themselves need nothing.
   var bring: (@Sendable (TestDaemon, String) async throws -> Void)?
-  var expected: @Sendable (CauseLine) -> Bool
   /// Needs the daemon at the moment of the end.
   var needsDaemon = false
+  var expected: @Sendable (CauseLine) -> Bool
 
   var testDescription: String { name }
 

@@ -99,9 +99,10 @@ public func waitUntilReadable(_ fd: Int32, seconds: Double) -> Bool {
   }
 }
 
-/// What did not happen in time.
+/// What did not happen, or not in time.
 public struct TooLate: Error, CustomStringConvertible {
   public var description: String
+  public init(description: String) { self.description = description }
 }
 
 /// Bounds a wait for something that is told, an event or a reply. Never a substitute for being told.

@@ -60,4 +60,5 @@ dev_xdrgen() {
   "$(swift build --package-path tools/xdrgen --show-bin-path)/xdrgen" "$@"
 }
 
-dev_generate() { dev_xdrgen generate protocol/rpc.x protocol/keepalive.x protocol/admin.x protocol/controller.x; }
+# Options go to the compiler: --check writes nothing and fails where files are stale.
+dev_generate() { dev_xdrgen generate --namespace Wire --output Sources/WireProtocol/Generated "$@" protocol/*.x; }

@@ -55,5 +55,6 @@ swift_test() { swift test --skip-build --disable-xctest "${debug_flags[@]}" "$@"
 test_xdrgen() {
   say "tests of the .x compiler"
   need_packages rpcsvc-proto libtirpc-dev gcc
-  swift test --package-path tools/xdrgen --disable-xctest
+  # The compiler comes before its tests.
+  [ ! -d tools/xdrgen/Tests ] || swift test --package-path tools/xdrgen --disable-xctest
 }

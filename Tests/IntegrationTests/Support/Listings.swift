@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import LinuxSystem
 import TestSupport
 
@@ -131,6 +132,34 @@ extension TestDaemon {
     return pid
   }
 
+  /// Follows the journal after `sequence` until an event is as wished.
+  func waitForEvent(
+    after sequence: Int, within seconds: Double = 20, _ isAsWished: @escaping @Sendable (EventLine) -> Bool
+  ) async throws {
+    let program = "\(Self.programs)/lodge"
+    let root = root
+    try await offThread {
+      let pipe = try Pipe()
+      var plan = SpawnPlan(
+        executable: program, arguments: [program, "events", "--since", "\(sequence)", "-f", "-o", "jsonl"],
+        environment: ["LODGE_ROOT=\(root)"])
+      plan.descriptors = [(pipe.writing.rawValue, 1)]
+      let follower = try plan.run()
+      pipe.writing.close()
+      defer {
+        _ = try? follower.signal(SIGKILL)
+        _ = try? follower.wait(blocking: true)
+      }
+      let end = Clock.bootNanoseconds + Int64(seconds * 1e9)
+      var seen = ""
+      while let line = try pipe.line(until: end) {
+        seen += line + "\n"
+        if isAsWished(try JSONDecoder().decode(EventLine.self, from: Data(line.utf8))) { return }
+      }
+      throw TooLate(description: "no event as wished within \(seconds) s; there were:\n\(seen)")
+    }
+  }
+
   /// Returns when a line of the guest's log holds this text.
   func waitForLog(_ name: String, _ text: String, within seconds: Double = 20) async throws {
     let path = "\(root)/log/\(name).log"
@@ -160,5 +189,36 @@ extension TestDaemon {
       throw TooLate(description: "\(name) has no controller")
     }
     return pid
+  }
+}
+
+/// A pipe whose reading end is read line by line.
+private final class Pipe {
+  let writing: OwnedFD
+  private let reading: OwnedFD
+  private var pending: [UInt8] = []
+
+  init() throws {
+    var fds: [Int32] = [-1, -1]
+    try check("pipe") { pipe(&fds) }
+    reading = OwnedFD(adopting: fds[0])
+    writing = OwnedFD(adopting: fds[1])
+    try reading.setCloseOnExec(true)
+    try writing.setCloseOnExec(true)
+  }
+
+  /// The next line; nil at the end of the input or of the time.
+  func line(until end: Int64) throws -> String? {
+    while true {
+      if let newline = pending.firstIndex(of: UInt8(ascii: "\n")) {
+        defer { pending.removeFirst(newline + 1) }
+        return String(decoding: pending[..<newline], as: UTF8.self)
+      }
+      guard waitUntilReadable(reading.rawValue, seconds: Double(end - Clock.bootNanoseconds) / 1e9) else { return nil }
+      var buffer = [UInt8](repeating: 0, count: 65536)
+      let got = try check("read events") { read(reading.rawValue, &buffer, buffer.count) }
+      if got == 0 { return nil }
+      pending += buffer[..<got]
+    }
   }
 }

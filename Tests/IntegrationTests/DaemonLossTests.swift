@@ -1,0 +1,185 @@
+import Glibc
+import LinuxSystem
+import TestSupport
+import Testing
+
+extension IntegrationTests {
+  /// Guests do not notice that their daemon is gone, and a daemon that comes back knows them all.
+  @Suite struct DaemonLoss {
+    @Test(.requiresGuests, arguments: [SIGKILL, SIGTERM])
+    func guestsRunOnAndAreAllBack(_ signal: Int32) async throws {
+      try await withDaemon { daemon in
+        let names = (1...5).map { "web\($0)" }
+        var inits: [String: Int32] = [:]
+        for name in names {
+          try await daemon.define(name, ["--restart", "never"], ["/bin/sleep", "1000"])
+          try await daemon.succeed("start", name)
+          inits[name] = try await daemon.initPID(of: name)
+        }
+        try daemon.signal(signal)
+        _ = try await daemon.ended()
+        for (name, pid) in inits { #expect(ProcessFacts.isAlive(pid), "\(name) runs on without the daemon") }
+
+        // One of them ends while nobody is there to see it.
+        kill(try #require(inits["web3"]), SIGKILL)
+        try await daemon.start()
+        let lost = try await daemon.end(of: "web3")
+        #expect(lost.cause.kind == "signaled" && lost.cause.signal == 9)
+
+        for guest in try await daemon.guests() where guest.name != "web3" {
+          #expect(guest.state == "running")
+          #expect(guest.initPid == inits[guest.name], "the same init, not a second one")
+        }
+        // They obey the new daemon as they did the old.
+        try await daemon.succeed("kill", "web1")
+        #expect(try await daemon.end(of: "web1").cause.kind == "stopped")
+        kill(try #require(inits["web2"]), SIGKILL)
+        #expect(try await daemon.end(of: "web2").cause.kind == "signaled")
+      }
+    }
+
+    /// Faults row 3: ends of three kinds, in an order that the daemon finds out only afterwards.
+    @Test(.requiresGuests, .requires(.memoryController)) func endsWhileItWasAwayComeInOrderWithTheirTimes() async throws
+    {
+      try await withDaemon { daemon in
+        let ends = [End.all[0], End.all[1], End.all[8]]
+        var controllers: [ProcessHandle] = []
+        for (index, end) in ends.enumerated() {
+          let folder = "\(daemon.root)/gate\(index)"
+          try Files.makeDirectory(folder)
+          try check("mkfifo", on: folder) { mkfifo("\(folder)/go", 0o600) }
+          try await daemon.define(
+            "web\(index)", end.flags + ["--restart", "never", "--mount", "\(folder):/gate"], end.command)
+          try await daemon.succeed("start", "web\(index)")
+          controllers.append(try ProcessHandle(opening: try await daemon.controllerPID(of: "web\(index)")))
+        }
+        try await daemon.kill()
+        // Last things first, each only when the one before it is done with.
+        for index in ends.indices.reversed() {
+          let path = "\(daemon.root)/gate\(index)/go"
+          let controller = controllers[index]
+          try await offThread {
+            let fifo = try Files.open(path, flags: O_WRONLY)
+            try Array("go\n".utf8).withUnsafeBytes { try Files.write($0, to: fifo.rawValue, named: "go") }
+            guard waitUntilReadable(controller.fd.rawValue, seconds: 20) else {
+              throw TooLate(description: "the controller of web\(index) did not end")
+            }
+          }
+        }
+        try await daemon.start()
+        for (index, end) in ends.enumerated() {
+          let run = try await daemon.end(of: "web\(index)")
+          #expect(end.expected(run.cause), "\(end.name): \(run.cause)")
+        }
+        let reported = try await daemon.events().filter { $0.cause != nil }.compactMap(\.guest)
+        #expect(reported == ["web2", "web1", "web0"], "in the order in which they ended")
+      }
+    }
+
+    /// Faults row 4.
+    @Test(.requiresGuests) func aGuestWithoutItsControllerIsFencedAndItsPolicyApplies() async throws {
+      try await withDaemon { daemon in
+        // A child that outlives init's parent: the whole cgroup has to go.
+        try await daemon.define(
+          "web", ["--restart", "onFailure"], ["/bin/sh", "-c", "sleep 1000 & echo ready; wait"])
+        try await daemon.succeed("start", "web")
+        try await daemon.waitForLog("web", "ready")
+        let first = try await daemon.guest("web")
+        let processInit = try ProcessHandle(opening: try #require(first.initPid))
+        kill(try await daemon.controllerPID(of: "web"), SIGKILL)
+        #expect(try await offThread { waitUntilReadable(processInit.fd.rawValue, seconds: 2) }, "fenced within 2 s")
+        try await daemon.succeed("wait", "web", "--for", "running", "--timeout", "20s")
+        let second = try await daemon.guest("web")
+        #expect(second.run != first.run)
+        #expect(second.last?.cause.kind == "controllerLost")
+        try await daemon.succeed("kill", "web")
+      }
+    }
+
+    /// Faults row 5.
+    @Test(.requiresGuests) func bothKilledTogetherLeaveNoOrphan() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("web", ["--restart", "never"], ["/bin/sh", "-c", "sleep 1000 & echo ready; wait"])
+        try await daemon.succeed("start", "web")
+        try await daemon.waitForLog("web", "ready")
+        let processInit = try ProcessHandle(opening: try await daemon.initPID(of: "web"))
+        let controller = try await daemon.controllerPID(of: "web")
+        try daemon.signal(SIGKILL)
+        kill(controller, SIGKILL)
+        _ = try await daemon.ended()
+        #expect(try await offThread { waitUntilReadable(processInit.fd.rawValue, seconds: 5) }, "init dies with it")
+        try await daemon.start()
+        #expect(try await daemon.end(of: "web").cause.kind == "controllerLost")
+      }
+    }
+
+    /// Faults row 7: the deadline goes on where it was.
+    @Test(.requiresGuests) func aStopInProgressIsResumed() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define(
+          "web", ["--restart", "always", "--stop-timeout", "3s"],
+          ["/bin/sh", "-c", "trap 'echo asked' TERM; echo ready; while :; do sleep 0.1; done"])
+        try await daemon.succeed("start", "web")
+        try await daemon.waitForLog("web", "ready")
+        async let stop = daemon.lodge("stop", "web")
+        try await daemon.waitForLog("web", "asked")
+        try await daemon.kill()
+        _ = try await stop
+        try await daemon.start()
+        let run = try await daemon.end(of: "web")
+        #expect(run.cause.kind == "stopped" && run.cause.how == "forced", "\(run.cause)")
+        #expect(try await daemon.guest("web").state == "stopped", "no restart after a stop")
+      }
+    }
+
+    /// Faults row 20.
+    @Test(.requires(.root)) func aSecondDaemonOnTheSameFolderSaysWhoHoldsIt() async throws {
+      try await withDaemon { daemon in
+        let second = try await Command("\(TestDaemon.programs)/lodged")(["--root", daemon.root], deadline: 20)
+        #expect(second.code == 6, "\(second)")
+        #expect(second.errors.contains("\(try #require(daemon.pid))"), "names the holder: \(second)")
+        #expect(try await daemon.lodge("ls").code == 0, "the first one goes on")
+      }
+    }
+
+    /// Faults row 50.
+    @Test(.requiresGuests) func aWedgedControllerIsNoticedAndItsGuestCanBeKilled() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("web", ["--restart", "never"], ["/bin/sleep", "1000"])
+        try await daemon.succeed("start", "web")
+        let controller = try await daemon.controllerPID(of: "web")
+        let before = try await daemon.events().last?.seq ?? 0
+        kill(controller, SIGSTOP)
+        try await daemon.waitForEvent(after: before, within: 15) { $0.type == "notice" && $0.guest == "web" }
+        #expect(try await daemon.guest("web").degraded)
+        let begin = Clock.bootNanoseconds
+        let killed = try await daemon.lodge("kill", "web", deadline: 30)
+        #expect(killed.code == 0, "\(killed)")
+        #expect(Double(Clock.bootNanoseconds - begin) / 1e9 < 10)
+        let run = try await daemon.end(of: "web")
+        #expect(run.cause.kind == "stopped", "\(run.cause)")
+        #expect(!ProcessFacts.isAlive(controller))
+      }
+    }
+
+    /// What failed to answer for a while and then does is well again, and nothing was done to its guest.
+    @Test(.requiresGuests) func aControllerThatComesToItselfIsWellAgain() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("web", ["--restart", "never"], ["/bin/sleep", "1000"])
+        try await daemon.succeed("start", "web")
+        let processInit = try await daemon.initPID(of: "web")
+        let controller = try await daemon.controllerPID(of: "web")
+        let before = try await daemon.events().last?.seq ?? 0
+        kill(controller, SIGSTOP)
+        try await daemon.waitForEvent(after: before, within: 15) { $0.type == "notice" && $0.guest == "web" }
+        let noticed = try await daemon.events().last?.seq ?? 0
+        kill(controller, SIGCONT)
+        try await daemon.waitForEvent(after: noticed, within: 15) { $0.type == "notice" && $0.guest == "web" }
+        let guest = try await daemon.guest("web")
+        #expect(!guest.degraded)
+        #expect(guest.initPid == processInit)
+        try await daemon.succeed("kill", "web")
+      }
+    }
+  }
+}

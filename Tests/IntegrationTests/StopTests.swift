@@ -1,0 +1,127 @@
+import Glibc
+import LinuxSystem
+import TestSupport
+import Testing
+
+extension IntegrationTests {
+  /// A stop always ends, and says how.
+  @Suite struct Stops {
+    /// Faults row 13: init has no handler yet when the first polite signal comes.
+    @Test(.requiresGuests) func aStopRightAfterTheStartIsPoliteAllTheSame() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define(
+          "web", ["--restart", "never", "--stop-timeout", "10s"],
+          ["/bin/sh", "-c", "sleep 1; trap 'exit 0' TERM; while :; do sleep 0.1; done"])
+        try await daemon.succeed("start", "web")
+        try await daemon.succeed("stop", "web")
+        let run = try await daemon.end(of: "web")
+        #expect(run.cause.kind == "stopped" && run.cause.how == "polite", "\(run.cause)")
+      }
+    }
+
+    @Test(.requiresGuests) func theGuestsOwnSignalComesFirst() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define(
+          "web", ["--restart", "never", "--stop-signal", "SIGUSR1"],
+          ["/bin/sh", "-c", "trap 'exit 7' USR1; echo ready; while :; do sleep 0.1; done"])
+        try await daemon.succeed("start", "web")
+        try await daemon.waitForLog("web", "ready")
+        try await daemon.succeed("stop", "web")
+        let run = try await daemon.end(of: "web")
+        #expect(run.cause.how == "polite" && run.cause.code == 7, "\(run.cause)")
+      }
+    }
+
+    /// After the guest's own signal, SIGTERM has its time too; then force.
+    @Test(.requiresGuests) func anUnansweredStopGoesOnToTermAndForce() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define(
+          "web", ["--restart", "never", "--stop-signal", "SIGUSR1", "--stop-timeout", "0.3s"],
+          ["/bin/sh", "-c", "trap 'echo usr1' USR1; trap 'echo term' TERM; echo ready; while :; do sleep 0.1; done"])
+        try await daemon.succeed("start", "web")
+        try await daemon.waitForLog("web", "ready")
+        try await daemon.succeed("stop", "web")
+        let log = Files.textOrEmpty("\(daemon.root)/log/web.log")
+        #expect(log.contains("usr1") && log.contains("term"), "\(log)")
+        #expect(try await daemon.end(of: "web").cause.how == "forced")
+      }
+    }
+
+    @Test(.requiresGuests) func withoutForceTheGuestRunsOnAfterTheTimeout() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("web", ["--restart", "never"], ["/bin/sleep", "1000"])
+        try await daemon.succeed("start", "web")
+        let stop = try await daemon.lodge("stop", "web", "--timeout", "0.3s", "--no-kill")
+        #expect(stop.code == 7, "\(stop)")
+        #expect(try await daemon.guest("web").initPid != nil)
+        try await daemon.succeed("kill", "web")
+      }
+    }
+
+    /// Faults row 10.
+    @Test(.requiresGuests, .requires(.pidsController)) func aForkBombIsContainedAndEnds() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define(
+          "bomb", ["--restart", "never", "--pids", "200"],
+          ["/bin/sh", "-c", "echo ready; b() { b | b & }; while :; do b; done 2>/dev/null"])
+        try await daemon.succeed("start", "bomb")
+        try await daemon.waitForLog("bomb", "ready")
+        let begin = Clock.bootNanoseconds
+        try await daemon.succeed("kill", "bomb")
+        #expect(Double(Clock.bootNanoseconds - begin) / 1e9 < 3)
+        let ended = try await daemon.end(of: "bomb")
+        #expect(ended.cause.kind == "stopped")
+      }
+    }
+
+    /// Faults row 11: a guest may freeze itself, and is killed all the same.
+    @Test(.requiresGuests) func aFrozenGuestCanBeStopped() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("web", ["--restart", "never", "--stop-timeout", "0.3s"], ["/bin/sleep", "1000"])
+        try await daemon.succeed("start", "web")
+        let cgroup = try #require(try await daemon.guest("web").cgroup)
+        let unified = try #require(CgroupTrees.unified)
+        try Files.writeControl("1", to: "\(unified)\(cgroup)/cgroup.freeze")
+        try await daemon.succeed("stop", "web", deadline: 20)
+        #expect(try await daemon.end(of: "web").cause.kind == "stopped")
+      }
+    }
+
+    /// Faults row 39: the last word counts.
+    @Test(.requiresGuests) func anAcknowledgedStopIsNeverFollowedByARestart() async throws {
+      try await withDaemon { daemon in
+        var random = SeededRandom(for: "stop against restart")
+        // Its own end, the policy's answer and the stop come close together, in any order.
+        try await daemon.define("web", ["--restart", "always"], ["/bin/sh", "-c", "sleep 0.03; exit 1"])
+        for _ in 0..<15 {
+          _ = try await daemon.lodge("start", "web")
+          usleep(UInt32.random(in: 0..<60_000, using: &random))
+          let stop = try await daemon.lodge("stop", "web")
+          #expect([0, 4].contains(stop.code), "\(stop)")
+          let after = try await daemon.events().last?.seq ?? 0
+          let state = try await daemon.guest("web").state
+          #expect(state == "stopped", "after a stop that said \(stop)")
+          usleep(20_000)
+          #expect(try await daemon.events(since: after).allSatisfy { $0.to != "starting" })
+        }
+      }
+    }
+
+    /// Original's failure 3: one SIGCHLD may stand for many.
+    @Test(.requiresGuests) func fiftyGuestsThatEndTogetherAreAllReported() async throws {
+      try await withDaemon { daemon in
+        let names = (1...50).map { "web\($0)" }
+        for name in names { try await daemon.define(name, ["--restart", "never"], ["/bin/sleep", "1000"]) }
+        let started = try await daemon.cli(["start"] + names)
+        #expect(started.code == 0, "\(started)")
+        let inits = try await daemon.guests().compactMap(\.initPid)
+        #expect(inits.count == 50)
+        for pid in inits { kill(pid, SIGKILL) }
+        for name in names {
+          let run = try await daemon.end(of: name)
+          #expect(run.cause.kind == "signaled" && run.cause.signal == 9, "\(name): \(run.cause)")
+        }
+      }
+    }
+  }
+}
