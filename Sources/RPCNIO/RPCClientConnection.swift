@@ -1,3 +1,4 @@
+import Glibc
 public import LinuxSystem
 public import NIOCore
 import NIOPosix
@@ -88,10 +89,10 @@ public final class RPCClientConnection: RPCCaller, @unchecked Sendable {
         return try adopt(socket, on: eventLoop, configuration: configuration, handlers: handlers)
       } catch {
         switch error.errno {
-        case 2 /* ENOENT */, 20 /* ENOTDIR */: throw .noSocket(path: path)
-        case 111 /* ECONNREFUSED */: throw .refused(path: path)
-        case 13 /* EACCES */, 1 /* EPERM */: throw .denied(path: path)
-        case 11 /* EAGAIN */: guard NIODeadline.now() < deadline else { throw .timedOut(path: path) }
+        case ENOENT, ENOTDIR: throw .noSocket(path: path)
+        case ECONNREFUSED: throw .refused(path: path)
+        case EACCES, EPERM: throw .denied(path: path)
+        case EAGAIN: guard NIODeadline.now() < deadline else { throw .timedOut(path: path) }
         default: throw .failed(path: path, errno: error.errno, reason: error.reason)
         }
       }

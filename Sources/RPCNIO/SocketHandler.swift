@@ -1,3 +1,4 @@
+import Glibc
 import LinuxSystem
 import NIOCore
 import RPC
@@ -90,7 +91,7 @@ final class SocketHandler<Owner: SocketHandlerOwner>: ChannelDuplexHandler {
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     // A reset comes when the peer closed with something of ours unread; what it sent was read before.
-    if let error = error as? IOError, [104 /* ECONNRESET */, 32 /* EPIPE */].contains(error.errnoCode) { return }
+    if let error = error as? IOError, [ECONNRESET, EPIPE].contains(error.errnoCode) { return }
     failure = "\(error)"
     context.close(promise: nil)
   }

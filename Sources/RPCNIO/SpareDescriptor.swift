@@ -1,3 +1,4 @@
+import Glibc
 import LinuxSystem
 import NIOCore
 
@@ -25,8 +26,7 @@ final class SpareDescriptorHandler: ChannelInboundHandler {
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    // EMFILE, ENFILE: accept(2).
-    guard let error = error as? IOError, [24, 23].contains(error.errnoCode) else {
+    guard let error = error as? IOError, [EMFILE, ENFILE].contains(error.errnoCode) else {
       return context.fireErrorCaught(error)
     }
     var dropped = 0
