@@ -49,7 +49,7 @@ public enum ServiceManager {
     let bytes = Array(state.utf8)
     withUnsafePointer(to: &address) { pointer in
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-        _ = sendto(fd, bytes, bytes.count, Int32(MSG_NOSIGNAL.rawValue), pointer, length)
+        _ = sendto(fd, bytes, bytes.count, Int32(MSG_NOSIGNAL), pointer, length)
       }
     }
   }

@@ -11,7 +11,7 @@ public struct ClientSession: Sendable {
     public var frameMax = RPCLimits.frameMax
     /// Nanoseconds; see `RPCLimits.frameDeadline`.
     public var frameDeadline = RPCLimits.frameDeadline
-    public var keepalive: Keepalive.Settings?
+    public var keepalive: KeepaliveSettings?
     public var acceptsDescriptors = false
     public var trace: FrameTrace?
 

@@ -3,6 +3,8 @@
 //   open ──closeDelayed──▶ closing ──peer has read all / deadline──▶ closed
 //     └────────── close, bad frame, end of input, silence ─────────────▶┘
 
+import WireProtocol
+
 struct FrameLink: Sendable {
   enum Phase: Sendable {
     case open
@@ -15,7 +17,7 @@ struct FrameLink: Sendable {
     var frameMax: Int
     var frameDeadline: UInt64
     var acceptsDescriptors: Bool
-    var keepalive: Keepalive.Settings?
+    var keepalive: KeepaliveSettings?
     var trace: FrameTrace?
   }
 
@@ -24,7 +26,7 @@ struct FrameLink: Sendable {
 
   private(set) var phase = Phase.open
   private(set) var output = OutputQueue()
-  private(set) var keepalive: Keepalive?
+  private(set) var keepalive: KeepaliveTimer?
   private var decoder: FrameDecoder
   private let frameDeadline: UInt64
   private let trace: FrameTrace?
@@ -37,7 +39,7 @@ struct FrameLink: Sendable {
     decoder = FrameDecoder(frameMax: settings.frameMax, acceptsDescriptors: settings.acceptsDescriptors)
     frameDeadline = settings.frameDeadline
     trace = settings.trace
-    keepalive = settings.keepalive.map { Keepalive($0, at: now) }
+    keepalive = settings.keepalive.map { KeepaliveTimer($0, at: now) }
   }
 
   var isOpen: Bool { if case .open = phase { true } else { false } }
@@ -75,7 +77,7 @@ struct FrameLink: Sendable {
       }
       trace?(.received, frame.header)
       if keepalive?.heard(at: now) == true { heardAgain = true }
-      guard frame.header.program == Keepalive.program else { return frame }
+      guard frame.header.program == Keepalive.number else { return frame }
       answerKeepalive(frame)
     }
     return nil
@@ -87,8 +89,8 @@ struct FrameLink: Sendable {
       return close(.unexpected("keepalive \(frame.header.type) with \(frame.payload.count) bytes"))
     }
     switch frame.header.procedure {
-    case Keepalive.ping: send(Keepalive.frame(Keepalive.pong))
-    case Keepalive.pong: break
+    case Keepalive.Ping.number: send(KeepaliveTimer.pong)
+    case Keepalive.Pong.number: break
     default: close(.unexpected("keepalive procedure \(frame.header.procedure)"))
     }
   }
@@ -191,7 +193,7 @@ struct FrameLink: Sendable {
       }
     }
     switch keepalive?.timePassed(at: now) {
-    case .ping: send(Keepalive.frame(Keepalive.ping))
+    case .ping: send(KeepaliveTimer.ping)
     case .silent:
       if keepalive?.closes == true { close(.keepaliveTimeout) } else { return true }
     case .some(.none), nil: break

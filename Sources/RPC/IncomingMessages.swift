@@ -1,3 +1,4 @@
+public import WireProtocol
 public import XDR
 
 /// A call that passed every check: program, version, procedure, right, read-only socket, number of open calls.

@@ -1,3 +1,4 @@
+import WireProtocol
 public import XDR
 
 /// One program that a server answers for: its numbers, and what procedure 0 tells about it.
@@ -42,16 +43,17 @@ struct Admission {
   func refusal(of procedure: RPCProcedureInfo) -> RPCErrorBody? {
     if readOnly, !procedure.allowedReadOnly {
       return RPCErrorBody(
-        .denied, "\(procedure.name): not allowed over the read-only socket", hint: "use the full-access socket")
+        .denied, "not allowed over the read-only socket (\(procedure.name))", hint: "use the full-access socket")
     }
     guard procedure.right <= right else {
       return RPCErrorBody(
-        .denied, "\(procedure.name): needs the right to \(procedure.right), this caller has \(right.inWords)")
+        .denied,
+        "needs the right to \(procedure.right), and this user has \(right.inWords) (\(procedure.name))")
     }
     return nil
   }
 }
 
 extension RPCRight {
-  var inWords: String { self == .none ? "none" : "only the right to \(self)" }
+  var inWords: String { self == .none ? "no right at all" : "only the right to \(self)" }
 }

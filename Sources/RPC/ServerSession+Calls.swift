@@ -1,3 +1,4 @@
+public import WireProtocol
 public import XDR
 
 extension ServerSession {
@@ -63,14 +64,14 @@ extension ServerSession {
 
   /// Procedure 0, in any version of a program: how else would a client find out which one to speak.
   private mutating func answerHello(_ frame: Frame, _ program: ServedProgram) -> Event? {
-    let args: HelloArgs
+    let args: Wire.HelloArgs
     do throws(XDRError) {
-      args = try HelloArgs(xdr: frame.payload)
+      args = try Wire.HelloArgs(xdr: frame.payload)
     } catch {
       answer(frame.header, RPCErrorBody(.invalidArgument, "program \(program.name): hello: argument \(error)"))
       return nil
     }
-    let reply = HelloReply(
+    let reply = Wire.HelloReply(
       server: configuration.serverName.prefixFitting(128), versions: [program.version], features: program.features)
     do throws(XDRError) {
       var header = frame.header

@@ -1,3 +1,4 @@
+public import WireProtocol
 public import XDR
 
 // A stream belongs to a call: its messages carry the call's program, version, procedure and serial, in both

@@ -21,7 +21,7 @@ public struct ServerSession: Sendable {
     public var outputHighWater = RPCLimits.outputHighWater
     public var outputLowWater = RPCLimits.outputLowWater
     /// Whether to ask silent clients if they are there. Off for clients that may be stopped and go on later.
-    public var keepalive: Keepalive.Settings?
+    public var keepalive: KeepaliveSettings?
     /// Nanoseconds between signs of life to a client that is not read for the time being, so that it does not take
     /// a busy server for a dead one.
     public var signOfLifeInterval: UInt64 = 2_500_000_000
@@ -131,7 +131,7 @@ public struct ServerSession: Sendable {
     if !reading, link.isOpen, now >= signOfLifeAt + configuration.signOfLifeInterval {
       signOfLifeAt = now
       // With output queued the peer is the one that does not read.
-      if link.output.isEmpty { link.send(Keepalive.frame(Keepalive.pong)) }
+      if link.output.isEmpty { link.send(KeepaliveTimer.pong) }
     }
   }
 

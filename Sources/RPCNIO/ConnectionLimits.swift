@@ -1,5 +1,6 @@
 import RPC
 import Synchronization
+import WireProtocol
 
 /// How many clients there may be, counted over all sockets that share it.
 ///

@@ -1,6 +1,7 @@
 public import LinuxSystem
 public import NIOCore
 public import RPC
+public import WireProtocol
 public import XDR
 
 /// Serves the calls that reach a server. All calls are made on the connection's event loop.

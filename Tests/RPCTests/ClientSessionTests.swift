@@ -1,5 +1,6 @@
 import RPC
 import Testing
+import WireProtocol
 
 @Suite struct ClientSessionTests {
   private func reply(_ serial: UInt32, _ text: String = "ok", procedure: Int32 = 1) -> [UInt8] {

@@ -1,5 +1,6 @@
 import RPC
 import Testing
+import WireProtocol
 import XDR
 
 /// Both sessions against each other, over a wire that cuts the bytes anywhere.

@@ -1,5 +1,6 @@
 import RPC
 import Testing
+import WireProtocol
 import XDR
 
 /// The wire, word by word, held against what the sessions send and what they make of it.

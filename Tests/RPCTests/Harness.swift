@@ -1,4 +1,5 @@
 import RPC
+import WireProtocol
 import XDR
 
 /// A server session on its own, with the frames it sent decoded.

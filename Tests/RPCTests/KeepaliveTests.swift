@@ -1,5 +1,7 @@
 import RPC
 import Testing
+import WireProtocol
+import XDR
 
 @Suite struct KeepaliveTests {
   private func bench(closes: Bool = true) -> ServerBench {
@@ -13,7 +15,7 @@ import Testing
     while let deadline = bench.session.nextDeadline, deadline <= start + seconds * second {
       bench.now = deadline
       bench.session.timePassed(at: deadline)
-      if bench.sent().contains(where: { $0.header.program == Keepalive.program && $0.header.procedure == 1 }) {
+      if bench.sent().contains(where: { $0.header.program == Keepalive.number && $0.header.procedure == 1 }) {
         pings.append((deadline - start) / second)
       }
       for event in bench.drain() {
@@ -80,15 +82,15 @@ import Testing
       let deadline = try #require(bench.session.nextDeadline)
       bench.now = deadline
       bench.session.timePassed(at: deadline)
-      #expect(bench.sent().map(\.header.procedure) == [Keepalive.pong])
+      #expect(bench.sent().map(\.header.procedure) == [Keepalive.Pong.number])
     }
     bench.session.reply(to: call, Toy.Echo.self, "a")
     #expect(bench.drain().count == 1)
   }
 
   @Test(arguments: [
-    frame(program: Keepalive.program, procedure: 3, type: 2), frame(program: Keepalive.program, procedure: 1, type: 0),
-    frame(program: Keepalive.program, procedure: 1, type: 2, payload: [0, 0, 0, 0]),
+    frame(program: Keepalive.number, procedure: 3, type: 2), frame(program: Keepalive.number, procedure: 1, type: 0),
+    frame(program: Keepalive.number, procedure: 1, type: 2, payload: [0, 0, 0, 0]),
   ])
   func nonsenseCloses(bytes: [UInt8]) {
     var bench = bench()

@@ -1,5 +1,6 @@
 import RPC
 import Testing
+import WireProtocol
 import XDR
 
 /// Whatever comes, a session answers or closes; it never traps, and never asks for more than it was given.

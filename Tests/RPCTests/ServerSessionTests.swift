@@ -1,5 +1,6 @@
 import RPC
 import Testing
+import WireProtocol
 import XDR
 
 @Suite struct ServerSessionTests {

@@ -1,28 +1,27 @@
+import WireProtocol
+import XDR
+
+/// Whether and when to ask a silent peer if it is there.
+public struct KeepaliveSettings: Sendable, Hashable {
+  /// Nanoseconds of silence before a PING.
+  public var interval: UInt64
+  /// PINGs without an answer before the peer counts as gone.
+  public var count: Int
+  /// Whether a peer that counts as gone is disconnected, or only reported.
+  public var closes: Bool
+
+  public init(interval: UInt64, count: Int, closes: Bool = true) {
+    self.interval = interval
+    self.count = count
+    self.closes = closes
+  }
+}
+
 /// When to ask a silent peer whether it is there, and when to give it up; protocol/keepalive.x.
 ///
 /// Anything that arrives is a sign of life. After `interval` of silence a PING goes out, another after every further
 /// `interval`; after `count` of them and one more interval the peer counts as gone.
-public struct Keepalive: Sendable, Hashable {
-  public static let program: UInt32 = 0x6b65_6570
-  public static let version: UInt32 = 1
-  public static let ping: Int32 = 1
-  public static let pong: Int32 = 2
-
-  public struct Settings: Sendable, Hashable {
-    /// Nanoseconds of silence before a PING.
-    public var interval: UInt64
-    /// PINGs without an answer before the peer counts as gone.
-    public var count: Int
-    /// Whether a peer that counts as gone is disconnected, or only reported.
-    public var closes: Bool
-
-    public init(interval: UInt64, count: Int, closes: Bool = true) {
-      self.interval = interval
-      self.count = count
-      self.closes = closes
-    }
-  }
-
+struct KeepaliveTimer: Sendable, Hashable {
   enum Action: Hashable {
     case none
     case ping
@@ -30,14 +29,14 @@ public struct Keepalive: Sendable, Hashable {
     case silent
   }
 
-  private let settings: Settings
+  private let settings: KeepaliveSettings
   private var heardAt: UInt64
   private var unanswered = 0
 
   /// Whether the peer counts as gone at the moment.
   private(set) var isSilent = false
 
-  init(_ settings: Settings, at now: UInt64) {
+  init(_ settings: KeepaliveSettings, at now: UInt64) {
     self.settings = settings
     heardAt = now
   }
@@ -73,7 +72,12 @@ public struct Keepalive: Sendable, Hashable {
     return .ping
   }
 
-  static func frame(_ procedure: Int32) -> [UInt8] {
-    encodeFrame(FrameHeader(program: program, version: version, procedure: procedure, type: .event))
+  static let ping = frame(Keepalive.Ping.self)
+  static let pong = frame(Keepalive.Pong.self)
+
+  private static func frame<Event: RPCEvent>(_ event: Event.Type) -> [UInt8] {
+    encodeFrame(
+      FrameHeader(
+        program: Event.Program.number, version: Event.Program.version, procedure: Event.number, type: .event))
   }
 }
