@@ -1,0 +1,121 @@
+import Foundation
+import Glibc
+import LinuxSystem
+import TestSupport
+import Testing
+
+extension IntegrationTests {
+  /// Daemon or controller dies, or pauses, at each named place of a run's life. Afterwards there is exactly one end
+  /// for each run, the right decision about a restart, and nothing left behind.
+  @Suite struct CrashPoints {
+    struct Point: Sendable, CustomTestStringConvertible {
+      var name: String
+      var action: String
+      var testDescription: String { "\(name):\(action)" }
+    }
+
+    /// Every place there is, read from the sources: one that is added is tried without anybody's help.
+    static func points(in folders: [String], actions: [String]) -> [Point] {
+      let repository = Files.parent(of: Files.parent(of: Files.parent(of: #filePath)))
+      var names: Set<String> = []
+      for folder in folders {
+        for file in Files.names(in: "\(repository)/Sources/\(folder)") where file.hasSuffix(".swift") {
+          let text = Files.textOrEmpty("\(repository)/Sources/\(folder)/\(file)")
+          for part in text.components(separatedBy: "CrashPoint.reach(\"").dropFirst() {
+            names.insert(String(part.prefix { $0 != "\"" }))
+          }
+        }
+      }
+      return names.sorted().flatMap { name in actions.map { Point(name: name, action: $0) } }
+    }
+
+    static let daemonPoints = points(in: ["DaemonCore", "GuestStore"], actions: ["kill", "pause"])
+    static let controllerPoints = points(
+      in: ["ControllerCore", "ContainerRuntime"], actions: ["kill", "error", "pause"])
+
+    @Test(.requires(.root)) func thereAreSome() {
+      #expect(Self.daemonPoints.count >= 8)
+      #expect(Self.controllerPoints.count >= 8)
+    }
+
+    @Test(.requiresGuests, arguments: daemonPoints) func theDaemonIsHitAndNothingIsLost(_ point: Point) async throws {
+      try await withDaemon { daemon in
+        try await daemon.terminate()
+        // Some points come before it is ready.
+        _ = try? await daemon.start(environment: ["LODGE_CRASHPOINT": point.testDescription])
+        try await live(daemon, hit: point)
+      }
+    }
+
+    @Test(.requiresGuests, arguments: controllerPoints) func theControllerIsHitAndNothingIsLost(
+      _ point: Point
+    ) async throws {
+      try await withDaemon { daemon in
+        try await daemon.terminate()
+        try await daemon.start(environment: ["LODGE_CONTROLLER_CRASHPOINT": point.testDescription])
+        try await live(daemon, hit: point)
+      }
+    }
+
+    /// A guest that exits with 3, one that is killed, and one whose controller dies. What the daemon answered while it
+    /// was being hit is not judged; what it knows afterwards is.
+    private func live(_ daemon: TestDaemon, hit point: Point) async throws {
+      try await startAgainIfGone(daemon)
+      for (name, command) in [("exits", "exit 3"), ("killed", "exec sleep 1000"), ("lost", "exec sleep 1000")] {
+        let defined = try? await daemon.define(name, ["--restart", "never"], ["/bin/sh", "-c", command])
+        if defined == nil {
+          try await startAgainIfGone(daemon)
+          let again = try await daemon.cli(["show", name])
+          if again.code == 3 { try await daemon.define(name, ["--restart", "never"], ["/bin/sh", "-c", command]) }
+        }
+      }
+      for name in ["exits", "killed", "lost"] {
+        _ = try await daemon.lodge("start", name, deadline: 15)
+        try await startAgainIfGone(daemon)
+      }
+      for guest in try await daemon.guests() where guest.name == "lost" && guest.initPid != nil {
+        if let parent = ProcessFacts.parent(of: guest.initPid ?? 0), parent > 1 { kill(parent, SIGKILL) }
+      }
+      _ = try await daemon.lodge("kill", "killed", deadline: 15)
+      try await startAgainIfGone(daemon)
+
+      // One more life without the point: what was cut short has to be put right by now.
+      if daemon.pid != nil { try await daemon.kill() }
+      try await daemon.start()
+      for name in ["exits", "killed", "lost"] {
+        let guest = try await daemon.guest(name)
+        if guest.state != "stopped" { _ = try await daemon.lodge("kill", name, deadline: 15) }
+        let runs = try await daemon.guest(name).runs
+        let ends = try await daemon.events().filter { $0.guest == name && $0.cause != nil }
+        #expect(ends.count == runs, "\(name) had \(runs) runs and \(ends.count) ends after \(point.testDescription)")
+        #expect(Set(ends.compactMap(\.run)).count == ends.count, "each end is another run's")
+        for end in ends { try judge(end, of: name, after: point) }
+      }
+      // And it works as ever.
+      try await daemon.define("after", ["--restart", "never"], ["/bin/sh", "-c", "exit 4"])
+      try await daemon.succeed("start", "after")
+      #expect(try await daemon.end(of: "after").cause.code == 4)
+    }
+
+    /// The truth may be less than what would have been without the fault, and never something else.
+    private func judge(_ end: EventLine, of name: String, after point: Point) throws {
+      let kind = end.cause?.kind ?? ""
+      // A controller that died, or a start that was cut short, explains any run's end.
+      var right = ["startFailed", "controllerLost", "stopped"].contains(kind)
+      switch name {
+      case "exits": right = right || (kind == "exited" && end.cause?.code == 3)
+      case "killed": right = right || kind == "stopped"
+      default: right = right || kind == "controllerLost"
+      }
+      #expect(right, "\(name) ended as \(String(describing: end.cause)) after \(point.testDescription)")
+    }
+
+    private func startAgainIfGone(_ daemon: TestDaemon) async throws {
+      if let pid = daemon.pid {
+        if ProcessFacts.isAlive(pid) { return }
+        _ = try await daemon.ended()
+      }
+      try await daemon.start()
+    }
+  }
+}
