@@ -1,0 +1,70 @@
+import Glibc
+import LinuxSystem
+import TestSupport
+import Testing
+
+extension IntegrationTests {
+  @Suite struct Bulk {
+    /// Many guests share one tree, each with an overlay of its own.
+    @Test(.requiresGuests) func aHundredGuestsOnOneTree() async throws {
+      try await withDaemon { daemon in
+        let names = (1...100).map { "web\($0)" }
+        for name in names {
+          try await daemon.define(
+            name, ["--restart", "never"],
+            ["/bin/sh", "-c", "trap 'exit 0' TERM; hostname > /own; echo ready; while :; do sleep 1 & wait $!; done"])
+        }
+        let start = try await daemon.cli(["start", "web*"], deadline: 120)
+        #expect(start.code == 0, "\(start)")
+        let running = try await daemon.guests()
+        #expect(running.count == 100 && running.allSatisfy { $0.state == "running" })
+        #expect(Set(running.compactMap(\.initPid)).count == 100)
+        for name in names { try await daemon.waitForLog(name, "ready") }
+        let stop = try await daemon.cli(["stop", "web*"], deadline: 120)
+        #expect(stop.code == 0, "\(stop)")
+        for guest in try await daemon.guests() {
+          #expect(guest.state == "stopped")
+          #expect(guest.last?.cause.kind == "stopped" && guest.last?.cause.how == "polite", "\(guest)")
+        }
+        // What they wrote went with them.
+        #expect(!Files.exists(try RootTrees.busybox() + "/own"))
+      }
+    }
+
+    /// Faults row 1. `LODGE_INSTANT_RUNS` is 1,000 unless said otherwise.
+    @Test(.requiresGuests) func runsThatEndAtOnceAllEndOnce() async throws {
+      let count = getenv("LODGE_INSTANT_RUNS").flatMap { Int(String(cString: $0)) } ?? 1000
+      try await withDaemon { daemon in
+        // 1,000 runs of history are kept for each guest.
+        let guests = (0..<max(2, (count + 999) / 1000)).map { "web\($0)" }
+        for (index, name) in guests.enumerated() {
+          try await daemon.define(name, ["--restart", "never"], ["/bin/sh", "-c", "exit \(index % 100)"])
+        }
+        let descriptors = daemon.descriptors
+        let connections = try guests.map { _ in try RawConnection(to: daemon.socketPath) }
+        let rounds = count / guests.count
+        for round in 0..<rounds {
+          let serial = UInt32(2 * round + 1)
+          for (name, connection) in zip(guests, connections) {
+            _ = try connection.begin(.start, name, serial: serial)
+            _ = try connection.begin(.wait, name, serial: serial + 1)
+          }
+          for connection in connections {
+            for _ in 0..<2 { #expect(try connection.receive()?.status == 0) }
+          }
+        }
+        for connection in connections { connection.close() }
+        let ends = try await daemon.events().filter { $0.cause != nil }
+        #expect(ends.count == rounds * guests.count)
+        for (index, name) in guests.enumerated() {
+          let own = ends.filter { $0.guest == name }
+          #expect(own.count == rounds)
+          #expect(Set(own.compactMap(\.run)).count == rounds, "no run ends twice")
+          #expect(own.allSatisfy { $0.cause?.kind == "exited" && $0.cause?.code == index % 100 })
+          #expect(try await daemon.guest(name).runs == rounds)
+        }
+        #expect(daemon.descriptors == descriptors, "the daemon holds no descriptor more than before")
+      }
+    }
+  }
+}

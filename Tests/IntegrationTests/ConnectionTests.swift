@@ -1,0 +1,136 @@
+import Foundation
+import Glibc
+import LinuxSystem
+import TestSupport
+import Testing
+
+extension IntegrationTests {
+  /// Limits of connections, and who may call what.
+  @Suite struct Connections {
+    struct Procedure: Sendable, CustomTestStringConvertible {
+      var name: String
+      var number: UInt32
+      var isReadOnly: Bool
+      var testDescription: String { name }
+    }
+
+    /// Read from admin.x by another program than the compiler that made the server's table.
+    static let procedures: [Procedure] = {
+      let repository = Files.parent(of: Files.parent(of: Files.parent(of: #filePath)))
+      var procedures: [Procedure] = []
+      var comment = ""
+      for line in Files.textOrEmpty("\(repository)/protocol/admin.x").split(separator: "\n") {
+        if line.contains("/**") { comment = "" }
+        comment += line
+        guard line.hasPrefix("        "), let open = line.range(of: " ADMIN_"), line.contains(");") == false,
+          let paren = line.range(of: "("), let equals = line.range(of: ") = "), line.hasSuffix(";")
+        else { continue }
+        let name = String(line[open.lowerBound..<paren.lowerBound].dropFirst())
+        let number = UInt32(line[equals.upperBound...].dropLast()) ?? .max
+        if !comment.contains("@event") {
+          procedures.append(Procedure(name: name, number: number, isReadOnly: comment.contains("@readonly")))
+        }
+        comment = ""
+      }
+      return procedures
+    }()
+
+    /// Faults row 28: the whole table, one connection each.
+    @Test(.requires(.root)) func theReadOnlySocketRefusesWhatChangesSomething() async throws {
+      #expect(Self.procedures.count >= 20)
+      #expect(Self.procedures.contains { $0.isReadOnly } && Self.procedures.contains { !$0.isReadOnly })
+      try await withDaemon { daemon in
+        for procedure in Self.procedures {
+          let connection = try RawConnection(to: daemon.readOnlySocketPath)
+          try connection.send(RawConnection.frame(procedure: procedure.number, serial: 9))
+          let reply = try #require(try connection.receive(), "\(procedure.name) is answered")
+          let denied: UInt32 = 6
+          if procedure.isReadOnly {
+            #expect(reply.errorCode != denied, "\(procedure.name)")
+          } else {
+            #expect(reply.errorCode == denied, "\(procedure.name): \(reply)")
+          }
+        }
+      }
+    }
+
+    /// Faults row 45: with hardly any descriptors, those who are connected are served, and room comes back.
+    @Test(.requires(.root)) func runningOutOfDescriptorsHurtsOnlyNewcomers() async throws {
+      try await withDaemon { daemon in
+        try await daemon.terminate()
+        try await daemon.start(prelude: "ulimit -n 64")
+        let first = try RawConnection(to: daemon.socketPath)
+        #expect(try first.call(.hello, "", serial: 1)?.status == 0)
+        var crowd: [RawConnection] = []
+        for _ in 0..<100 {
+          if let connection = try? RawConnection(to: daemon.socketPath) { crowd.append(connection) }
+        }
+        #expect(try first.call(.hello, "", serial: 2)?.status == 0)
+        let idle = daemon.processorTime
+        #expect(try first.call(.hello, "", serial: 3)?.status == 0)
+        #expect(daemon.processorTime - idle < 50, "it does not spin for want of descriptors")
+        for connection in crowd { connection.close() }
+        #expect(try await daemon.lodge("ls").code == 0)
+      }
+    }
+
+    /// Faults row 24: connections beyond the limit are told so, and root gets in all the same.
+    @Test(.requires(.root)) func aCrowdOfOneUserLeavesRoomForRoot() async throws {
+      try await withDaemon { daemon in
+        try FileManager.default.setAttributes([.posixPermissions: 0o666], ofItemAtPath: daemon.socketPath)
+        let script = """
+          import socket, sys, time
+          held = []
+          for _ in range(3000):
+              s = socket.socket(socket.AF_UNIX); s.settimeout(5)
+              try: s.connect(sys.argv[1])
+              except OSError: break
+              held.append(s)
+          print(len(held)); sys.stdout.flush()
+          sys.stdin.read()
+          """
+        let crowd = try SpawnPlan(
+          executable: "/usr/bin/setpriv",
+          arguments: [
+            "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--", "python3", "-c", script,
+            daemon.socketPath,
+          ], environment: ["PATH=/usr/local/bin:/usr/bin:/bin"]
+        ).run()
+        defer {
+          _ = try? crowd.signal(SIGKILL)
+          _ = try? crowd.wait(blocking: true)
+        }
+        for _ in 0..<20 { #expect(try await daemon.lodge("ls").code == 0) }
+      }
+    }
+
+    /// Faults row 49, seen from outside: the same request twice is done once.
+    @Test(.requiresGuests) func aRepeatedRequestIsDoneOnce() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("web", ["--restart", "never"], ["/bin/sleep", "1000"])
+        let request: [UInt8] = (0..<16).map { UInt8($0 + 1) }
+        let payload = RawConnection.bytes(1) + request + RawConnection.string("web")
+        var replies: [RawConnection.Frame] = []
+        for serial: UInt32 in 1...2 {
+          // A connection of its own each time: the first reply was lost.
+          let connection = try RawConnection(to: daemon.socketPath)
+          try connection.send(RawConnection.frame(procedure: 3, serial: serial, payload: payload))
+          replies.append(try #require(try connection.receive()))
+        }
+        #expect(replies.allSatisfy { $0.status == 0 }, "\(replies)")
+        #expect(replies[0].payload.suffix(16) == replies[1].payload.suffix(16), "the same run")
+        #expect(try await daemon.guest("web").runs == 1)
+        try await daemon.succeed("kill", "web")
+      }
+    }
+  }
+}
+
+extension TestDaemon {
+  /// Clock ticks of processor time used so far; proc(5), fields 14 and 15.
+  var processorTime: Int {
+    guard let pid, let end = Files.textOrEmpty("/proc/\(pid)/stat").lastIndex(of: ")") else { return 0 }
+    let fields = Files.textOrEmpty("/proc/\(pid)/stat")[end...].split(separator: " ")
+    return (Int(fields[12]) ?? 0) + (Int(fields[13]) ?? 0)
+  }
+}

@@ -1,0 +1,120 @@
+import Glibc
+import LinuxSystem
+import TestSupport
+import Testing
+
+extension IntegrationTests {
+  /// Faults rows 17 and 19: a disk that is full, a database that is damaged or from the future.
+  @Suite struct Disk {
+    /// A disk of 8 MB of the daemon's own, in its own mount namespace.
+    private static let smallDisk = "mkdir -p $ROOT/lib; mount -t tmpfs -o size=8m lodge-test $ROOT/lib"
+
+    @Test(.requiresGuests) func aFullDiskLosesNothingAndCatchesUpWithoutARestart() async throws {
+      try await withDaemon { daemon in
+        try await daemon.terminate()
+        try await daemon.start(prelude: Self.smallDisk)
+        for name in ["web", "other"] {
+          try await daemon.define(name, ["--restart", "never"], ["/bin/sh", "-c", "sleep 1000"])
+        }
+        try await daemon.succeed("start", "web")
+        let processInit = try await daemon.initPID(of: "web")
+
+        // The daemon's own view of its disk, from outside its mount namespace.
+        let disk = "/proc/\(try #require(daemon.pid))/root\(daemon.root)/lib"
+        let fill = try await Command("/bin/sh")(["-c", "cat /dev/zero > \(disk)/fill; sync"])
+        #expect(fill.code != 0, "the disk is full: \(fill)")
+        // Whatever is left in the database's own pages is used up too.
+        for _ in 0..<200
+        where try await daemon.lodge("create", "x\(UInt32.random(in: 0 ... .max))", "--rootfs", "/", "--", "/x").code
+          == 0
+        {}
+
+        kill(processInit, SIGKILL)
+        let refused = try await daemon.lodge("start", "other")
+        #expect(refused.code != 0, "\(refused)")
+        #expect(refused.errors.contains("disk") || refused.errors.contains("full"), "names the reason: \(refused)")
+        #expect(try await daemon.lodge("ls").code == 0, "looking works")
+        let status = try await daemon.succeed("daemon", "status").output
+        #expect(status.contains("disk") || status.contains("full"), "\(status)")
+
+        try Files.removeTree("\(disk)/fill")
+        let run = try await daemon.end(of: "web", within: 40)
+        #expect(run.cause.kind == "signaled" && run.cause.signal == 9, "\(run.cause)")
+        try await daemon.waitUntilStarts("other")
+        try await daemon.succeed("kill", "other")
+      }
+    }
+
+    struct Damage: Sendable, CustomTestStringConvertible {
+      var testDescription: String
+      /// A shell command on the database $1.
+      var command: String
+    }
+
+    static let damages: [Damage] = [
+      Damage(
+        testDescription: "bytes overwritten",
+        command:
+          "dd if=/dev/urandom of=\"$1\" bs=512 seek=1 count=30 conv=notrunc status=none; rm -f \"$1-wal\" \"$1-shm\""),
+      Damage(testDescription: "cut short", command: "truncate -s 3000 \"$1\"; rm -f \"$1-wal\" \"$1-shm\""),
+      Damage(testDescription: "not a database", command: "echo hello > \"$1\"; rm -f \"$1-wal\" \"$1-shm\""),
+      Damage(
+        testDescription: "newer than the program",
+        command:
+          "python3 -c 'import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute(\"pragma user_version=999999\"); c.execute(\"insert into grdb_migrations values (\\\"v999\\\")\"); c.commit()' \"$1\""
+      ),
+    ]
+
+    @Test(.requiresGuests, arguments: damages) func aBadDatabaseLeavesGuestsRunningAndSaysSo(
+      _ damage: Damage
+    ) async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("web", ["--restart", "never"], ["/bin/sleep", "1000"])
+        try await daemon.succeed("start", "web")
+        let processInit = try await daemon.initPID(of: "web")
+        try await daemon.kill()
+        let database = "\(daemon.root)/lib/lodge.db"
+        try await Command("/bin/cp")(["-a", database, "\(daemon.root)/kept.db"]).check()
+        for suffix in ["-wal", "-shm"] where Files.exists(database + suffix) {
+          try await Command("/bin/cp")(["-a", database + suffix, "\(daemon.root)/kept.db\(suffix)"]).check()
+        }
+        try await Command("/bin/sh")(["-c", damage.command, "sh", database]).check()
+
+        try await daemon.start()
+        #expect(ProcessFacts.isAlive(processInit), "the guest runs on")
+        let status = try await daemon.succeed("daemon", "status").output
+        #expect(status.contains("database") || status.contains("storage"), "\(status)")
+        #expect(daemon.log.contains("database"), "\(daemon.log)")
+
+        // With the good one back, it is as if nothing had been.
+        try await daemon.kill()
+        for suffix in ["", "-wal", "-shm"] {
+          try Files.removeTree(database + suffix)
+          if Files.exists("\(daemon.root)/kept.db\(suffix)") {
+            try await Command("/bin/mv")(["\(daemon.root)/kept.db\(suffix)", database + suffix]).check()
+          }
+        }
+        try await daemon.start()
+        #expect(try await daemon.guest("web").initPid == processInit)
+        try await daemon.succeed("kill", "web")
+      }
+    }
+  }
+}
+
+extension CommandResult {
+  func check() throws {
+    guard code == 0 else { throw CommandFailure(self) }
+  }
+}
+
+extension TestDaemon {
+  /// The daemon looks for space again at intervals, and tells when it has found some.
+  func waitUntilStarts(_ name: String, within seconds: Double = 30) async throws {
+    let end = Clock.bootNanoseconds + Int64(seconds * 1e9)
+    while try await lodge("start", name).code != 0 {
+      guard Clock.bootNanoseconds < end else { throw TooLate(description: "\(name) does not start:\n\(log)") }
+      usleep(200_000)
+    }
+  }
+}
