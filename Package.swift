@@ -133,7 +133,9 @@ let package = Package(
     .testTarget(name: "ControllerCoreTests", dependencies: ["ControllerCore", "Guest"], swiftSettings: common),
     .testTarget(name: "GuestStoreTests", dependencies: ["GuestStore", "Guest"], swiftSettings: common),
     .testTarget(name: "DaemonCoreTests", dependencies: ["DaemonCore", "Guest"], swiftSettings: common),
-    .testTarget(name: "CLICoreTests", dependencies: ["CLICore", "Guest", "WireProtocol"], swiftSettings: common),
+    .testTarget(
+      name: "CLICoreTests", dependencies: ["CLICore", "Guest", "WireProtocol"], exclude: ["Golden"],
+      swiftSettings: common),
     .testTarget(
       name: "IntegrationTests", dependencies: ["TestSupport", "LodgeClient", "Guest", "LinuxSystem"],
       swiftSettings: common),

@@ -42,7 +42,7 @@ extension IntegrationTests {
       try await withDaemon { daemon in
         try await daemon.terminate()
         // Some points come before it is ready.
-        _ = try? await daemon.start(environment: ["LODGE_CRASHPOINT": point.testDescription])
+        try? await daemon.start(environment: ["LODGE_CRASHPOINT": point.testDescription])
         try await live(daemon, hit: point)
       }
     }
@@ -62,7 +62,7 @@ extension IntegrationTests {
     private func live(_ daemon: TestDaemon, hit point: Point) async throws {
       try await startAgainIfGone(daemon)
       for (name, command) in [("exits", "exit 3"), ("killed", "exec sleep 1000"), ("lost", "exec sleep 1000")] {
-        let defined = try? await daemon.define(name, ["--restart", "never"], ["/bin/sh", "-c", command])
+        let defined: Void? = try? await daemon.define(name, ["--restart", "never"], ["/bin/sh", "-c", command])
         if defined == nil {
           try await startAgainIfGone(daemon)
           let again = try await daemon.cli(["show", name])
