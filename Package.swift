@@ -27,6 +27,7 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 
 let package = Package(
@@ -95,7 +96,8 @@ let package = Package(
       swiftSettings: common + crashPoints),
     .executableTarget(
       name: "lodged",
-      dependencies: ["DaemonCore", "LinuxSystem", "SpecFile", arguments, logging, lifecycle], swiftSettings: common),
+      dependencies: ["DaemonCore", "Guest", "LinuxSystem", "SpecFile", arguments, logging, lifecycle, unixSignals],
+      swiftSettings: common),
 
     // The clients.
     .target(

@@ -33,3 +33,15 @@ extension Files {
     return bytes
   }
 }
+
+extension Files {
+  /// For files that only grow: made if missing, every write at the end.
+  public static let appending = O_WRONLY | O_CREAT | O_APPEND
+
+  public static func rename(_ path: String, to target: String) throws(SystemError) {
+    try check("rename", on: path) { Glibc.rename(path, target) }
+  }
+
+  /// Removes a directory if it is empty; a cgroup counts as empty when no process is in it.
+  public static func removeEmptyDirectory(_ path: String) { rmdir(path) }
+}

@@ -22,7 +22,8 @@ public enum ServiceManager {
     guard variable("LISTEN_PID").flatMap({ Int32($0) }) == getpid(),
       let count = variable("LISTEN_FDS").flatMap({ Int32($0) }), (1...64).contains(count)
     else { return [] }
-    let names = (variable("LISTEN_FDNAMES") ?? "").split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+    let names = (variable("LISTEN_FDNAMES") ?? "").split(separator: ":", omittingEmptySubsequences: false).map(
+      String.init)
     return (0..<count).map { index in
       let fd = OwnedFD(adopting: firstDescriptor + index)
       try? fd.setCloseOnExec(true)

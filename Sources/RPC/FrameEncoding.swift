@@ -14,6 +14,15 @@ public struct EncodedFrame: Sendable, Hashable {
       type: .event)
     return EncodedFrame(bytes: try encodeFrame(header, body))
   }
+
+  /// The same around a body that is encoded already.
+  public static func event<Event: RPCEvent>(_ event: Event.Type, payload: [UInt8]) -> EncodedFrame {
+    EncodedFrame(
+      bytes: encodeFrame(
+        FrameHeader(
+          payload: payload.count, program: Event.Program.number, version: Event.Program.version, procedure: Event.number,
+          type: .event), payload: payload))
+  }
 }
 
 /// Header and body in one allocation of exactly their size.

@@ -1,0 +1,34 @@
+internal import Guest
+internal import LinuxSystem
+internal import RPCNIO
+
+/// The daemon's end of one controller: its connection and its process. Touched by the manager only.
+final class ControllerLink {
+  let guest: GuestName
+  let run: RunID
+  let connection: RPCClientConnection
+  /// Signals only ever go through this: a pid may by now be somebody else's (pidfd_open(2)).
+  let process: ProcessHandle?
+  /// Ours to reap; false for one that an earlier daemon spawned.
+  let isChild: Bool
+  /// LAUNCH was answered, one way or the other, or this link was adopted.
+  var isLaunched = false
+  /// The end of the run is known; what remains is the controller's own.
+  var hasEnded = false
+  /// It gives no sign of life.
+  var isSilent = false
+  /// Asked about tasks that do not end, and not answered yet.
+  var isProbing = false
+  /// When the order to stop should have ended it at the latest, the controller's own deadlines included.
+  var stopDeadline: BootTime?
+  /// We killed it because an administrator's order was not carried out.
+  var killedFor: GuestLifecycle.StopOrder?
+
+  init(guest: GuestName, run: RunID, connection: RPCClientConnection, process: ProcessHandle?, isChild: Bool) {
+    self.guest = guest
+    self.run = run
+    self.connection = connection
+    self.process = process
+    self.isChild = isChild
+  }
+}

@@ -1,0 +1,35 @@
+internal import LinuxSystem
+
+/// Named places where tests let the daemon die, fail or pause: `LODGE_CRASHPOINT=name:kill|pause`. Compiled into debug
+/// and test builds only.
+enum CrashPoint {
+  /// Every name there is; the tests try each.
+  static let names = [
+    "daemon.launch.before-spawn", "daemon.launch.spawned", "daemon.exit.received", "daemon.lost.before-fence",
+    "daemon.end.stored", "daemon.end.acknowledged", "daemon.commit.before", "daemon.commit.after",
+  ]
+
+  @inline(__always)
+  static func reach(_ name: StaticString) {
+    #if LODGE_CRASHPOINTS
+      hit(name)
+    #endif
+  }
+
+  #if LODGE_CRASHPOINTS
+    private static let chosen: (name: String, action: String)? = {
+      guard let value = OwnProcess.variable("LODGE_CRASHPOINT") else { return nil }
+      let parts = value.split(separator: ":", maxSplits: 1).map(String.init)
+      return parts.count == 2 ? (parts[0], parts[1]) : nil
+    }()
+
+    private static func hit(_ name: StaticString) {
+      guard let chosen, chosen.name == name.description else { return }
+      switch chosen.action {
+      case "kill": OwnProcess.die()
+      case "pause": OwnProcess.pause(milliseconds: 1_500)
+      default: break
+      }
+    }
+  #endif
+}

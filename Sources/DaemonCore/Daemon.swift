@@ -1,0 +1,157 @@
+internal import Guest
+internal import GuestStore
+internal import LinuxSystem
+public import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import RPC
+internal import RPCNIO
+public import ServiceLifecycle
+internal import WireProtocol
+internal import XDR
+
+/// The whole daemon: opens what it needs in order, serves until it is told to end, closes in reverse.
+///
+/// Ending it leaves guests running; the next one adopts them.
+public struct Daemon: Service {
+  let paths: DaemonPaths
+  let configuration: DaemonConfiguration
+  let controllerPath: String
+  let logger: Logger
+  let level: LevelBox
+
+  public init(
+    paths: DaemonPaths, configuration: DaemonConfiguration, controllerPath: String, logger: Logger, level: LevelBox
+  ) {
+    self.paths = paths
+    self.configuration = configuration
+    self.controllerPath = controllerPath
+    self.logger = logger
+    self.level = level
+  }
+
+  public func run() async throws {
+    let descriptors = OwnProcess.raiseDescriptorLimit()
+    try makeFolders()
+    let lock = try takeLock()
+    defer { withExtendedLifetime(lock) {} }
+    guard let boot = BootID(try Kernel.bootID()) else { throw DaemonError("read the boot id: it is no UUID") }
+
+    let store = try GuestStore(path: paths.database, boot: boot)
+    let state = try store.load()
+    let range = try store.journalRange()
+
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let eventLoop = group.next()
+    let manager = GuestManager(
+      environment: .init(paths: paths, configuration: configuration, controllerPath: controllerPath, boot: boot),
+      store: store, state: state, journal: range, eventLoop: eventLoop, logger: logger)
+    let clients = ClientList()
+    let changes = LogChanges(eventLoop: eventLoop)
+    let hooks = HookRunner(manager: manager, store: store, paths: paths, logger: logger)
+    let handlers = AdminHandlers(
+      manager: manager, clients: clients, requests: RequestLedger(),
+      logs: LogReader(manager: manager, changes: changes),
+      hooks: hooks, host: HostReport(boot: boot, cgroupMode: manager.cgroupMode), levels: LogLevels(level),
+      limits: DaemonLimits(descriptors: descriptors))
+    let server = AdminServer(manager: manager, handlers: handlers, clients: clients, logger: logger)
+
+    await manager.observe(
+      published: { sequence in Task { await hooks.wake(sequence) } }, ended: { path in changes.changed(path) })
+    await manager.recover(formerBoot: state.boot)
+    await hooks.start(state.hooks, newest: range.newest)
+
+    let limits = ConnectionLimits(
+      total: configuration.maximumConnections, perUser: configuration.connectionsPerUser, reserved: 32)
+    let doors = try await open(server, limits, eventLoop)
+    logger.notice(
+      "ready",
+      metadata: ["version": "\(LodgeVersion.current)", "guests": "\(state.guests.count)", "socket": "\(paths.socket)"])
+    ServiceManager.notify("READY=1\nSTATUS=\(state.guests.count) guests")
+
+    let upkeep = Task { await manager.pruneNowAndThen() }
+    try await gracefulShutdown()
+
+    logger.notice("ending; guests run on")
+    ServiceManager.notify("STOPPING=1")
+    upkeep.cancel()
+    await hooks.stop()
+    for door in doors { await door.shutdown(deadline: .now() + .seconds(2)) }
+    await manager.shutDown()
+    try store.close()
+    try? Files.removeTree(paths.socket)
+    try? Files.removeTree(paths.readOnlySocket)
+    try await group.shutdownGracefully()
+  }
+
+  private func makeFolders() throws {
+    try Files.makeDirectories(paths.runtime, mode: 0o755)
+    try Files.makeDirectories(paths.runs, mode: 0o700)
+    try Files.makeDirectories(paths.state, mode: 0o700)
+    try Files.makeDirectories(paths.logs, mode: 0o750)
+  }
+
+  private func takeLock() throws -> LockFile {
+    if let lock = try LockFile.acquire(at: paths.lock) { return lock }
+    let holder = LockFile.holder(at: paths.lock).map { "process \($0)" } ?? "another process"
+    throw DaemonError(
+      "start on \(paths.root): \(holder) is running there already",
+      hint: "lodge daemon status; a second instance needs a folder of its own: --root DIR", status: 6)
+  }
+
+  /// The sockets that were passed to us, or our own.
+  private func open(
+    _ server: AdminServer, _ limits: ConnectionLimits, _ eventLoop: any EventLoop
+  ) async throws -> [RPCServer] {
+    var session = ServerSession.Configuration(
+      programs: [ServedProgram(Admin.self, features: AdminHandlers.features)],
+      serverName: "lodged \(LodgeVersion.current)")
+    session.trace = nil
+    let groupRight: RPCRight =
+      switch configuration.groupRight {
+      case .view: .view
+      case .operate: .operate
+      case .admin: .admin
+      }
+    let own = OwnProcess.uid
+    let log = logger
+    let shared = RPCServer.Configuration(
+      session: session, limits: limits,
+      right: { peer, readOnly in
+        if readOnly { return .view }
+        return peer.uid == 0 || peer.uid == own ? .admin : groupRight
+      },
+      notice: { log.warning("\($0)") })
+
+    var passed: [String: OwnedFD] = [:]
+    for socket in ServiceManager.takeSockets() { passed[socket.name] = socket.fd }
+    let group = OwnProcess.groupNumber(named: configuration.socketGroup)
+    var doors: [RPCServer] = []
+    let full =
+      try passed["lodge"] ?? UnixSocket.listen(at: paths.socket, mode: group == nil ? 0o600 : 0o660, group: group)
+    doors.append(
+      try await RPCServer.start(
+        listening: full, readOnly: false, configuration: shared, delegate: server, on: eventLoop))
+    if configuration.readOnlySocket {
+      let narrow = try passed["lodge-ro"] ?? UnixSocket.listen(at: paths.readOnlySocket, mode: 0o666)
+      doors.append(
+        try await RPCServer.start(
+          listening: narrow, readOnly: true, configuration: shared, delegate: server, on: eventLoop))
+    }
+    return doors
+  }
+}
+
+/// Why the daemon does not start, in words.
+public struct DaemonError: Error, CustomStringConvertible {
+  public var description: String
+  public var hint: String?
+  /// Exit status: 6 where another daemon holds the folder, otherwise 1.
+  public var status: Int32
+
+  public init(_ description: String, hint: String? = nil, status: Int32 = 1) {
+    self.status = status
+    self.description = description
+    self.hint = hint
+  }
+}

@@ -1,0 +1,87 @@
+internal import GuestStore
+public import SpecFile
+
+extension DaemonConfiguration {
+  /// Reads `lodged.yaml`; every mistake in it with its line and column.
+  public static func decode(_ bytes: [UInt8], file: String) throws(SpecFileError) -> DaemonConfiguration {
+    try schema.decode(bytes, file: file)
+  }
+
+  /// Every key with its default and bounds, for the documentation.
+  public static var reference: [ReferenceRow] { schema.rows }
+
+  private static let defaults = DaemonConfiguration()
+
+  private static let limits = Schema(
+    defaults: defaults,
+    [
+      Key(
+        "guests", .integer(in: 1...100_000), \.maximumGuests, default: defaults.maximumGuests,
+        "guests that can be defined"),
+      Key(
+        "connections", .integer(in: 8...100_000), \.maximumConnections, default: defaults.maximumConnections,
+        "clients at once, over both sockets"),
+      Key(
+        "connectionsPerUser", .integer(in: 1...100_000), \.connectionsPerUser, default: defaults.connectionsPerUser,
+        "clients at once of one user; root may use all"),
+      Key(
+        "subscriptionsPerConnection", .integer(in: 1...10_000), \.subscriptionsPerConnection,
+        default: defaults.subscriptionsPerConnection, "event subscriptions of one client"),
+    ])
+
+  private static let journal = Schema(
+    defaults: defaults,
+    [
+      Key(
+        "events", .integer(in: 1_000...1_000_000_000), \.retention.events, default: defaults.retention.events,
+        "events kept at most"),
+      Key(
+        "age", .duration(in: 60_000...315_360_000_000), \.journalAgeMillis, default: defaults.journalAgeMillis,
+        "events older than this go"),
+      Key(
+        "size", .size(in: (1 << 20)...(1 << 40)), \.retention.bytes, default: defaults.retention.bytes,
+        "bytes of the journal at most"),
+      Key(
+        "runsPerGuest", .integer(in: 1...1_000_000), \.retention.runsPerGuest, default: defaults.retention.runsPerGuest,
+        "runs kept in the history of each guest"),
+    ])
+
+  private static let socket = Schema(
+    defaults: defaults,
+    [
+      Key(
+        "group", .text(maximumBytes: 64), \.socketGroup, default: defaults.socketGroup,
+        "the group that may use the full socket; if it does not exist, only root may"),
+      Key(
+        "groupRight", .choice(["view": .view, "operate": .operate, "admin": .admin]), \.groupRight,
+        default: defaults.groupRight, "what members of that group may do: defining guests needs admin"),
+      Key(
+        "readOnly", .bool, \.readOnlySocket, default: defaults.readOnlySocket,
+        "open the read-only socket, for everybody to look"),
+    ])
+
+  private static let schema = Schema(
+    defaults: defaults,
+    [
+      Key("socket", socket, \.self, "who may talk to the daemon"),
+      Key("limits", limits, \.self, "how much of everything"),
+      Key("journal", journal, \.self, "how much of the past is kept"),
+      Key(
+        "launchTimeout", .duration(in: 1_000...3_600_000), \.launchMillis, default: defaults.launchMillis,
+        "a start that takes longer has failed"),
+      Key(
+        "logLevel",
+        .choice([
+          "trace": "trace", "debug": "debug", "info": "info", "notice": "notice", "warning": "warning",
+          "error": "error",
+        ]),
+        \.logLevel, default: defaults.logLevel, "how much the daemon's own log says"),
+    ])
+}
+
+extension DaemonConfiguration {
+  var journalAgeMillis: UInt64 {
+    get { retention.ageSeconds * 1000 }
+    set { retention.ageSeconds = newValue / 1000 }
+  }
+}

@@ -1,0 +1,187 @@
+internal import Guest
+internal import GuestStore
+internal import GuestWire
+internal import LinuxSystem
+internal import NIOCore
+internal import RPC
+internal import RPCNIO
+internal import WireProtocol
+
+// Looking: waits, events, and reports about the daemon itself.
+
+extension GuestManager {
+  /// The guest as it is; or, when it was removed, as its history knows it.
+  func lastKnown(_ name: GuestName) async throws -> Wire.GuestSummary {
+    if let summary = try? summary(of: name) { return summary }
+    guard let last = try await reading({ try $0.runs(of: name, before: 0, limit: 1) }).first else {
+      throw GuestError(.notFound, "\(name): there is no guest of that name", hint: "lodge ls")
+    }
+    let settings = GuestLifecycle.Settings()
+    let lifecycle = GuestLifecycle(
+      name: name, settings: settings, phase: .stopped, runCount: last.number, restarts: RestartHistory(), last: last,
+      desired: false, note: "removed")
+    return summary(
+      StoredGuest(
+        lifecycle: lifecycle, spec: GuestSpec(rootfs: Rootfs(path: "/"), command: []), createdAt: last.ended.endedAt))
+  }
+
+  func wait(_ args: Wire.GuestWaitArgs, _ name: GuestName, connection: UInt64) async throws -> RunRecord? {
+    let timeout = args.timeoutMillis < 0 ? nil : args.timeoutMillis
+    switch args.condition {
+    case .running:
+      _ = try find(name)
+      if case .removed = try await wait(for: .running, of: name, connection: connection, timeoutMillis: timeout) {
+        throw GuestError(.notFound, "wait for \(name): it was removed")
+      }
+      return nil
+    case .stopped:
+      if guests[name] == nil { return try await newestEnd(of: name) }
+      if case .ended(let record) = try await wait(
+        for: .stopped, of: name, connection: connection, timeoutMillis: timeout)
+      {
+        return record
+      }
+      return try? await newestEnd(of: name)
+    case .ended:
+      if let run = args.run.flatMap({ RunID($0) }) {
+        if let found = try await reading({ try $0.run(run) }) { return found.run }
+        guard guests[name]?.current.lifecycle.run?.id == run else {
+          throw GuestError(.notFound, "wait for \(name): it has no run \(run)", hint: "lodge runs \(name)")
+        }
+        return try await end(of: run, name, connection, timeoutMillis: timeout)
+      }
+      if args.since > 0, let found = try await reading({ try $0.firstRun(of: name, endedAfter: args.since) }) {
+        return found
+      }
+      if let run = guests[name]?.current.lifecycle.run {
+        return try await end(of: run.id, name, connection, timeoutMillis: timeout)
+      }
+      guard args.since == 0 else {
+        throw GuestError(.wrongState, "wait for \(name): no run of it has ended since, and none is present")
+      }
+      return try await newestEnd(of: name)
+    case .unknown(let value): throw GuestError(.notSupported, "wait for \(name): condition \(value) is unknown")
+    }
+  }
+
+  private func newestEnd(of name: GuestName) async throws -> RunRecord {
+    if let last = guests[name]?.committed?.lifecycle.last { return last }
+    if let last = try await reading({ try $0.runs(of: name, before: 0, limit: 1) }).first { return last }
+    _ = try find(name)
+    throw GuestError(.wrongState, "wait for \(name): it has never run", hint: "lodge start \(name)")
+  }
+
+  // MARK: Events
+
+  func subscribe(_ args: Wire.EventsSubscribeArgs, _ context: CallContext) async throws -> Wire.EventsSubscribeReply {
+    let connection = context.connection
+    guard hub.count(of: connection.id) < environment.configuration.subscriptionsPerConnection else {
+      throw GuestError(
+        .limitReached, "subscribe: this connection has \(hub.count(of: connection.id)) subscriptions already")
+    }
+    var after = hub.range.newest
+    if !args.snapshot { after = try await position(args.since) }
+    let subscription = hub.add(
+      on: connection, filter: EventFilter(args.filter), after: after, tickMillis: args.tickMillis)
+    subscription.snapshot = args.snapshot ? summaries { EventFilter(args.filter).covers($0) } : nil
+    return Wire.EventsSubscribeReply(
+      subscription: subscription.id, after: after, oldest: hub.range.oldest, newest: hub.range.newest)
+  }
+
+  func activateSubscriptions(of connection: UInt64) { hub.activate(of: connection) }
+
+  func unsubscribe(_ id: UInt32, _ context: CallContext) -> Bool { hub.remove(id, of: context.connection.id) }
+
+  func position(_ since: Wire.EventSince) async throws -> UInt64 {
+    switch since {
+    case .now: return hub.range.newest
+    case .sequence(let sequence):
+      guard sequence <= hub.range.newest else {
+        throw GuestError(
+          .invalidArgument, "events since \(sequence): the newest is \(hub.range.newest)",
+          hint: "is it from another host?")
+      }
+      return sequence
+    case .time(let time): return try await reading { try $0.sequence(before: Timestamp(nanoseconds: time)) }
+    case .boot: return try await reading { try $0.sequenceBeforeBoot() }
+    }
+  }
+
+  func readEvents(_ args: Wire.EventsReadArgs) async throws -> Wire.EventsReadReply {
+    let filter = EventFilter(args.filter)
+    let limit = args.limit == 0 ? Int(Wire.eventsPageMax) : min(Int(args.limit), Int(Wire.eventsPageMax))
+    var position = try await position(args.since)
+    let newest = hub.range.newest
+    var found: [Wire.Event] = []
+    var lost: (UInt64, UInt64) = (0, 0)
+    while position < newest, found.count < limit {
+      let from = position
+      let rows = try await reading { try $0.journal(after: from, limit: 500) }
+      let first = rows.first?.entry.sequence ?? newest + 1
+      if first > position + 1, lost.0 == 0 { lost = (position + 1, first - 1) }
+      if rows.isEmpty { position = newest }
+      for row in rows where found.count < limit {
+        position = row.entry.sequence
+        if filter.matches(row.entry.event) { found.append(Wire.Event(row.entry)) }
+      }
+    }
+    return Wire.EventsReadReply(
+      events: found, next: position, more: position < newest, lostFrom: lost.0, lostTo: lost.1)
+  }
+
+  // MARK: Reports
+
+  func status(clients: ClientList, level: String, journalBytes: UInt64) -> Wire.DaemonStatusReply {
+    Wire.DaemonStatusReply(
+      version: LodgeVersion.current, pid: OwnProcess.pid, startedAt: startedAt.nanoseconds,
+      root: environment.paths.root, database: environment.paths.database, storage: storageFault?.description ?? "",
+      guests: UInt32(guests.count), running: UInt32(guests.values.count { $0.current.lifecycle.run != nil }),
+      connections: UInt32(clients.connections.count), subscriptions: UInt32(hub.count),
+      journalOldest: hub.range.oldest, journalNewest: hub.range.newest, journalBytes: journalBytes, logLevel: level)
+  }
+
+  func clientReport(_ clients: ClientList) -> Wire.DaemonClientsReply {
+    Wire.DaemonClientsReply(
+      clients: clients.connections.values.sorted { $0.connection.id < $1.connection.id }.prefix(Int(Wire.clientsMax))
+        .map {
+          let connection = $0.connection
+          return Wire.ClientInfo(
+            id: connection.id, uid: connection.peer.uid, pid: connection.peer.pid, name: connection.clientName,
+            readOnly: connection.isReadOnly, since: $0.since.nanoseconds, calls: connection.callsReceived,
+            bytesIn: connection.bytesReceived, bytesOut: connection.bytesSent,
+            queuedBytes: UInt64(connection.queuedBytes),
+            subscriptions: UInt32(hub.count(of: connection.id)))
+        })
+  }
+
+  func limitReport(_ clients: ClientList, _ limits: DaemonLimits) -> Wire.DaemonLimitsReply {
+    let configuration = environment.configuration
+    func limit(_ name: String, _ value: Int, _ used: Int, _ meaning: String) -> Wire.DaemonLimit {
+      Wire.DaemonLimit(name: name, value: UInt64(value), used: UInt64(used), meaning: meaning)
+    }
+    return Wire.DaemonLimitsReply(limits: [
+      limit("guests", configuration.maximumGuests, guests.count, "guests that can be defined"),
+      limit(
+        "connections", configuration.maximumConnections, clients.connections.count, "clients at once, over both sockets"
+      ),
+      limit(
+        "connectionsPerUser", configuration.connectionsPerUser,
+        Dictionary(grouping: clients.connections.values, by: { $0.connection.peer.uid }).values.map(\.count).max() ?? 0,
+        "clients at once of one user; root may use all"),
+      limit(
+        "subscriptionsPerConnection", configuration.subscriptionsPerConnection,
+        clients.connections.keys.map { hub.count(of: $0) }.max() ?? 0, "event subscriptions of one client"),
+      limit("frameBytes", RPCLimits.frameMax, 0, "longest message"),
+      limit("callsInFlight", RPCLimits.callsInFlight, 0, "calls of one client that wait for their reply"),
+      limit("descriptors", limits.descriptors, limits.openDescriptors(), "open files of the daemon (RLIMIT_NOFILE)"),
+    ])
+  }
+}
+
+extension EventFilter {
+  /// True for guests that belong into a snapshot for this filter.
+  func covers(_ guest: StoredGuest) -> Bool {
+    if let pattern, !pattern.matches(guest.lifecycle.name.value) { return false }
+    return labels.allSatisfy { guest.lifecycle.settings.labels.contains($0) }
+  }
+}

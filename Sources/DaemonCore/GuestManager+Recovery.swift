@@ -1,0 +1,206 @@
+internal import Guest
+internal import GuestStore
+internal import GuestWire
+internal import LinuxSystem
+internal import Logging
+internal import NIOCore
+internal import RPC
+internal import RPCNIO
+internal import WireProtocol
+internal import XDR
+
+// What a daemon does first: finds out what happened while there was none.
+//
+//   run directory, lock held          the controller lives      -> connect, ask, adopt
+//   run directory, lock free, record  it wrote the end down     -> import it
+//   run directory, lock free          it died without a word    -> fence, controllerLost
+//   no run directory                  host reset, or the end was stored already, or nothing was spawned
+//
+// Records are imported in the order in which the runs ended, so that the journal tells them so.
+
+extension GuestManager {
+  /// Brings the stored state and the world together. `formerBoot`: the boot in which the state was last stored.
+  func recover(formerBoot: BootID?) {
+    let hostBooted = formerBoot != environment.boot
+    enqueue(
+      PendingChange(
+        change: Change(
+          guest: nil, record: .none,
+          events: [
+            GuestEvent(
+              .daemon, guest: nil, by: .daemon, message: hostBooted ? "started after a boot of the host" : "started")
+          ],
+          time: now.wall),
+        snapshot: nil, effects: [], isRequest: false))
+
+    var records: [ExitRecord] = []
+    var lost: [(RunID, GuestName, wasLaunched: Bool)] = []
+    for (name, guest) in guests.sorted(by: { $0.key < $1.key }) {
+      let directory = RunDirectory(runs: environment.paths.runs, guest: name)
+      guard let run = guest.current.lifecycle.run else {
+        // Its end is stored; a death came between that and the removal.
+        if directory.exists, !directory.isHeld() { try? directory.remove() }
+        continue
+      }
+      let wasLaunched = run.launched != nil
+      if directory.isHeld() {
+        adopt(run, name, directory)
+      } else if let record = (try? directory.exitRecord()) ?? nil, record.run == run.id {
+        records.append(record)
+      } else if hostBooted {
+        records.append(hostReset(run, name))
+      } else if directory.exists || wasLaunched || !fence.isEmpty(name, run.id) {
+        lost.append((run.id, name, wasLaunched))
+      } else {
+        records.append(neverSpawned(run, name))
+      }
+    }
+    for record in records.sorted(by: { $0.endedAt < $1.endedAt }) { ended(record) }
+    removeUnknown()
+    for (run, name, wasLaunched) in lost { settle(run, name, wasLaunched: wasLaunched, killedFor: nil) }
+    for name in guests.keys.sorted() { note(name) { $0.daemonStarted(hostBooted: hostBooted, $1) } }
+    writer.perform { [logger] store in
+      do { try store.noteBoot() } catch { logger.error("cannot note the boot", metadata: ["error": "\(error)"]) }
+    }
+    restoreReserve()
+    startWatchdog()
+  }
+
+  private func hostReset(_ run: GuestLifecycle.Run, _ name: GuestName) -> ExitRecord {
+    ExitRecord(
+      guest: name, run: run.id, boot: environment.boot, cause: .hostReset, startedAt: run.launched?.at.wall,
+      endedAt: now.wall, lengthNanos: 0)
+  }
+
+  private func neverSpawned(_ run: GuestLifecycle.Run, _ name: GuestName) -> ExitRecord {
+    var cause = EndCause.startFailed(
+      StartFailure(
+        step: "spawn the controller", errno: 0, message: "spawn the controller: the daemon ended before it could"))
+    if case .stopping(_, let order, _)? = guests[name]?.current.lifecycle.phase {
+      cause = .stopped(by: order.by, how: .cancelled, status: nil)
+    }
+    return ExitRecord(
+      guest: name, run: run.id, boot: environment.boot, cause: cause, startedAt: nil, endedAt: now.wall, lengthNanos: 0)
+  }
+
+  // MARK: Adoption
+
+  private func adopt(_ run: GuestLifecycle.Run, _ name: GuestName, _ directory: RunDirectory, attempt: Int = 0) {
+    let handlers = handlers(run.id, name)
+    Task { [eventLoop] in
+      do {
+        let connection = try await RPCClientConnection.connect(
+          to: directory.socketPath, on: eventLoop, configuration: Self.controllerSession, handlers: handlers)
+        adopt(run, name, connection)
+      } catch {
+        cannotAdopt(run, name, directory, attempt, error)
+      }
+    }
+  }
+
+  private func cannotAdopt(
+    _ run: GuestLifecycle.Run, _ name: GuestName, _ directory: RunDirectory, _ attempt: Int, _ error: any Error
+  ) {
+    guard guests[name]?.current.lifecycle.run?.id == run.id else { return }
+    // It lived a moment ago. Either it has ended since, or it is not listening yet, or it hangs: look again.
+    if !directory.isHeld() { return settle(run.id, name, wasLaunched: run.launched != nil, killedFor: nil) }
+    if attempt == 5 {
+      logger.warning("cannot reach a controller", metadata: ["guest": "\(name)", "error": "\(error)"])
+      note(name) { lifecycle, _ in lifecycle.degraded(true) }
+    }
+    _ = eventLoop.scheduleTask(in: .milliseconds(min(20 << Int64(min(attempt, 6)), 1000))) {
+      self.onLoop { $0.adopt(run, name, directory, attempt: attempt + 1) }
+    }
+  }
+
+  private func adopt(_ run: GuestLifecycle.Run, _ name: GuestName, _ connection: RPCClientConnection) {
+    guard guests[name]?.current.lifecycle.run?.id == run.id else { return connection.close() }
+    let link = ControllerLink(
+      guest: name, run: run.id, connection: connection, process: try? ProcessHandle(opening: connection.peer.pid),
+      isChild: false)
+    link.isLaunched = run.launched != nil
+    links[run.id] = link
+    connection.call(Controller.Status.self, XDRVoid()) { result in
+      self.onLoop { $0.adopted(run.id, result) }
+    }
+  }
+
+  private func adopted(_ run: RunID, _ result: Result<Wire.StatusReply, RPCCallError>) {
+    guard let link = links[run] else { return }
+    guard case .success(let status) = result else { return }
+    guard status.run == link.run.bytes else {
+      logger.error("a controller of another run", metadata: ["guest": "\(link.guest)"])
+      return destroy(link)
+    }
+    logger.notice("adopted a controller", metadata: ["guest": "\(link.guest)", "phase": "\(status.phase)"])
+    if let ended = status.ended, let record = try? ExitRecord(ended) {
+      link.hasEnded = true
+      return self.ended(record)
+    }
+    if let reply = status.launched {
+      link.isLaunched = true
+      launched(link.run, link.guest, reply)
+    } else if status.phase == .idle {
+      // Spawned, but told nothing: the daemon died just then.
+      return destroy(link)
+    }
+    if case .stopping(let run, let order, _)? = guests[link.guest]?.current.lifecycle.phase {
+      // The controller keeps the deadline of an order it has; it takes over one it never got.
+      if status.phase != .stopping || order.force { perform(.stop(run.id, order), link.guest) }
+    }
+  }
+
+  // MARK: Leftovers
+
+  /// Cgroups and run directories of runs that nobody knows.
+  private func removeUnknown() {
+    var known: Set<String> = []
+    for (name, guest) in guests {
+      if let run = guest.current.lifecycle.run { known.insert(RunFence.groupName(name, run.id)) }
+    }
+    fence.removeUnknown(known: known) { [logger] group in
+      logger.warning("removed a cgroup that no run has", metadata: ["cgroup": "\(group)"])
+    }
+    guard let entries = try? Files.list(environment.paths.runs) else { return }
+    for entry in entries where entry.kind == .directory {
+      if let name = try? GuestName(entry.name), guests[name] != nil { continue }
+      let path = environment.paths.runs + "/" + entry.name
+      logger.warning("removed a run directory that no guest has", metadata: ["path": "\(path)"])
+      try? Files.removeTree(path)
+    }
+  }
+
+  // MARK: Watching controllers
+
+  private func startWatchdog() {
+    watchdog = eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+      self.onLoop { $0.probe() }
+    }
+  }
+
+  /// Sees to orders that were not carried out, and asks about tasks that do not end.
+  private func probe() {
+    let moment = now.boot
+    hub.tick(now: now)
+    for (name, guest) in guests {
+      guard case .stopping(let run, let order, _) = guest.current.lifecycle.phase, let link = links[run.id],
+        !link.hasEnded
+      else { continue }
+      if let deadline = link.stopDeadline, deadline < moment {
+        logger.warning("a controller did not carry out a stop", metadata: ["guest": "\(name)"])
+        link.stopDeadline = nil
+        destroy(link, for: order)
+        continue
+      }
+      guard !link.isProbing, !link.isSilent else { continue }
+      link.isProbing = true
+      link.connection.call(Controller.Status.self, XDRVoid()) { result in
+        self.onLoop { manager in
+          manager.links[run.id]?.isProbing = false
+          guard case .success(let status) = result, manager.links[run.id] != nil else { return }
+          manager.note(name) { lifecycle, _ in lifecycle.stuck(status.stuckTasks) }
+        }
+      }
+    }
+  }
+}

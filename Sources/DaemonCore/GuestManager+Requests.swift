@@ -1,0 +1,186 @@
+internal import Dispatch
+internal import Guest
+internal import GuestStore
+internal import Logging
+internal import NIOCore
+
+// What an administrator can ask. Each returns when what was asked for is true on the disk.
+
+extension GuestManager {
+  func create(_ name: GuestName, _ spec: GuestSpec, by actor: Actor) async throws {
+    if let guest = guests[name] {
+      throw GuestError(
+        .alreadyExists,
+        "create \(name): a guest of that name exists" + (guest.isLeaving ? " until its removal is stored" : ""),
+        hint: "lodge create --replace \(name) ... changes it")
+    }
+    guard guests.count < environment.configuration.maximumGuests else {
+      throw GuestError(
+        .limitReached,
+        "create \(name): there are \(guests.count) guests, as many as limits.guests in \(environment.paths.configuration) allows"
+      )
+    }
+    try refuseIfFull("create \(name)")
+    let lifecycle = GuestLifecycle(name: name, settings: .init(spec))
+    let moment = now.wall
+    let stored = StoredGuest(lifecycle: lifecycle, spec: spec, createdAt: moment)
+    guests[name] = ManagedGuest(stored, isStored: false)
+    try await store(
+      PendingChange(
+        change: Change(guest: name, record: .save(stored), events: lifecycle.created(by: actor).events, time: moment),
+        snapshot: stored, effects: [], isRequest: true))
+  }
+
+  /// - Returns: true if the guest runs, so that the change waits for its next start.
+  func replace(_ name: GuestName, _ spec: GuestSpec, by actor: Actor) async throws -> Bool {
+    try refuseIfFull("change \(name)")
+    var guest = try find(name)
+    let runs = guest.current.lifecycle.run != nil
+    let transition = guest.current.lifecycle.configure(.init(spec), by: actor)
+    guest.current.spec = spec
+    guest.current.specPending = runs
+    guests[name] = guest
+    try await store(
+      PendingChange(
+        change: Change(guest: name, record: .save(guest.current), events: transition.events, time: now.wall),
+        snapshot: guest.current, effects: [], isRequest: true))
+    return runs
+  }
+
+  func remove(_ name: GuestName, force: Bool, by actor: Actor, connection: UInt64?) async throws {
+    let guest = try find(name)
+    let run = guest.current.lifecycle.run
+    try await request(name) { lifecycle, context throws(GuestError) in
+      try lifecycle.remove(by: actor, force: force, context)
+    }
+    if let run { _ = try await wait(for: .ended(run.id), of: name, connection: connection) }
+  }
+
+  /// Starts it; returns the run once its init has been executed.
+  func start(_ name: GuestName, by actor: Actor, connection: UInt64?) async throws -> RunID {
+    try refuseIfFull("start \(name)")
+    _ = try find(name)
+    try await request(name) { lifecycle, context throws(GuestError) in try lifecycle.start(by: actor, context) }
+    return try await outcome(of: guests[name]?.current.lifecycle.run?.id, name, connection)
+  }
+
+  /// Stops it; returns the run that ended, or nil where only a pending restart had to be cancelled.
+  func stop(_ name: GuestName, _ order: GuestLifecycle.StopOrder, connection: UInt64?) async throws -> RunRecord? {
+    let guest = try find(name)
+    let run = guest.current.lifecycle.run
+    try await request(name) { lifecycle, context throws(GuestError) in try lifecycle.stop(order, context) }
+    guard let run else { return nil }
+    var timeout: Int64?
+    if order.noKill {
+      timeout = Int64(clamping: order.timeoutMillis ?? guest.current.spec.stop.timeoutMillis)
+    }
+    do {
+      return try await end(of: run.id, name, connection, timeoutMillis: timeout)
+    } catch let error as GuestError where error.code == .timedOut {
+      throw GuestError(
+        .timedOut, "stop \(name): it still runs after \((timeout ?? 0) / 1000) s", hint: "lodge kill \(name)")
+    }
+  }
+
+  func restart(_ name: GuestName, _ order: GuestLifecycle.StopOrder, connection: UInt64?) async throws -> RunID {
+    try refuseIfFull("restart \(name)")
+    let guest = try find(name)
+    let former = guest.current.lifecycle.run
+    try await request(name) { lifecycle, context throws(GuestError) in try lifecycle.restart(order, context) }
+    if let former { _ = try await end(of: former.id, name, connection) }
+    return try await outcome(of: guests[name]?.current.lifecycle.run?.id, name, connection)
+  }
+
+  /// Sends init a signal that is not meant to end the guest.
+  func signal(_ name: GuestName, _ signal: Int32, by actor: Actor) async throws {
+    let guest = try find(name)
+    guard let link = link(of: name),
+      guest.current.lifecycle.state == .running || guest.current.lifecycle.state == .stopping
+    else {
+      throw GuestError(
+        .wrongState, "kill \(name): it is \(guest.current.lifecycle.state), and has no init to signal",
+        hint: "lodge show \(name)")
+    }
+    try await self.signal(link, signal, by: actor)
+  }
+
+  /// The run of a guest that ended, once it has; from the history if it already had.
+  func end(of run: RunID, _ name: GuestName, _ connection: UInt64?, timeoutMillis: Int64? = nil) async throws
+    -> RunRecord
+  {
+    switch try await wait(for: .ended(run), of: name, connection: connection, timeoutMillis: timeoutMillis) {
+    case .ended(let record): return record
+    case .holds, .removed:
+      if let found = try await reading({ try $0.run(run) }) { return found.run }
+      throw GuestError(.notFound, "\(name): it was removed", hint: "lodge events --guest \(name)")
+    }
+  }
+
+  private func outcome(of run: RunID?, _ name: GuestName, _ connection: UInt64?) async throws -> RunID {
+    guard let run else {
+      throw GuestError(.conflict, "start \(name): it was stopped meanwhile", hint: "lodge why \(name)")
+    }
+    switch try await wait(for: .outcome(run), of: name, connection: connection) {
+    case .holds: return run
+    case .ended(let record): return try started(record, name)
+    case .removed: return try started(try await end(of: run, name, connection), name)
+    }
+  }
+
+  /// A run that ended before anybody was told that it began has begun all the same, unless its init was never executed.
+  private func started(_ record: RunRecord, _ name: GuestName) throws(GuestError) -> RunID {
+    switch record.ended.cause {
+    case .startFailed(let failure):
+      throw GuestError(
+        .startFailed, "start \(name): \(failure.message)", hint: "lodge why \(name)",
+        errno: failure.errno == 0 ? nil : failure.errno, step: failure.step)
+    case .stopped(let actor, .cancelled, _):
+      throw GuestError(.cancelled, "start \(name): called off by \(actor.inWords)")
+    default: return record.ended.run
+    }
+  }
+
+  private func request(
+    _ name: GuestName,
+    _ body: (inout GuestLifecycle, GuestLifecycle.Context) throws(GuestError) -> GuestLifecycle.Transition
+  ) async throws {
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+      do throws(GuestError) {
+        try decide(
+          name, request: true, done: { continuation.resume(with: $0.mapError { $0 as any Error }) }, body)
+      } catch {
+        continuation.resume(throwing: error)
+      }
+    }
+  }
+
+  private func store(_ change: PendingChange) async throws {
+    var change = change
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+      change.done = { continuation.resume(with: $0.mapError { $0 as any Error }) }
+      enqueue(change)
+    }
+  }
+
+  /// While nothing can be stored, nothing new is begun.
+  func refuseIfFull(_ intent: String) throws(GuestError) {
+    if isShuttingDown { throw GuestError(.unavailable, "\(intent): the daemon is shutting down") }
+    guard let storageFault else { return }
+    throw GuestError(
+      .storage, "\(intent): \(storageFault)",
+      hint: storageFault.isFull ? "free some space; the daemon goes on by itself" : "lodge daemon status")
+  }
+
+  /// Reads the database on another thread.
+  func reading<Value: Sendable>(_ body: @escaping @Sendable (GuestStore) throws -> Value) async throws -> Value {
+    let store = writer.store
+    return try await withCheckedThrowingContinuation { continuation in
+      StoreWriter.readers.async {
+        continuation.resume(
+          with: Result {
+            do { return try body(store) } catch let error as StoreError { throw GuestError(.storage, "\(error)") }
+          })
+      }
+    }
+  }
+}

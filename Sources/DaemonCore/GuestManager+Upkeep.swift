@@ -1,0 +1,51 @@
+internal import Guest
+internal import GuestStore
+internal import Logging
+internal import NIOCore
+internal import RPCNIO
+
+extension GuestManager {
+  nonisolated var cgroupMode: String { fence.mode }
+
+  /// Who else wants to know: of rows on the disk, and of logs that nobody writes any more.
+  func observe(published: @escaping @Sendable (UInt64) -> Void, ended: @escaping @Sendable (String) -> Void) {
+    self.published = published
+    logEnded = ended
+  }
+
+  /// Drops old rows of the journal, a little at a time, once a minute.
+  func pruneNowAndThen() async {
+    while !Task.isCancelled {
+      try? await Task.sleep(for: .seconds(60))
+      let retention = environment.configuration.retention
+      let moment = now.wall
+      do {
+        let store = writer.store
+        while try await reading({ _ in try store.prune(retention, now: moment) }), !Task.isCancelled {
+          await Task.yield()
+        }
+        let range = try await reading { try $0.journalRange() }
+        hub.noteOldest(range.oldest)
+      } catch {
+        logger.error("cannot prune the journal", metadata: ["error": "\(error)"])
+      }
+    }
+  }
+
+  /// Takes no more requests, stores what is decided, and lets go of the controllers, whose guests run on.
+  func shutDown() async {
+    isShuttingDown = true
+    watchdog?.cancel()
+    for guest in guests.values { guest.restartTimer?.cancel() }
+    await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+      let done = UnsafeTransfer(continuation)
+      enqueue(
+        PendingChange(
+          change: Change(
+            guest: nil, record: .none, events: [GuestEvent(.daemon, guest: nil, by: .daemon, message: "stopped")],
+            time: now.wall),
+          snapshot: nil, effects: [], isRequest: true, done: { _ in done.value.resume() }))
+    }
+    for link in links.values { link.connection.close() }
+  }
+}

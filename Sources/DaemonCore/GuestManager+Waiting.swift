@@ -1,0 +1,96 @@
+internal import Guest
+internal import GuestStore
+internal import NIOCore
+
+extension GuestManager {
+  /// Suspends until the condition holds on the disk, the guest is gone, the time is up, or the connection closes.
+  func wait(
+    for condition: Waiter.Condition, of name: GuestName, connection: UInt64?, timeoutMillis: Int64? = nil
+  ) async throws -> Waiter.Result {
+    if let guest = guests[name], let result = check(condition, guest) { return result }
+    guard guests[name] != nil else { return .removed }
+    return try await withCheckedThrowingContinuation { continuation in
+      let id = nextWaiterID
+      nextWaiterID += 1
+      var timer: Scheduled<Void>?
+      if let timeoutMillis {
+        timer = eventLoop.scheduleTask(in: .milliseconds(timeoutMillis)) {
+          self.onLoop { manager in
+            manager.resume(id, of: name, .failure(GuestError(.timedOut, "wait for \(name): the time is up")))
+          }
+        }
+      }
+      let waiter = Waiter(id: id, condition: condition, connection: connection) { result in
+        timer?.cancel()
+        continuation.resume(with: result.mapError { $0 as any Error })
+      }
+      guests[name]?.waiters.append(waiter)
+    }
+  }
+
+  func answerWaiters(_ name: GuestName, ended: RunRecord?) {
+    guard let guest = guests[name], !guest.waiters.isEmpty else { return }
+    var staying: [Waiter] = []
+    var answered: [(Waiter, Waiter.Result)] = []
+    for waiter in guest.waiters {
+      if let ended, let result = check(waiter.condition, ended: ended) {
+        answered.append((waiter, result))
+      } else if let result = check(waiter.condition, guest) {
+        answered.append((waiter, result))
+      } else {
+        staying.append(waiter)
+      }
+    }
+    guests[name]?.waiters = staying
+    for (waiter, result) in answered { waiter.resume(.success(result)) }
+  }
+
+  func answer(_ waiter: Waiter, ended: RunRecord?, removed: Bool) {
+    if let ended, let result = check(waiter.condition, ended: ended) {
+      waiter.resume(.success(result))
+    } else {
+      waiter.resume(.success(.removed))
+    }
+  }
+
+  /// A client that has gone waits for nothing any more.
+  func abandonWaiters(of connection: UInt64) {
+    for name in guests.keys {
+      guard let waiters = guests[name]?.waiters, waiters.contains(where: { $0.connection == connection }) else {
+        continue
+      }
+      guests[name]?.waiters.removeAll { $0.connection == connection }
+      for waiter in waiters where waiter.connection == connection {
+        waiter.resume(.failure(GuestError(.cancelled, "wait for \(name): the client has gone")))
+      }
+    }
+  }
+
+  private func resume(_ id: UInt64, of name: GuestName, _ result: Result<Waiter.Result, GuestError>) {
+    guard let index = guests[name]?.waiters.firstIndex(where: { $0.id == id }) else { return }
+    guests[name]?.waiters.remove(at: index).resume(result)
+  }
+
+  private func check(_ condition: Waiter.Condition, _ guest: ManagedGuest) -> Waiter.Result? {
+    guard let lifecycle = guest.committed?.lifecycle else { return nil }
+    switch condition {
+    case .outcome(let run):
+      if let last = lifecycle.last, last.ended.run == run { return .ended(last) }
+      return lifecycle.run?.id == run && lifecycle.run?.launched != nil ? .holds : nil
+    case .ended(let run):
+      if let last = lifecycle.last, last.ended.run == run { return .ended(last) }
+      return nil
+    case .running: return lifecycle.state == .running ? .holds : nil
+    case .stopped:
+      guard lifecycle.state == .stopped, guest.current.lifecycle.state == .stopped else { return nil }
+      return lifecycle.last.map { .ended($0) } ?? .holds
+    }
+  }
+
+  private func check(_ condition: Waiter.Condition, ended: RunRecord) -> Waiter.Result? {
+    switch condition {
+    case .outcome(let run), .ended(let run): ended.ended.run == run ? .ended(ended) : nil
+    case .running, .stopped: nil
+    }
+  }
+}

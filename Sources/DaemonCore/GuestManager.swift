@@ -1,0 +1,102 @@
+public import Guest
+public import GuestStore
+internal import GuestWire
+internal import LinuxSystem
+public import Logging
+public import NIOCore
+internal import WireProtocol
+
+// One actor on one event loop: sockets, controllers and decisions share a thread, so nothing is locked and nothing hops.
+//
+//   request or fact --> GuestLifecycle (decides) --> queue --> GuestStore (one transaction for all that waits)
+//                                                                  |
+//              waiters answered, events published, effects <-------+
+//
+// What people are shown, and what effects do, is only ever what is on the disk.
+
+/// Keeps every guest: hands facts and requests to its lifecycle, stores what that decides, then does it.
+public actor GuestManager {
+  /// What the manager is told at its start and does not change.
+  public struct Environment: Sendable {
+    public var paths: DaemonPaths
+    public var configuration: DaemonConfiguration
+    /// The executable of the controller.
+    public var controllerPath: String
+    public var boot: BootID
+
+    public init(paths: DaemonPaths, configuration: DaemonConfiguration, controllerPath: String, boot: BootID) {
+      self.paths = paths
+      self.configuration = configuration
+      self.controllerPath = controllerPath
+      self.boot = boot
+    }
+  }
+
+  public nonisolated let eventLoop: any EventLoop
+  public nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
+
+  let environment: Environment
+  let logger: Logger
+  let writer: StoreWriter
+  let hub: EventHub
+  nonisolated let fence: RunFence
+
+  var guests: [GuestName: ManagedGuest] = [:]
+  /// Every controller that is connected, also those whose run has ended and that only have to go.
+  var links: [RunID: ControllerLink] = [:]
+  /// Decided, and not yet on the disk; in order.
+  var queue: [PendingChange] = []
+  var isWriting = false
+  /// Why nothing can be stored at present; nil when all is well.
+  var storageFault: StoreError?
+  var nextWaiterID: UInt64 = 1
+  var isShuttingDown = false
+  var watchdog: RepeatedTask?
+  var published: (@Sendable (UInt64) -> Void)?
+  var logEnded: (@Sendable (String) -> Void)?
+  let startedAt: Timestamp
+
+  public init(
+    environment: Environment, store: GuestStore, state: StoredState, journal: JournalRange, eventLoop: any EventLoop,
+    logger: Logger
+  ) {
+    self.environment = environment
+    self.eventLoop = eventLoop
+    self.logger = logger
+    writer = StoreWriter(store: store)
+    hub = EventHub(store: store, journal: journal, eventLoop: eventLoop, logger: logger)
+    fence = RunFence(parent: environment.paths.cgroupParent, logger: logger)
+    startedAt = Timestamp(nanoseconds: Clock.wallNanoseconds)
+    for guest in state.guests { guests[guest.lifecycle.name] = ManagedGuest(guest, isStored: true) }
+  }
+
+  var now: Moment {
+    Moment(
+      wall: Timestamp(nanoseconds: Clock.wallNanoseconds), boot: BootTime(nanoseconds: UInt64(Clock.bootNanoseconds)))
+  }
+
+  func context() -> GuestLifecycle.Context {
+    var generator = SystemRandomNumberGenerator()
+    let bytes = (0..<16).map { _ in UInt8.random(in: 0 ... .max, using: &generator) }
+    return GuestLifecycle.Context(
+      now: now, nextRun: RunID(random: bytes) ?? .zero, jitter: UInt32.random(in: 0..<1000, using: &generator))
+  }
+
+  /// Runs on the event loop, where callbacks of sockets and timers already are.
+  nonisolated func onLoop<Value: Sendable>(_ body: (isolated GuestManager) throws -> Value) rethrows -> Value {
+    try assumeIsolated(body)
+  }
+
+  /// To the controller of the present run.
+  func link(of name: GuestName) -> ControllerLink? {
+    guard let run = guests[name]?.current.lifecycle.run else { return nil }
+    return links[run.id]
+  }
+
+  func find(_ name: GuestName) throws(GuestError) -> ManagedGuest {
+    guard let guest = guests[name], !guest.isLeaving else {
+      throw GuestError(.notFound, "\(name): there is no guest of that name", hint: "lodge ls")
+    }
+    return guest
+  }
+}

@@ -1,0 +1,49 @@
+internal import Guest
+internal import GuestWire
+internal import LinuxSystem
+
+/// The folder of a guest's present run: a lock that its controller holds, its socket, and at the end its exit record.
+///
+/// Removing it is how the daemon tells the controller, and itself after a restart, that the end is safely stored.
+struct RunDirectory {
+  static let lockName = "lock"
+  static let socketName = "controller.sock"
+
+  let path: String
+
+  init(runs: String, guest: GuestName) { path = runs + "/" + guest.value }
+
+  var socketPath: String { path + "/" + Self.socketName }
+
+  /// Makes it for a new run. What a run left behind whose end is stored is removed first.
+  /// - Returns: the directory and the held lock, both to be handed to the controller.
+  func create() throws(SystemError) -> (directory: OwnedFD, lock: LockFile) {
+    try remove()
+    try Files.makeDirectory(path, mode: 0o700)
+    let directory = try Files.openDirectory(path)
+    guard let lock = try LockFile.acquire(at: Self.lockName, in: directory.rawValue) else {
+      throw SystemError("lock", on: path + "/" + Self.lockName, errno: 11)
+    }
+    return (directory, lock)
+  }
+
+  /// True while a controller lives: it holds the lock until it dies, however that happens.
+  func isHeld() -> Bool {
+    guard let directory = try? Files.openDirectory(path) else { return false }
+    guard Files.exists(Self.lockName, at: directory.rawValue) else { return false }
+    do { return try LockFile.acquire(at: Self.lockName, in: directory.rawValue) == nil } catch { return false }
+  }
+
+  var exists: Bool { Files.exists(path) }
+
+  /// The record that the controller wrote; nil if there is none.
+  func exitRecord() throws -> ExitRecord? {
+    guard Files.exists(path + "/" + ExitRecordFile.name) else { return nil }
+    return try ExitRecordFile.decode(Files.read(path + "/" + ExitRecordFile.name))
+  }
+
+  func remove() throws(SystemError) {
+    guard exists else { return }
+    try Files.removeTree(path)
+  }
+}

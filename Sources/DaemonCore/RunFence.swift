@@ -1,0 +1,94 @@
+internal import ContainerRuntime
+internal import Guest
+internal import LinuxSystem
+internal import Logging
+
+/// Reaches a run's processes without its controller: through its cgroup, whose name carries the run's id.
+struct RunFence: Sendable {
+  private let tree: CgroupTree?
+  private let logger: Logger?
+
+  /// Finds the host's cgroups and makes this daemon's own. Without cgroup v2 there is no fence, and every start is
+  /// refused with the reason by its controller.
+  init(parent: String, logger: Logger? = nil) {
+    self.logger = logger
+    do {
+      let tree = CgroupTree(host: try CgroupHost.detect(), parent: parent)
+      try tree.prepare()
+      self.tree = tree
+    } catch {
+      logger?.error("no cgroups", metadata: ["error": "\(error)"])
+      tree = nil
+    }
+  }
+
+  var mode: String { tree?.host.mode ?? "none" }
+
+  static func groupName(_ guest: GuestName, _ run: RunID) -> String { "\(guest).\(run.short)" }
+
+  private func group(_ guest: GuestName, _ run: RunID) -> RunCgroup? { tree?.run(Self.groupName(guest, run)) }
+
+  /// Below the mount point of the unified hierarchy.
+  func path(_ guest: GuestName, _ run: RunID) -> String {
+    guard let tree else { return "" }
+    return "/\(tree.parent)/guests/\(Self.groupName(guest, run))"
+  }
+
+  /// For controllers to be spawned into; nil where it cannot be had, and they stay in the daemon's own.
+  func controllersGroup() -> OwnedFD? { try? tree?.openControllers() }
+
+  /// Kills everything in it, and again whatever was born meanwhile (cgroup.kill, cgroups(7)).
+  func kill(_ guest: GuestName, _ run: RunID) {
+    guard let group = group(guest, run), group.exists else { return }
+    do { try group.kill() } catch { logger?.error("cannot kill a cgroup", metadata: ["error": "\(error)"]) }
+  }
+
+  func isEmpty(_ guest: GuestName, _ run: RunID) -> Bool {
+    guard let group = group(guest, run), group.exists else { return true }
+    return !group.isPopulated
+  }
+
+  func tasks(_ guest: GuestName, _ run: RunID) -> String { group(guest, run)?.describeProcesses() ?? "" }
+
+  func remove(_ guest: GuestName, _ run: RunID) { group(guest, run)?.remove() }
+
+  /// Kills and removes the groups of runs that nobody knows.
+  func removeUnknown(known: Set<String>, _ removed: (String) -> Void) {
+    guard let tree else { return }
+    for name in tree.runs() where !known.contains(name) {
+      let group = tree.run(name)
+      try? group.kill()
+      group.remove()
+      removed(name)
+    }
+  }
+
+  /// The groups of the daemon itself, when the last guest is gone and it ends for good; what lives in them keeps them.
+  func removeOwn() { tree?.remove() }
+
+  // MARK: Hooks
+
+  func hookGroup(_ name: String) -> OwnedFD? {
+    guard let tree else { return nil }
+    let path = hookPath(tree, name)
+    do throws(SystemError) {
+      try Files.makeDirectories(path)
+      return try Files.openDirectory(path)
+    } catch {
+      return nil
+    }
+  }
+
+  func killHook(_ name: String) {
+    guard let tree else { return }
+    try? Files.writeControl("1", to: hookPath(tree, name) + "/cgroup.kill")
+  }
+
+  func endHook(_ name: String) {
+    guard let tree else { return }
+    killHook(name)
+    Files.removeEmptyDirectory(hookPath(tree, name))
+  }
+
+  private func hookPath(_ tree: CgroupTree, _ name: String) -> String { "\(tree.controllersPath)/\(name)" }
+}

@@ -1,0 +1,102 @@
+internal import Guest
+internal import GuestStore
+internal import GuestWire
+internal import LinuxSystem
+internal import NIOCore
+internal import RPC
+internal import RPCNIO
+internal import WireProtocol
+internal import XDR
+
+func wallNow() -> Int64 { Clock.wallNanoseconds }
+
+extension GuestManager {
+  /// One line of a listing: what is on the disk, and what only this moment knows.
+  func summary(_ stored: StoredGuest) -> Wire.GuestSummary {
+    let lifecycle = stored.lifecycle
+    let run = lifecycle.run
+    let moment = now
+    var pending: GuestLifecycle.PendingRestart?
+    if case .waiting(let restart) = lifecycle.phase { pending = restart }
+    let live = guests[lifecycle.name]?.current.lifecycle
+    return Wire.GuestSummary(
+      name: lifecycle.name.value, state: .init(lifecycle.state), runs: lifecycle.runCount,
+      restarts: lifecycle.restarts.total, run: run?.id.bytes, startedAt: run?.launched?.at.wall.nanoseconds ?? 0,
+      upNanos: run?.launched.map { moment.boot.since($0.at.boot) } ?? 0, initPid: run?.launched?.initPID ?? 0,
+      last: lifecycle.last.map { .init($0) }, restartAt: pending?.due.wall.nanoseconds ?? 0,
+      restartInMillis: pending.map { $0.due.boot.since(moment.boot) / 1_000_000 } ?? 0,
+      restartAttempt: pending?.attempt ?? 0, restartLimit: pending == nil ? 0 : lifecycle.settings.restart.limitCount,
+      autostart: lifecycle.settings.autostart, degraded: live?.degraded ?? false, stuckTasks: live?.stuckTasks ?? "",
+      note: lifecycle.note, labels: lifecycle.settings.labels.map { .init($0) })
+  }
+
+  func summary(of name: GuestName) throws(GuestError) -> Wire.GuestSummary {
+    let guest = try find(name)
+    return summary(guest.committed ?? guest.current)
+  }
+
+  /// Every guest that is on the disk, in order of names.
+  func summaries(matching matches: (StoredGuest) -> Bool = { _ in true }) -> [Wire.GuestSummary] {
+    guests.values.compactMap(\.committed).filter(matches).sorted { $0.lifecycle.name < $1.lifecycle.name }.map {
+      summary($0)
+    }
+  }
+
+  func list(_ args: Wire.GuestListArgs) -> Wire.GuestListReply {
+    let glob = args.pattern.isEmpty ? nil : Glob(args.pattern)
+    let labels = args.labels.map { Label($0) }
+    let limit = args.limit == 0 ? Int(Wire.listPageMax) : min(Int(args.limit), Int(Wire.listPageMax))
+    let names = guests.keys.filter { $0.value > args.after && (glob?.matches($0.value) ?? true) }.sorted()
+    var page: [Wire.GuestSummary] = []
+    var more = false
+    for name in names {
+      guard let stored = guests[name]?.committed else { continue }
+      guard labels.allSatisfy({ stored.lifecycle.settings.labels.contains($0) }) else { continue }
+      if page.count == limit {
+        more = true
+        break
+      }
+      page.append(summary(stored))
+    }
+    return Wire.GuestListReply(guests: page, more: more, sequence: hub.range.newest)
+  }
+
+  func details(of name: GuestName) async throws -> Wire.GuestDetails {
+    let guest = try find(name)
+    let stored = guest.committed ?? guest.current
+    let run = stored.lifecycle.run
+    var resources: Wire.ResourcesReply?
+    if let link = link(of: name), run?.launched != nil, !link.isSilent {
+      resources = try? await self.resources(link)
+    }
+    return Wire.GuestDetails(
+      summary: summary(stored), spec: .init(stored.spec), specPending: stored.specPending,
+      createdAt: stored.createdAt.nanoseconds,
+      runDirectory: RunDirectory(runs: environment.paths.runs, guest: name).path, logPath: logPath(of: name),
+      cgroup: run.map { fence.path(name, $0.id) } ?? "", memoryBytes: resources?.memoryBytes ?? 0,
+      cpuMicros: resources?.cpuMicros ?? 0, tasks: resources?.tasks ?? 0)
+  }
+
+  private func resources(_ link: ControllerLink) async throws -> Wire.ResourcesReply {
+    try await withCheckedThrowingContinuation { continuation in
+      link.connection.call(Controller.Resources.self, XDRVoid(), deadline: .now() + .milliseconds(500)) { result in
+        continuation.resume(with: result)
+      }
+    }
+  }
+
+  func signal(_ link: ControllerLink, _ signal: Int32, by actor: Actor) async throws {
+    let name = link.guest
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+      link.connection.call(
+        Controller.Kill.self, .init(by: .init(actor), signal: signal), deadline: .now() + .seconds(5)
+      ) { result in
+        continuation.resume(
+          with: result.map { _ in () }.mapError { error in
+            if case .remote(let body) = error { return GuestError(body) as any Error }
+            return GuestError(.unavailable, "signal \(name): its controller does not answer: \(error)")
+          })
+      }
+    }
+  }
+}
