@@ -4,7 +4,8 @@ public struct SwiftOptions {
   public var namespace: String?
   /// Emit server protocols and clients, which are async.
   public var emitsServices = true
-  public var access = "public"
+  /// Emit random values and a table of types, which import XDRTesting.
+  public var emitsTesting = false
 
   public init() {}
 }
@@ -30,6 +31,7 @@ public final class SwiftBackend {
     self.options = options
     self.diagnostics = diagnostics
     names = SwiftNames(model, namespace: options.namespace, diagnostics: diagnostics)
+    for item in model.programs.flatMap(programNames) { names.hideProcedures(item.procedures) }
   }
 
   func std(_ name: String) -> String { names.std(name) }
@@ -54,6 +56,9 @@ public final class SwiftBackend {
         continue
       }
       files.append(file)
+      if options.emitsTesting {
+        files.append(GeneratedFile(name: base + ".testing.xdr.swift", text: testing(of: input, base: base)))
+      }
       let programs = model.programs.filter { owner($0.range.file) == input }
       if options.emitsServices, !programs.isEmpty {
         files.append(GeneratedFile(name: base + ".service.xdr.swift", text: services(programs, of: input)))

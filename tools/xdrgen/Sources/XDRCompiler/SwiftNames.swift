@@ -14,7 +14,9 @@ final class SwiftNames {
 
   /// Names that no nested type may have, or that generated code needs for itself.
   private static let forbiddenTypes: Set<String> = [
-    "Type", "Self", "Protocol", "Any", "AnyObject", "Swift", "XDR",
+    "Type", "Self", "Protocol", "Any", "AnyObject", "Swift", "XDR", "XDRBox", "XDRCodable", "XDREnumeration", "XDRError",
+    "XDRQuadruple", "XDRReader", "XDRRun", "XDRVoid", "XDRWriter", "RPCCaller", "RPCEvent", "RPCMessage",
+    "RPCProcedure", "RPCProcedureInfo", "RPCProgram", "RPCRight",
   ]
 
   init(_ model: Model, namespace: String?, diagnostics: DiagnosticSink) {
@@ -44,6 +46,9 @@ final class SwiftNames {
   }
 
   func constant(_ definition: ConstantDefinition) -> String { constants[definition.name] ?? definition.name }
+
+  /// Procedures are types inside their program and hide names there.
+  func hideProcedures(_ names: [String]) { hidden.formUnion(SwiftNames.used.intersection(names)) }
 
   /// A type of the standard library, told apart from a type of the schema with that name.
   func std(_ name: String) -> String { hidden.contains(name) ? "Swift." + name : name }
@@ -203,6 +208,9 @@ final class SwiftNames {
     "default", "defer", "do", "else", "fallthrough", "for", "guard", "if", "in", "repeat", "return", "switch", "throw",
     "where", "while", "Any", "as", "await", "false", "is", "nil", "self", "Self", "super", "throws", "true", "try", "_",
   ]
+
+  /// Usable as the label of an argument, where nearly every word may stand.
+  static func label(_ name: String) -> String { name == "inout" || name == "_" ? "`\(name)`" : name }
 
   /// Usable where a name is declared or used.
   static func escaped(_ name: String) -> String { keywords.contains(name) ? "`\(name)`" : name }

@@ -1,7 +1,7 @@
 // Unions: enums whose cases are the labels.
 
 extension SwiftBackend {
-  private struct UnionCase {
+  struct UnionCase {
     var name: String
     var label: Int128
     var arm: Arm
@@ -37,7 +37,7 @@ extension SwiftBackend {
 
   // MARK: Names
 
-  private func unionCases(_ type: TypeDefinition, _ union: UnionBody) -> [UnionCase] {
+  func unionCases(_ type: TypeDefinition, _ union: UnionBody) -> [UnionCase] {
     var wanted: [(name: String, original: String, isChosen: Bool, range: SourceRange)] = []
     var items: [(Label, Arm)] = []
     let shortNames = enumeratorNames(union)

@@ -17,6 +17,9 @@ struct Generate: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Server protocols and clients, which are async, in files of their own.")
   var services = true
 
+  @Flag(help: "Random values and a table of all types, for tests and fuzzers; they import XDRTesting.")
+  var testing = false
+
   @Flag(help: "Write nothing; show how the files there differ, and fail if they do.")
   var check = false
 
@@ -25,6 +28,7 @@ struct Generate: ParsableCommand {
     var options = SwiftOptions()
     options.namespace = namespace
     options.emitsServices = services
+    options.emitsTesting = testing
     var files: [GeneratedFile] = []
     if compilation.succeeded {
       files = SwiftBackend(compilation.model, options: options, diagnostics: compilation.diagnostics).generate()

@@ -7,7 +7,7 @@ struct XDRGen: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "xdrgen",
     abstract: "Compiles XDR (RFC 4506) and RPC (RFC 5531) definitions.",
-    subcommands: [Generate.self])
+    subcommands: [Generate.self, EmitRpcgen.self])
 }
 
 /// What every command that reads `.x` files takes.
