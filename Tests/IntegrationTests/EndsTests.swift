@@ -21,45 +21,45 @@ struct End: Sendable, CustomTestStringConvertible {
 
   /// Every end there is, but for a failed start and a host reset, which have their own tests.
   static let all: [End] = [
-    End(name: "exit 0", command: gated("exit 0")) { $0.kind == "exited" && $0.code == 0 },
-    End(name: "exit 3", command: gated("exit 3")) { $0.kind == "exited" && $0.code == 3 },
-    End(name: "exit 137 without oom", command: gated("exit 137")) { $0.kind == "exited" && $0.code == 137 },
+    End(name: "exit 0", command: gated("exit 0"), expected: { $0.kind == "exited" && $0.code == 0 }),
+    End(name: "exit 3", command: gated("exit 3"), expected: { $0.kind == "exited" && $0.code == 3 }),
+    End(name: "exit 137 without oom", command: gated("exit 137"), expected: { $0.kind == "exited" && $0.code == 137 }),
     End(
       name: "killed from outside", command: ["/bin/sleep", "1000"],
-      bring: { daemon, name in _ = kill(try await Self.initPID(daemon, name), SIGKILL) }
-    ) { $0.kind == "signaled" && $0.signal == 9 && $0.coreDumped == false },
-    End(name: "a fault", command: gated("exec /gate/crash")) { $0.kind == "signaled" && $0.signal == 4 },
-    End(name: "reboot", command: gated("exec reboot -f")) { $0.kind == "reboot" },
-    End(name: "halt", command: gated("exec halt -f")) { $0.kind == "halt" },
-    End(name: "power off", command: gated("exec poweroff -f")) { $0.kind == "powerOff" },
+      bring: { daemon, name in _ = kill(try await Self.initPID(daemon, name), SIGKILL) },
+      expected: { $0.kind == "signaled" && $0.signal == 9 && $0.coreDumped == false }),
+    End(name: "a fault", command: gated("exec /gate/crash"), expected: { $0.kind == "signaled" && $0.signal == 4 }),
+    End(name: "reboot", command: gated("exec reboot -f"), expected: { $0.kind == "reboot" }),
+    End(name: "halt", command: gated("exec halt -f"), expected: { $0.kind == "halt" }),
+    End(name: "power off", command: gated("exec poweroff -f"), expected: { $0.kind == "powerOff" }),
     End(
       name: "out of memory, init", flags: ["--memory", "24M"],
-      command: gated("exec tail -c 200000000 /dev/zero")
-    ) { $0.kind == "oom" && $0.victim == "init" && $0.limit == "own" },
+      command: gated("exec tail -c 200000000 /dev/zero"),
+      expected: { $0.kind == "oom" && $0.victim == "init" && $0.limit == "own" }),
     End(
       name: "out of memory, a child", flags: ["--memory", "24M"],
-      command: gated("tail -c 200000000 /dev/zero & wait $!; exit $?")
-    ) { $0.kind == "oom" && $0.victim == "child" && $0.limit == "own" },
+      command: gated("tail -c 200000000 /dev/zero & wait $!; exit $?"),
+      expected: { $0.kind == "oom" && $0.victim == "child" && $0.limit == "own" }),
     End(
       name: "stopped politely",
       command: ["/bin/sh", "-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 0.1; done"],
       bring: { daemon, name in
         try await daemon.waitForLog(name, "ready")
         try await daemon.succeed("stop", name)
-      }, needsDaemon: true
-    ) { $0.kind == "stopped" && $0.how == "polite" && $0.by?.kind == "user" && $0.code == 5 },
+      }, needsDaemon: true,
+      expected: { $0.kind == "stopped" && $0.how == "polite" && $0.by?.kind == "user" && $0.code == 5 }),
     End(
       name: "stopped by force", flags: ["--stop-timeout", "0.2s"], command: ["/bin/sleep", "1000"],
-      bring: { daemon, name in try await daemon.succeed("stop", name) }, needsDaemon: true
-    ) { $0.kind == "stopped" && $0.how == "forced" && $0.by?.uid == 0 },
+      bring: { daemon, name in try await daemon.succeed("stop", name) }, needsDaemon: true,
+      expected: { $0.kind == "stopped" && $0.how == "forced" && $0.by?.uid == 0 }),
     End(
       name: "killed by an administrator", command: ["/bin/sleep", "1000"],
-      bring: { daemon, name in try await daemon.succeed("kill", name) }, needsDaemon: true
-    ) { $0.kind == "stopped" && $0.how == "forced" && $0.by?.kind == "user" },
+      bring: { daemon, name in try await daemon.succeed("kill", name) }, needsDaemon: true,
+      expected: { $0.kind == "stopped" && $0.how == "forced" && $0.by?.kind == "user" }),
     End(
       name: "controller lost", command: ["/bin/sleep", "1000"],
-      bring: { daemon, name in _ = kill(try await Self.controllerPID(daemon, name), SIGKILL) }
-    ) { $0.kind == "controllerLost" },
+      bring: { daemon, name in _ = kill(try await Self.controllerPID(daemon, name), SIGKILL) },
+      expected: { $0.kind == "controllerLost" }),
   ]
 
   static let withoutDaemon = all.filter { !$0.needsDaemon }
@@ -70,10 +70,19 @@ struct End: Sendable, CustomTestStringConvertible {
 
   /// Known before the daemon goes away, and kept in a file beside the gate.
   private static func initPID(_ daemon: TestDaemon, _ name: String) async throws -> Int32 {
-    Int32(Files.textOrEmpty("\(daemon.root)/gate/init").split(separator: "\n").first ?? "") ?? 0
+    try pid(in: "\(daemon.root)/gate/init")
   }
+
   private static func controllerPID(_ daemon: TestDaemon, _ name: String) async throws -> Int32 {
-    Int32(Files.textOrEmpty("\(daemon.root)/gate/controller").split(separator: "\n").first ?? "") ?? 0
+    try pid(in: "\(daemon.root)/gate/controller")
+  }
+
+  /// Never 0 or less: kill(2) takes those for whole groups of processes.
+  private static func pid(in path: String) throws -> Int32 {
+    guard let pid = Int32(Files.textOrEmpty(path).split(separator: "\n").first ?? ""), pid > 1 else {
+      throw TooLate(description: "\(path): no pid")
+    }
+    return pid
   }
 
   /// Starts a guest that will end so, and returns when its init runs.

@@ -47,7 +47,7 @@ dev_install() {
     place 644 "$page" "share/man/man${page##*.}/$(basename "$page")"
   done
   rm -rf "$scratch"
-  say "installed; as root: systemd-sysusers; systemd-tmpfiles --create; systemctl daemon-reload; systemctl enable --now lodged.socket lodged.service"
+  say "installed; as root: systemd-sysusers; systemd-tmpfiles --create; systemctl daemon-reload; systemctl enable --now lodged.socket lodged-ro.socket lodged.service"
 }
 
 # place MODE FROM TO

@@ -128,7 +128,7 @@ extension TestDaemon {
   }
 
   func initPID(of name: String) async throws -> Int32 {
-    guard let pid = try await guest(name).initPid else { throw TooLate(description: "\(name) has no init") }
+    guard let pid = try await guest(name).initPid, pid > 1 else { throw TooLate(description: "\(name) has no init") }
     return pid
   }
 
@@ -185,7 +185,7 @@ extension TestDaemon {
 
   /// The parent of its init.
   func controllerPID(of name: String) async throws -> Int32 {
-    guard let pid = ProcessFacts.parent(of: try await initPID(of: name)) else {
+    guard let pid = ProcessFacts.parent(of: try await initPID(of: name)), pid > 1 else {
       throw TooLate(description: "\(name) has no controller")
     }
     return pid
