@@ -1,0 +1,182 @@
+import Foundation
+import Guest
+import Testing
+
+@testable import GuestStore
+
+/// On real files: what is under test is what is left of a commit, a refusal or a damage.
+@Suite struct GuestStoreTests {
+  static let boot = BootID([UInt8](repeating: 7, count: 16))!
+  static let web = try! GuestName("web")
+
+  @Test func aChangeIsThereAfterReopeningWithItsNumbers() throws {
+    try withStore { store, path in
+      let guest = Self.stored("web")
+      let rows = try store.commit(
+        [Self.change(guest, events: 2), Self.change(Self.stored("db"), events: 1)], retention: Retention())
+      #expect(rows.map { $0.map(\.entry.sequence) } == [[1, 2], [3]])
+      try store.close()
+      let again = try GuestStore(path: path, boot: Self.boot)
+      #expect(try again.load().guests.map(\.lifecycle.name.value) == ["db", "web"])
+      #expect(try again.load().guests.last == guest)
+      #expect(try again.journalRange() == JournalRange(oldest: 1, newest: 3))
+      #expect(try again.journal(after: 1, limit: 10).map(\.entry.sequence) == [2, 3])
+      try again.close()
+    }
+  }
+
+  @Test func everyPhaseOfALifeReadsBack() throws {
+    let run = GuestLifecycle.Run(
+      id: RunID(random: (0..<16).map { UInt8($0) })!, number: 4, startedBy: .user(uid: 5, pid: 6),
+      launched: .init(
+        initPID: 9, initStartTime: 10, at: Moment(wall: Timestamp(nanoseconds: 11), boot: BootTime(nanoseconds: 12))))
+    let phases: [GuestLifecycle.Phase] = [
+      .stopped, .starting(.init(id: run.id, number: 1, startedBy: .policy)), .running(run),
+      .stopping(
+        run, .init(by: .daemon, signal: 3, timeoutMillis: 4, noKill: true, force: true), then: .start(by: .guest)),
+      .stopping(run, .init(by: .user(uid: 0, pid: 1)), then: .remove(by: .user(uid: 0, pid: 1))),
+      .waiting(
+        .init(
+          attempt: 2, delayMillis: 3, due: Moment(wall: Timestamp(nanoseconds: -1), boot: BootTime(nanoseconds: .max)))),
+    ]
+    try withStore { store, _ in
+      for phase in phases {
+        var guest = Self.stored("web")
+        guest.lifecycle = GuestLifecycle(
+          name: Self.web, settings: .init(guest.spec), phase: phase, runCount: 4,
+          restarts: RestartHistory(attempt: 1, recent: [BootTime(nanoseconds: 5)], total: 2),
+          last: RunRecord(number: 3, startedBy: .policy, ended: Self.record(run: 1)), desired: true, note: "n")
+        _ = try store.commit([Self.change(guest, events: 0)], retention: Retention())
+        #expect(try store.load().guests == [guest])
+      }
+    }
+  }
+
+  @Test func aCommitThatFailsUsesNoNumberAndChangesNothing() throws {
+    try withStore { store, _ in
+      var broken = Self.stored("web")
+      // More than the record's bound: the second change of the batch cannot be encoded.
+      broken.spec.labels = (0..<100).map { Label("k\($0)", "v") }
+      #expect(throws: StoreError.self) {
+        try store.commit(
+          [Self.change(Self.stored("db"), events: 1), Self.change(broken, events: 1)], retention: Retention())
+      }
+      #expect(try store.load().guests.isEmpty)
+      let rows = try store.commit([Self.change(Self.stored("db"), events: 1)], retention: Retention())
+      #expect(rows[0][0].entry.sequence == 1)
+    }
+  }
+
+  @Test func aRunToldTwiceIsOneRunAndOldOnesGo() throws {
+    try withStore { store, _ in
+      let guest = Self.stored("web")
+      let retention = Retention(runsPerGuest: 3)
+      for number in [1, 2, 2, 3, 4, 5] as [UInt8] {
+        var change = Self.change(guest, events: 1)
+        change.ended = RunRecord(number: UInt32(number), startedBy: .policy, ended: Self.record(run: number))
+        _ = try store.commit([change], retention: retention)
+      }
+      #expect(try store.runs(of: Self.web, before: 0, limit: 10).map(\.number) == [5, 4, 3])
+      #expect(try store.runs(of: Self.web, before: 5, limit: 1).map(\.number) == [4])
+      #expect(try store.run(Self.record(run: 4).run)?.sequence == 5)
+      #expect(try store.firstRun(of: Self.web, endedAfter: 4)?.number == 4)
+    }
+  }
+
+  @Test func theHistoryOfARemovedGuestStaysAndANewOneOfThatNameBeginsItsOwn() throws {
+    try withStore { store, _ in
+      var change = Self.change(Self.stored("web"), events: 1)
+      change.ended = RunRecord(number: 1, startedBy: .policy, ended: Self.record(run: 1))
+      _ = try store.commit([change], retention: Retention())
+      _ = try store.commit(
+        [Change(guest: Self.web, record: .delete, events: [], time: Timestamp(nanoseconds: 1))], retention: Retention())
+      #expect(try store.runs(of: Self.web, before: 0, limit: 10).count == 1)
+      _ = try store.commit([Self.change(Self.stored("web"), events: 0)], retention: Retention())
+      #expect(try store.runs(of: Self.web, before: 0, limit: 10).isEmpty)
+    }
+  }
+
+  @Test func pruningKeepsTheNewestAndNumbersAreNeverReused() throws {
+    try withStore { store, path in
+      _ = try store.commit([Self.change(Self.stored("web"), events: 50)], retention: Retention())
+      while try store.prune(Retention(events: 5), now: Timestamp(nanoseconds: 100)) {}
+      #expect(try store.journalRange() == JournalRange(oldest: 46, newest: 50))
+      while try store.prune(Retention(ageSeconds: 1), now: Timestamp(nanoseconds: 10_000_000_000)) {}
+      #expect(try store.journalRange() == JournalRange(oldest: 50, newest: 50))
+      try store.close()
+      let again = try GuestStore(path: path, boot: Self.boot)
+      let rows = try again.commit([Self.change(Self.stored("web"), events: 1)], retention: Retention())
+      #expect(rows[0][0].entry.sequence == 51)
+      try again.close()
+    }
+  }
+
+  @Test func cursorsByTimeAndBoot() throws {
+    try withStore { store, path in
+      for time in [10, 20, 30] as [Int64] {
+        var change = Self.change(Self.stored("web"), events: 1)
+        change.time = Timestamp(nanoseconds: time)
+        _ = try store.commit([change], retention: Retention())
+      }
+      #expect(try store.sequence(before: Timestamp(nanoseconds: 20)) == 1)
+      #expect(try store.sequence(before: Timestamp(nanoseconds: 31)) == 3)
+      #expect(try store.sequenceBeforeBoot() == 0)
+      try store.close()
+      let again = try GuestStore(path: path, boot: BootID([UInt8](repeating: 8, count: 16))!)
+      _ = try again.commit([Self.change(Self.stored("web"), events: 1)], retention: Retention())
+      #expect(try again.sequenceBeforeBoot() == 3)
+      try again.close()
+    }
+  }
+
+  @Test func aFileThatIsNoDatabaseIsRefusedAndLeftAsItIs() throws {
+    let path = NSTemporaryDirectory() + "lodge-store-\(UUID())"
+    defer { remove(path) }
+    let bytes = Data(repeating: 0x41, count: 8192)
+    try bytes.write(to: URL(fileURLWithPath: path))
+    let error = #expect(throws: StoreError.self) { _ = try GuestStore(path: path, boot: Self.boot) }
+    guard case .damaged = error else { return #expect(Bool(false), "\(String(describing: error))") }
+    #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == bytes)
+  }
+
+  @Test func aNewerDatabaseIsRefusedByName() throws {
+    try withStore { store, path in
+      try store.pool.write { db in
+        try db.execute(sql: "PRAGMA user_version = 9")
+        try db.execute(sql: "UPDATE meta SET value = 9 WHERE key = 'minimum_reader'")
+      }
+      try store.close()
+      #expect(throws: StoreError.newer(path: path, version: 9)) { _ = try GuestStore(path: path, boot: Self.boot) }
+    }
+  }
+
+  private func withStore(_ body: (GuestStore, String) throws -> Void) throws {
+    let folder = NSTemporaryDirectory() + "lodge-store-\(UUID())"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let path = folder + "/lodge.db"
+    let store = try GuestStore(path: path, boot: Self.boot)
+    try body(store, path)
+    try? store.close()
+  }
+
+  private static func stored(_ name: String) -> StoredGuest {
+    let spec = GuestSpec(rootfs: Rootfs(path: "/srv"), command: ["/init"])
+    return StoredGuest(
+      lifecycle: GuestLifecycle(name: try! GuestName(name), settings: .init(spec)), spec: spec,
+      createdAt: Timestamp(nanoseconds: 3))
+  }
+
+  private static func change(_ guest: StoredGuest, events: Int) -> Change {
+    Change(
+      guest: guest.lifecycle.name, record: .save(guest),
+      events: (0..<events).map { _ in GuestEvent(.notice, guest: guest.lifecycle.name, by: .daemon) },
+      time: Timestamp(nanoseconds: 5))
+  }
+
+  private static func record(run: UInt8) -> ExitRecord {
+    ExitRecord(
+      guest: web, run: RunID([UInt8](repeating: run, count: 16))!, boot: boot, cause: .exited(code: 0), startedAt: nil,
+      endedAt: Timestamp(nanoseconds: 1), lengthNanos: 2)
+  }
+}
