@@ -133,7 +133,7 @@ let package = Package(
       swiftSettings: common),
     .testTarget(name: "SpecFileTests", dependencies: ["SpecFile", "Guest"], swiftSettings: common),
     .testTarget(name: "ControllerCoreTests", dependencies: ["ControllerCore", "Guest"], swiftSettings: common),
-    .testTarget(name: "GuestStoreTests", dependencies: ["GuestStore", "Guest"], swiftSettings: common),
+    .testTarget(name: "GuestStoreTests", dependencies: ["GuestStore", "Guest", grdb], swiftSettings: common),
     .testTarget(name: "DaemonCoreTests", dependencies: ["DaemonCore", "Guest"], swiftSettings: common),
     .testTarget(
       name: "CLICoreTests", dependencies: ["CLICore", "Guest", "WireProtocol"], exclude: ["Golden"],

@@ -1,4 +1,5 @@
 import Guest
+import GuestWire
 import RPC
 import SpecFile
 
@@ -36,11 +37,7 @@ struct Failure: Error {
   init(_ error: RPCCallError, _ intent: String) {
     switch error {
     case .remote(let body):
-      // A code that a newer daemon invented is told in that daemon's words.
-      self.init(
-        GuestError(
-          GuestError.Code(rawValue: body.code.rawValue) ?? .internalError, body.message,
-          hint: body.hint.isEmpty ? nil : body.hint))
+      self.init(GuestError(body))
     case .timedOut:
       self.init(.timedOut, code: "timedOut", "\(intent): no answer in time; whether it was done is not known")
     case .connectionClosed(let reason):
