@@ -44,6 +44,8 @@ int ci_report_receive(int socket, struct ci_message *message, int *passed) {
   return 1;
 }
 
+int ci_terminal_peer(int master) { return ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC); }
+
 int ci_reboot_next(int listener, uint32_t *command) {
   // Larger than any kernel's so far; the kernel writes its own size and insists on zeros.
   union {

@@ -17,6 +17,7 @@ public final class Container {
   /// For pipes: our ends of standard output and error, nonblocking.
   public private(set) var streams: [OwnedFD]
   private let report: OwnedFD
+  private var isComplete: Bool
 
   /// Readable when `receive` has something to say.
   public var reportFD: Int32 { report.rawValue }
@@ -48,6 +49,7 @@ public final class Container {
     }
     self.plan = plan
     watchesReboot = prepared.numbers.canTellReboot
+    isComplete = !prepared.numbers.canTellReboot
     var ours: Int32 = -1
     var theirs: Int32 = -1
     try during("make report socket") { () throws(SystemError) in
@@ -75,14 +77,22 @@ public final class Container {
     var passed: Int32 = -1
     while true {
       switch ci_report_receive(report.rawValue, &message, &passed) {
-      case 0: return .executed
+      case 0:
+        // A child that is killed closes the socket just as execve does, but it has not got to its last steps then.
+        guard isComplete else {
+          return .failed(
+            ContainerError(step: "make container", reason: "its process was killed before init was executed"))
+        }
+        return .executed
       case 1:
         let descriptor = passed >= 0 ? OwnedFD(adopting: passed) : nil
         switch (ci_message_kind(UInt32(message.kind)), descriptor) {
         case (CI_MESSAGE_TERMINAL, let fd?):
           try during("open console") { () throws(SystemError) in try fd.setNonblocking(true) }
           return .terminal(fd)
-        case (CI_MESSAGE_LISTENER, let fd?): return .listener(RebootWatch(fd))
+        case (CI_MESSAGE_LISTENER, let fd?):
+          isComplete = true
+          return .listener(RebootWatch(fd))
         default: return .failed(failure(message))
         }
       default:
@@ -136,4 +146,15 @@ public final class RebootWatch {
 
   /// Whether this kernel has it (Linux 5.0, and 5.5 to let a call go on).
   public static var isAvailable: Bool { ci_has_listener() == 1 }
+}
+
+/// A guest's terminal, from outside.
+public enum Console {
+  /// The side that the guest has: held open by the controller, it keeps the terminal from hanging up when init closes
+  /// its own. By descriptor, since the name is in the guest's /dev/pts (TIOCGPTPEER, Linux 4.13).
+  public static func openOtherSide(of terminal: OwnedFD) throws(ContainerError) -> OwnedFD {
+    try during("open console") { () throws(SystemError) in
+      OwnedFD(adopting: try check("open terminal") { ci_terminal_peer(terminal.rawValue) })
+    }
+  }
 }

@@ -74,6 +74,8 @@ public struct ContainerPlan: Equatable, Sendable {
     add("reset signals", .defaultSignals)
     // Changing the user has cleared the parent's death signal (prctl(2)).
     add("tie to the controller", .guardParent)
+    // Late, because its listener tells the controller that next to nothing can fail any more; see Container.receive.
+    add("install system call filter", .filter(tell: prepared.canTellReboot))
     add("close descriptors", .closeOnExecute)
   }
 
@@ -211,7 +213,6 @@ public struct ContainerPlan: Equatable, Sendable {
 
   private mutating func addRights(_ spec: ContainerSpec, _ prepared: Prepared) {
     add("forbid new privileges", .noNewPrivileges)
-    add("install system call filter", .filter(tell: prepared.canTellReboot))
     add("drop capabilities", .bounding(spec.capabilities))
     add("set groups", .groups(prepared.user.groups))
     add("become user \(prepared.user.uid)", .user(uid: prepared.user.uid, gid: prepared.user.gid))

@@ -188,6 +188,8 @@ public final class RunCgroup {
     public var memoryPeakBytes: UInt64 = 0
     public var cpuMicros: UInt64 = 0
     public var tasks: UInt64 = 0
+
+    public init() {}
   }
 
   /// 0 for what this host does not count.
@@ -214,6 +216,11 @@ public final class RunCgroup {
     public enum Limit: Sendable { case own, parent, host }
     public var kills: UInt64 = 0
     public var limit = Limit.own
+
+    public init(kills: UInt64 = 0, limit: Limit = .own) {
+      self.kills = kills
+      self.limit = limit
+    }
   }
 
   public func outOfMemory() -> OutOfMemory {

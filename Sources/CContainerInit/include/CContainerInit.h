@@ -113,6 +113,9 @@ int ci_report_socket(int *controller, int *child);
 /// 1: a message (with *passed = a descriptor or -1), 0: closed, -1: errno (EAGAIN: nothing yet).
 int ci_report_receive(int socket, struct ci_message *message, int *passed);
 
+/// Opens the other side of a terminal.
+int ci_terminal_peer(int master);
+
 // MARK: the seccomp filter
 
 /// One instruction of classic BPF, as struct sock_filter.

@@ -1,0 +1,266 @@
+import Guest
+
+/// The life of one controller, decided: facts in, effects out. It has no clock, socket or process; the loop performs.
+///
+///     idle --launch--> launching --launched--> running --initEnded--> emptying --group empty--> recording
+///      |                   |                                                                        |
+///      |              launchFailed ------------------------------------------------------------>----+
+///      |                                                                                            |
+///      +--daemonGone--> done <--delivered-- delivering <--recordWritten, acknowledged---------------+
+///
+/// A stop lives beside the phase: its signal, repeated as long as init has no handler for it, then SIGTERM, then the
+/// kill of the whole cgroup, each with its time. It is here and not in the daemon, so that it goes on without one.
+struct ControllerMachine {
+  enum Phase: Equatable {
+    case idle, launching, running
+    /// Init has ended; what is left in its cgroup is being killed.
+    case emptying
+    /// The exit record is being written; retried when the disk does not take it.
+    case recording
+    /// The end is being told.
+    case delivering
+    case done
+  }
+
+  /// What is recorded in the end.
+  enum End: Equatable {
+    case initEnded(WaitStatus)
+    case startFailed(StartFailure)
+  }
+
+  struct StopOrder: Equatable {
+    var by: Actor
+    var signal: Int32
+    var timeoutMillis: UInt64
+    var termTimeoutMillis: UInt64
+    var noKill: Bool
+  }
+
+  enum Input: Equatable {
+    case launch
+    /// Init was executed.
+    case launched
+    /// The child has ended without executing init.
+    case launchFailed(StartFailure)
+    case stop(StopOrder)
+    /// Kill the whole guest.
+    case kill(by: Actor)
+    /// The answer to `signalInit`: whether init has a handler for that signal. Without one the kernel drops it, because
+    /// it is the init of a PID namespace (pid_namespaces(7)).
+    case signalHeard(Bool)
+    case rebootNoted(RebootCommand)
+    case initEnded(WaitStatus)
+    /// The answer to `lookAtGroup`.
+    case group(isEmpty: Bool)
+    /// The answers to `writeRecord`.
+    case recordWritten
+    case recordRefused
+    /// The daemon has removed the run directory: it has the record.
+    case acknowledged
+    /// Every connection has read what it was told, or its time was up.
+    case delivered
+    /// The last connection is gone.
+    case daemonGone
+    case timePassed
+  }
+
+  enum Effect: Equatable {
+    case signalInit(Int32)
+    case thaw
+    case killAll
+    /// Find out which tasks a kill has not ended.
+    case noteStuck
+    /// Answer LAUNCH and send INIT.
+    case tellLaunched
+    /// Take in the console to its last byte.
+    case drainConsole
+    case lookAtGroup
+    case writeRecord
+    /// Answer an open LAUNCH with the error, send EXIT to all others.
+    case tellEnd
+    /// Close every connection once it has read everything.
+    case closeConnections
+    case removeGroup
+    case exit
+  }
+
+  private struct Stop: Equatable {
+    enum Stage: Equatable { case polite, term, kill, gaveUp }
+    var order: StopOrder
+    var stage: Stage
+    var signaled = false
+    var killed = false
+    /// When the next stage comes.
+    var deadline: BootTime
+    /// When the signal is repeated, as long as nobody hears it.
+    var repeatAt: BootTime?
+    var interval: UInt64 = Self.firstInterval
+
+    static let firstInterval: UInt64 = 5
+    static let longestInterval: UInt64 = 200
+    static let killInterval: UInt64 = 1000
+  }
+
+  private(set) var phase = Phase.idle
+  private(set) var end: End?
+  private(set) var reboot: RebootCommand?
+  private var stop: Stop?
+  /// When `timePassed` has something to do in this phase.
+  private var phaseDeadline: BootTime?
+  private var emptyInterval: UInt64 = 1
+  private var emptyingSince: BootTime?
+  private var hasTold = false
+
+  /// When `timePassed` is due; nil for never.
+  var deadline: BootTime? {
+    guard phase == .running || phase == .launching else { return phaseDeadline }
+    guard let stop, stop.stage != .gaveUp else { return nil }
+    return stop.repeatAt.map { min($0, stop.deadline) } ?? stop.deadline
+  }
+
+  /// A stop has begun and has not been given up.
+  var isStopping: Bool { phase == .running && stop != nil && stop?.stage != .gaveUp }
+
+  /// Who asked for the end, for the record.
+  var stopRequest: EndFacts.StopRequest? {
+    stop.map { EndFacts.StopRequest(by: $0.order.by, killed: $0.killed, signaled: $0.signaled) }
+  }
+
+  mutating func handle(_ input: Input, at now: BootTime) -> [Effect] {
+    switch (phase, input) {
+    case (.idle, .launch):
+      phase = .launching
+      return []
+    case (.idle, .daemonGone):
+      phase = .done
+      return [.exit]
+
+    case (.launching, .launched):
+      phase = .running
+      // A stop that came too late to prevent init has killed it by now, but it was executed.
+      return stop == nil ? [.tellLaunched] : [.tellLaunched, .killAll]
+    case (.launching, .launchFailed(let failure)):
+      end = .startFailed(failure)
+      return beginRecording()
+    case (.launching, .stop(let order)):
+      return kill(order, at: now)
+    case (.launching, .kill(let actor)), (.running, .kill(let actor)):
+      return kill(StopOrder(by: actor, signal: 9, timeoutMillis: 0, termTimeoutMillis: 0, noKill: false), at: now)
+
+    case (.running, .stop(let order)):
+      return begin(order, at: now)
+    case (.running, .signalHeard(let heard)):
+      if heard { stop?.repeatAt = nil }
+      return []
+    case (.running, .rebootNoted(let command)):
+      reboot = command
+      return []
+    case (_, .initEnded(let status)) where phase == .running || phase == .launching:
+      end = .initEnded(status)
+      stop?.repeatAt = nil
+      phase = .emptying
+      emptyingSince = now
+      return [.drainConsole, .lookAtGroup]
+    case (.running, .timePassed), (.launching, .timePassed):
+      return advanceStop(at: now)
+
+    case (.emptying, .group(isEmpty: true)):
+      return beginRecording()
+    case (.emptying, .group(isEmpty: false)):
+      phaseDeadline = now.adding(milliseconds: emptyInterval)
+      emptyInterval = min(emptyInterval * 2, Stop.killInterval)
+      let isSlow = now.since(emptyingSince ?? now) >= 1_000_000_000
+      return isSlow ? [.killAll, .noteStuck] : [.killAll]
+    case (.emptying, .timePassed):
+      guard let due = phaseDeadline, due <= now else { return [] }
+      phaseDeadline = nil
+      return [.lookAtGroup]
+
+    case (.recording, .recordWritten), (.recording, .acknowledged):
+      phase = .delivering
+      phaseDeadline = nil
+      defer { hasTold = true }
+      return (hasTold ? [] : [.tellEnd]) + [.closeConnections, .removeGroup]
+    case (.recording, .recordRefused):
+      // A daemon that is there can still be told: its own disk may have room. It answers by removing the directory.
+      phaseDeadline = now.adding(milliseconds: 1000)
+      defer { hasTold = true }
+      return hasTold ? [] : [.tellEnd]
+    case (.recording, .timePassed):
+      guard let due = phaseDeadline, due <= now else { return [] }
+      phaseDeadline = nil
+      return [.writeRecord]
+
+    case (.delivering, .delivered), (.delivering, .daemonGone):
+      phase = .done
+      return [.exit]
+
+    default:
+      return []
+    }
+  }
+
+  private mutating func beginRecording() -> [Effect] {
+    phase = .recording
+    phaseDeadline = nil
+    return [.writeRecord]
+  }
+
+  // MARK: The stop
+
+  /// A newer order replaces the one before, but what was done for that stays true.
+  private mutating func begin(_ order: StopOrder, at now: BootTime) -> [Effect] {
+    if order.timeoutMillis == 0, !order.noKill { return kill(order, at: now) }
+    if stop?.stage == .kill { return [] }
+    stop = Stop(
+      order: order, stage: .polite, signaled: true, killed: stop?.killed ?? false,
+      deadline: now.adding(milliseconds: order.timeoutMillis), repeatAt: now.adding(milliseconds: Stop.firstInterval))
+    return [.thaw, .signalInit(order.signal)]
+  }
+
+  private mutating func kill(_ order: StopOrder, at now: BootTime) -> [Effect] {
+    stop = Stop(
+      order: order, stage: .kill, signaled: stop?.signaled ?? false, killed: true,
+      deadline: now.adding(milliseconds: Stop.killInterval))
+    return [.killAll]
+  }
+
+  private mutating func advanceStop(at now: BootTime) -> [Effect] {
+    guard var stop else { return [] }
+    defer { self.stop = stop }
+    if stop.deadline <= now {
+      switch stop.stage {
+      case .polite where stop.order.signal != Self.term && stop.order.termTimeoutMillis > 0:
+        stop.stage = .term
+        stop.deadline = now.adding(milliseconds: stop.order.termTimeoutMillis)
+        stop.interval = Stop.firstInterval
+        stop.repeatAt = now.adding(milliseconds: stop.interval)
+        return [.signalInit(Self.term)]
+      case .polite, .term:
+        stop.repeatAt = nil
+        if stop.order.noKill {
+          stop.stage = .gaveUp
+          return []
+        }
+        stop.stage = .kill
+        stop.killed = true
+        stop.deadline = now.adding(milliseconds: Stop.killInterval)
+        return [.killAll]
+      case .kill:
+        // Still there after a second: a task in the kernel that cannot be interrupted.
+        stop.deadline = now.adding(milliseconds: Stop.killInterval)
+        return [.killAll, .noteStuck]
+      case .gaveUp:
+        return []
+      }
+    }
+    if let due = stop.repeatAt, due <= now {
+      stop.interval = min(stop.interval * 2, Stop.longestInterval)
+      stop.repeatAt = now.adding(milliseconds: stop.interval)
+      return [.signalInit(stop.stage == .term ? Self.term : stop.order.signal)]
+    }
+    return []
+  }
+
+  private static let term: Int32 = 15
+}

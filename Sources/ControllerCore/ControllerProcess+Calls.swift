@@ -1,0 +1,202 @@
+import ContainerRuntime
+import Glibc
+import Guest
+import GuestWire
+import LinuxSystem
+import RPC
+import RPCSocket
+import WireProtocol
+import XDR
+
+// What the daemon asks and is told: the inherited connection, and those of a daemon that was restarted.
+
+extension ControllerProcess {
+  /// The socket's name in the run directory.
+  public static let socketName = "controller.sock"
+
+  private static let configuration: ServerSession.Configuration = {
+    var configuration = ServerSession.Configuration(
+      programs: [ServedProgram(Controller.self)], serverName: "lodge-controller")
+    // The daemon may be stopped or gone and come back; nothing here depends on its being quick.
+    configuration.keepalive = nil
+    return configuration
+  }()
+
+  func accept(_ socket: OwnedFD) throws(SystemError) {
+    let token = nextToken
+    nextToken += 1
+    let connection = try SocketServerConnection(
+      socket, epoll: epoll, token: token, configuration: Self.configuration, right: .admin)
+    connection.onEvent = { [unowned self] connection, event in
+      switch event {
+      case .call(let call): answer(call, on: connection)
+      case .closed(let reason): closed(token, reason)
+      case .stream, .hello, .silent, .heardAgain: break
+      }
+    }
+    connections[token] = connection
+  }
+
+  /// The daemon's user and nobody else: the directory keeps others out already, and the kernel vouches for who it is.
+  func acceptAll() {
+    guard let listener else { return }
+    do throws(SystemError) {
+      while let socket = try UnixSocket.accept(on: listener.rawValue) {
+        let peer = try PeerCredentials(of: socket.rawValue)
+        guard peer.uid == geteuid() else {
+          complain("refused a connection of uid \(peer.uid), pid \(peer.pid)")
+          continue
+        }
+        try accept(socket)
+      }
+    } catch {
+      complain("\(error)")
+    }
+  }
+
+  /// So that a restarted daemon finds us. Without it we go on: the record on disk tells the end in any case.
+  func startListening() {
+    let path = arguments.runDirectoryPath + "/" + Self.socketName
+    do throws(SystemError) {
+      let socket = try UnixSocket.listen(at: path, mode: 0o700)
+      try epoll.add(socket.rawValue, .readable, token: Token.listener)
+      listener = socket
+    } catch {
+      complain("a restarted daemon will not find this controller: \(error)")
+    }
+  }
+
+  private func closed(_ token: UInt64, _ reason: CloseReason) {
+    guard let connection = connections.removeValue(forKey: token) else { return }
+    if openLaunch?.connection === connection { openLaunch = nil }
+    if !reason.isOrderly { complain("connection closed: \(reason)") }
+    guard connections.isEmpty else { return }
+    input(machine.phase == .delivering ? .delivered : .daemonGone)
+  }
+
+  /// Each connection is closed when its peer has read everything; the record on disk covers those that never do.
+  func closeConnections() {
+    listener = nil
+    let deadline = SocketServerConnection.now + 2_000_000_000
+    for connection in Array(connections.values) { connection.closeDelayed(deadline: deadline) }
+    if connections.isEmpty { input(.delivered) }
+  }
+
+  // MARK: Calls
+
+  private func answer(_ call: IncomingCall, on connection: SocketServerConnection) {
+    do throws(RPCErrorBody) {
+      switch call.procedure.number {
+      case Controller.Launch.number: try launch(try call.decode(Controller.Launch.self), call, connection)
+      case Controller.Status.number: connection.reply(call, Controller.Status.self, status())
+      case Controller.Stop.number:
+        try stop(try call.decode(Controller.Stop.self))
+        connection.reply(call, Controller.Stop.self, XDRVoid())
+      case Controller.Kill.number:
+        try kill(try call.decode(Controller.Kill.self))
+        connection.reply(call, Controller.Kill.self, XDRVoid())
+      case Controller.Resources.number: connection.reply(call, Controller.Resources.self, resources())
+      default: throw RPCErrorBody(.notSupported, "\(call.procedure.name): not known to this controller")
+      }
+    } catch {
+      connection.fail(call, error)
+    }
+  }
+
+  private func status() -> Wire.StatusReply {
+    let phase: Wire.ControllerPhase =
+      switch machine.phase {
+      case .idle: .idle
+      case .launching: .launching
+      case .running: machine.isStopping ? .stopping : .running
+      case .emptying: .stopping
+      case .recording, .delivering, .done: .ended
+      }
+    return Wire.StatusReply(
+      guest: run?.guest.value ?? "", run: (run?.id ?? .zero).bytes, phase: phase, controllerPid: getpid(),
+      launched: startedAt == nil ? nil : launchReply, ended: phase == .ended ? record.map { .init($0) } : nil,
+      stuckTasks: stuckTasks)
+  }
+
+  private func stop(_ args: Wire.ControllerStopArgs) throws(RPCErrorBody) {
+    let run = try runningGuest("stop")
+    CrashPoint.reach("controller.stop.begun")
+    input(
+      .stop(
+        .init(
+          by: Actor(args.by), signal: args.signal == 0 ? run.spec.stop.signal : args.signal,
+          timeoutMillis: args.timeoutMillis, termTimeoutMillis: run.spec.stop.termTimeoutMillis, noKill: args.noKill)))
+  }
+
+  private func kill(_ args: Wire.ControllerKillArgs) throws(RPCErrorBody) {
+    _ = try runningGuest("kill")
+    guard (1...64).contains(args.signal) else {
+      throw RPCErrorBody(.invalidArgument, "kill: \(args.signal) is no signal; 1 to 64 are")
+    }
+    if args.signal == SIGKILL { return input(.kill(by: Actor(args.by))) }
+    do throws(SystemError) {
+      try container?.initProcess.signal(args.signal)
+    } catch {
+      throw RPCErrorBody(.internal, "kill: \(error)", errno: error.errno)
+    }
+  }
+
+  private func runningGuest(_ verb: String) throws(RPCErrorBody) -> Run {
+    guard let run else { throw RPCErrorBody(.wrongState, "\(verb): nothing was launched") }
+    guard machine.phase == .launching || machine.phase == .running else {
+      throw RPCErrorBody(.wrongState, "\(verb) \(run.guest): it has ended")
+    }
+    return run
+  }
+
+  private func resources() -> Wire.ResourcesReply {
+    let usage = group?.usage() ?? RunCgroup.Usage()
+    return Wire.ResourcesReply(
+      memoryBytes: usage.memoryBytes, memoryPeakBytes: usage.memoryPeakBytes, cpuMicros: usage.cpuMicros,
+      tasks: usage.tasks)
+  }
+
+  // MARK: Signals
+
+  /// Sends a polite signal, and finds out whether init hears it. Looked up before sending: a handler that is there now
+  /// gets the signal for sure, one that is installed in between gets a second one, which does no harm.
+  func signalInit(_ signal: Int32) {
+    guard let process = container?.initProcess else { return }
+    let hears = SignalHandlers.of(pid: process.pid).contains(signal)
+    do throws(SystemError) { try process.signal(signal) } catch { complain("\(error)") }
+    input(.signalHeard(hears))
+  }
+
+  func killAll() {
+    do throws(ContainerError) {
+      try group?.kill()
+    } catch {
+      complain("\(error)")
+      // Init's end takes its PID namespace along.
+      _ = try? container?.initProcess.signal(SIGKILL)
+    }
+  }
+
+  func noteStuck() {
+    let tasks = group?.describeProcesses() ?? ""
+    // The wire's bound, kept by whole bytes: names of processes may be anything.
+    stuckTasks = tasks.utf8.count <= 1024 ? tasks : String(decoding: tasks.utf8.prefix(1000), as: UTF8.self)
+    if !tasks.isEmpty { complain("killed, but not ended: \(tasks)") }
+  }
+}
+
+/// Which signals a process handles itself.
+enum SignalHandlers {
+  static func of(pid: Int32) -> SignalSet {
+    parse((try? Files.read("/proc/\(pid)/status")) ?? [])
+  }
+
+  /// The line `SigCgt: 0000000180004a02`; proc_pid_status(5).
+  static func parse(_ status: [UInt8]) -> SignalSet {
+    for line in status.split(separator: UInt8(ascii: "\n")) where line.starts(with: "SigCgt:".utf8) {
+      let digits = String(decoding: line.dropFirst(7), as: UTF8.self).drop { $0 == "\t" || $0 == " " }
+      return SignalSet(bits: UInt64(digits, radix: 16) ?? 0)
+    }
+    return .none
+  }
+}

@@ -1,0 +1,178 @@
+import ContainerRuntime
+import Glibc
+import Guest
+import GuestWire
+import LinuxSystem
+import RPC
+import RPCSocket
+import WireProtocol
+import XDR
+
+// Making the container and hearing its reports.
+
+extension ControllerProcess {
+  func launch(
+    _ args: Wire.LaunchArgs, _ call: IncomingCall, _ connection: SocketServerConnection
+  ) throws(RPCErrorBody) {
+    guard machine.phase == .idle else {
+      throw RPCErrorBody(
+        .wrongState, "launch \(args.guest): this controller has launched \(run?.guest.value ?? "") already")
+    }
+    CrashPoint.reach("controller.launch.received")
+    let guest: GuestName
+    let spec: GuestSpec
+    do throws(GuestError) {
+      guest = try GuestName(args.guest)
+      spec = try GuestSpec(args.spec)
+    } catch {
+      throw RPCErrorBody(.invalidArgument, "launch: \(error)")
+    }
+    guard let id = RunID(args.run) else { throw RPCErrorBody(.invalidArgument, "launch: the run id is not 16 bytes") }
+    openLaunch = (connection, call)
+    input(.launch)
+    do throws(ContainerError) {
+      let log = try LogWriter(
+        path: args.logPath, maximumBytes: spec.log.maximumBytes, files: Int(spec.log.files))
+      let tree = CgroupTree(host: try CgroupHost.detect(), parent: args.cgroupParent)
+      run = Run(guest: guest, id: id, spec: spec, tree: tree, log: log)
+      log.note("run \(id) started")
+      try start(guest, id, spec, tree)
+    } catch {
+      if run == nil { failedRun = (guest, id) }
+      launchFailed(error)
+    }
+    // While the child is at work.
+    startListening()
+  }
+
+  private func start(
+    _ guest: GuestName, _ id: RunID, _ spec: GuestSpec, _ tree: CgroupTree
+  ) throws(ContainerError) {
+    let group = try RunCgroup.create(
+      in: tree, name: "\(guest).\(id.short)", limits: CgroupLimits(spec.limits), runID: id.bytes)
+    self.group = group
+    CrashPoint.reach("controller.launch.grouped")
+    #if LODGE_CRASHPOINTS
+      let controller = try? ProcessHandle(opening: getpid())
+      let container = try Container(
+        starting: ContainerSpec(spec, named: guest), in: group,
+        crash: CrashPoint.setup(controller: controller?.fd.rawValue ?? -1))
+      withExtendedLifetime(controller) {}
+    #else
+      let container = try Container(starting: ContainerSpec(spec, named: guest), in: group)
+    #endif
+    self.container = container
+    CrashPoint.reach("controller.launch.cloned")
+    do throws(SystemError) {
+      initStartTime = try ProcessStat(of: container.initProcess.pid).startTime
+      try epoll.add(container.reportFD, .readable, token: Token.report)
+      for (index, pipe) in container.streams.enumerated() {
+        watch(ConsoleReader(pipe: pipe, stream: index == 0 ? .output : .error))
+      }
+    } catch {
+      killAll()
+      _ = try? container.initProcess.wait(blocking: true)
+      throw ContainerError(error)
+    }
+  }
+
+  /// Nothing is left: the child, if there was one, has been reaped.
+  private func launchFailed(_ error: ContainerError) {
+    endedAt = Self.now
+    input(
+      .launchFailed(
+        StartFailure(step: error.step, errno: error.errno, message: error.description)))
+  }
+
+  // MARK: Reports
+
+  func hearReports() {
+    guard let container, machine.phase == .launching else { return }
+    do throws(ContainerError) {
+      while let report = try container.receive() {
+        switch report {
+        case .terminal(let fd): watch(try ConsoleReader(terminal: fd))
+        case .listener(let listener):
+          rebootWatch = listener
+          try? epoll.add(listener.rawValue, .readable, token: Token.reboot)
+        case .executed: return launched(container)
+        case .failed(let error): throw error
+        }
+      }
+    } catch {
+      try? epoll.remove(container.reportFD)
+      // Whatever it was doing, it is over; the child of a failed step ends by itself.
+      killAll()
+      _ = try? container.initProcess.wait(blocking: true)
+      launchFailed(error)
+    }
+  }
+
+  private func launched(_ container: Container) {
+    startedAt = Self.now
+    try? epoll.remove(container.reportFD)
+    CrashPoint.reach("controller.launch.executed")
+    input(.launched)
+    // Only now: until init is executed its end is a failed start, which the report tells.
+    do throws(SystemError) {
+      try epoll.add(container.initProcess.fd.rawValue, .readable, token: Token.initProcess)
+    } catch {
+      complain("\(error)")
+      killAll()
+      reapInit(blocking: true)
+    }
+  }
+
+  var launchReply: Wire.LaunchReply {
+    Wire.LaunchReply(
+      initPid: container?.initProcess.pid ?? 0, initStartTime: initStartTime,
+      startedAt: startedAt?.wall.nanoseconds ?? 0)
+  }
+
+  func tellLaunched() {
+    guard let run else { return }
+    if let (connection, call) = openLaunch { connection.reply(call, Controller.Launch.self, launchReply) }
+    for connection in Array(connections.values) where connection !== openLaunch?.connection {
+      _ = try? connection.send(Controller.Init.self, Wire.InitEvent(run: run.id.bytes, launched: launchReply))
+    }
+    openLaunch = nil
+    CrashPoint.reach("controller.launch.told")
+  }
+
+  func hearReboot(_ readiness: Readiness) {
+    guard let watch = rebootWatch else { return }
+    do throws(ContainerError) {
+      while let command = try watch.next() {
+        let noted: RebootCommand =
+          switch command {
+          case .restart: .restart
+          case .halt: .halt
+          case .powerOff: .powerOff
+          }
+        input(.rebootNoted(noted))
+      }
+    } catch {
+      complain("\(error)")
+    }
+    // The last process with the filter is gone, and so is what there was to hear.
+    if readiness.contains(.hangup) {
+      try? epoll.remove(watch.rawValue)
+      rebootWatch = nil
+    }
+  }
+
+  // MARK: Console
+
+  private func watch(_ console: ConsoleReader) {
+    try? epoll.add(console.descriptor, .readable, token: Token.console + UInt64(consoles.count))
+    consoles.append(console)
+  }
+
+  func readConsole(_ index: Int) {
+    guard consoles.indices.contains(index), let run, consoles[index].isOpen else { return }
+    consoles[index].read(into: run.log)
+    if !consoles[index].isOpen { try? epoll.remove(consoles[index].descriptor) }
+    // A prompt is a line without end; whoever follows the log sees it half a second later.
+    flushAt = run.log.hasPending ? flushAt ?? Self.now.boot.nanoseconds + 500_000_000 : nil
+  }
+}

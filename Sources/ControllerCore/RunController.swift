@@ -1,0 +1,27 @@
+import Glibc
+import LinuxSystem
+
+/// Runs a controller to its end in the calling thread, which has to be the process's only one: the guest's init dies with
+/// the thread that made it (PR_SET_PDEATHSIG, prctl(2)).
+///
+/// - Returns: the exit status. 0: the end of the run is on record, or there was no run.
+public func runController(_ arguments: ControllerArguments) -> Int32 {
+  do throws(SystemError) {
+    // No guest's setup runs with this process's memory or /proc open to others (CVE-2019-5736).
+    try ProcessControl.setDumpable(false)
+    // What ends daemons and sessions does not end guests.
+    for signal in [SIGHUP, SIGINT, SIGTERM, SIGPIPE] { try Signals.ignore(signal) }
+    try check("chdir", on: "/") { chdir("/") }
+    umask(0o022)
+    // The host's want of memory is not solved by killing the one who has to report it. Needs CAP_SYS_RESOURCE; without
+    // it the daemon's own value is kept.
+    try? Files.writeControl("-900", to: "/proc/self/oom_score_adj")
+    let controller = try ControllerProcess(arguments)
+    try controller.serve()
+    return 0
+  } catch {
+    var line = "lodge-controller: \(arguments.guest): \(error)\n"
+    line.withUTF8 { _ = write(2, $0.baseAddress, $0.count) }
+    return 70
+  }
+}
