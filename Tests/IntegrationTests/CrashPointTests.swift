@@ -74,7 +74,10 @@ extension IntegrationTests {
         try await startAgainIfGone(daemon)
       }
       for guest in try await daemon.guests() where guest.name == "lost" && guest.initPid != nil {
-        if let parent = ProcessFacts.parent(of: guest.initPid ?? 0), parent > 1 { kill(parent, SIGKILL) }
+        guard let controller = ProcessFacts.parent(of: guest.initPid ?? 0),
+          Files.textOrEmpty("/proc/\(controller)/comm").hasPrefix("lodge-c")
+        else { continue }
+        kill(controller, SIGKILL)
       }
       _ = try await daemon.lodge("kill", "killed", deadline: 15)
       try await startAgainIfGone(daemon)

@@ -38,22 +38,30 @@ public struct LeakCensus: Sendable, Equatable {
   private static func processes(tag: String, cgroup: String) -> [String] {
     Files.names(in: "/proc").compactMap { name in
       guard let pid = Int32(name), pid != getpid() else { return nil }
-      let command = Files.textOrEmpty("/proc/\(pid)/cmdline")
       let mine =
-        command.contains(tag) || Files.textOrEmpty("/proc/\(pid)/environ").contains("LODGE_TEST_TAG=\(tag)")
-        || Files.textOrEmpty("/proc/\(pid)/cgroup").contains("/\(cgroup)")
-        || Files.textOrEmpty("/proc/\(pid)/mountinfo").contains(tag)
+        holds("/proc/\(pid)/cmdline", tag) || holds("/proc/\(pid)/environ", tag)
+        || holds("/proc/\(pid)/cgroup", "/\(cgroup)") || holds("/proc/\(pid)/mountinfo", tag)
       guard mine, let stat = try? ProcessStat(of: pid) else { return nil }
-      let arguments = command.split(separator: "\0").joined(separator: " ")
+      let arguments = Files.textOrEmpty("/proc/\(pid)/cmdline").split(separator: "\0").joined(separator: " ")
       return "\(pid) \(Character(Unicode.Scalar(stat.state))) \(arguments.isEmpty ? stat.command : arguments)"
     }
   }
 
-  /// Below the daemon's parent cgroup; the parent itself may stay, empty.
+  private static func holds(_ path: String, _ text: String) -> Bool {
+    guard let bytes = try? Files.read(path) else { return false }
+    return bytes.withUnsafeBytes { bytes in
+      Array(text.utf8).withUnsafeBytes { memmem(bytes.baseAddress, bytes.count, $0.baseAddress, $0.count) != nil }
+    }
+  }
+
+  /// The groups of runs, below the daemon's parent cgroup. Its standing groups may stay, empty.
   private static func cgroups(under mount: String, named cgroup: String) -> [String] {
+    let standing: Set = ["guests", "controllers"]
     func below(_ path: String) -> [String] {
       ((try? Files.list(path)) ?? []).filter { $0.kind == .directory }.sorted { $0.name < $1.name }
-        .flatMap { ["\(path)/\($0.name)"] + below("\(path)/\($0.name)") }
+        .flatMap { entry in
+          (standing.contains(entry.name) ? [] : ["\(path)/\(entry.name)"]) + below("\(path)/\(entry.name)")
+        }
     }
     func parents(_ path: String, depth: Int) -> [String] {
       guard depth > 0 else { return [] }
@@ -65,7 +73,8 @@ public struct LeakCensus: Sendable, Equatable {
   }
 
   private static func lines(_ path: String, containing tags: [String]) -> [String] {
-    Files.textOrEmpty(path).split(separator: "\n").filter { line in tags.contains { line.contains($0) } }
+    guard tags.contains(where: { holds(path, $0) }) else { return [] }
+    return Files.textOrEmpty(path).split(separator: "\n").filter { line in tags.contains { line.contains($0) } }
       .map(String.init)
   }
 
