@@ -37,15 +37,14 @@ public struct Daemon: Service {
     defer { withExtendedLifetime(lock) {} }
     guard let boot = BootID(try Kernel.bootID()) else { throw DaemonError("read the boot id: it is no UUID") }
 
-    let store = try GuestStore(path: paths.database, boot: boot)
-    let state = try store.load()
+    let (store, state, rescue) = try openStore(boot)
     let range = try store.journalRange()
 
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let eventLoop = group.next()
     let manager = GuestManager(
       environment: .init(paths: paths, configuration: configuration, controllerPath: controllerPath, boot: boot),
-      store: store, state: state, journal: range, eventLoop: eventLoop, logger: logger)
+      store: store, state: state, journal: range, eventLoop: eventLoop, logger: logger, rescue: rescue)
     let clients = ClientList()
     let changes = LogChanges(eventLoop: eventLoop)
     let hooks = HookRunner(manager: manager, store: store, paths: paths, logger: logger)
@@ -58,7 +57,7 @@ public struct Daemon: Service {
 
     await manager.observe(
       published: { sequence in Task { await hooks.wake(sequence) } }, ended: { path in changes.changed(path) })
-    await manager.recover(formerBoot: state.boot)
+    if rescue == nil { await manager.recover(formerBoot: state.boot) } else { await manager.lookAfterWhatRuns() }
     await hooks.start(state.hooks, newest: range.newest)
 
     let limits = ConnectionLimits(

@@ -79,7 +79,7 @@ extension GuestManager {
     isWriting = false
     switch result {
     case .success(let entries):
-      if storageFault != nil {
+      if storageFault != nil, rescue == nil {
         storageFault = nil
         logger.notice("storage works again", metadata: ["caught_up": "\(batch.count)"])
         writer.perform { _ in self.restoreReserve() }
@@ -150,14 +150,13 @@ extension GuestManager {
   private func trace(_ entry: JournalEntry) {
     let event = entry.event
     guard event.kind != .hook else { return }
-    logger.info(
-      "\(event.kind)",
-      metadata: [
-        "guest": "\(event.guest?.value ?? "-")", "sequence": "\(entry.sequence)", "from": "\(event.from)",
-        "to": "\(event.to)",
-        "by": "\(event.by.inWords)", "run": "\(event.run?.short ?? "-")",
-        "cause": "\(event.ended?.cause.inWords ?? "-")",
-      ])
+    var metadata: Logger.Metadata = ["sequence": "\(entry.sequence)", "by": "\(event.by.inWords)"]
+    if let guest = event.guest { metadata["guest"] = "\(guest)" }
+    if let run = event.run { metadata["run"] = "\(run.short)" }
+    if event.kind == .state { metadata["state"] = "\(event.from) -> \(event.to)" }
+    if let ended = event.ended { metadata["cause"] = "\(ended.cause.inWords)" }
+    if !event.message.isEmpty { metadata["message"] = "\(event.message)" }
+    logger.info("\(event.kind)", metadata: metadata)
   }
 }
 

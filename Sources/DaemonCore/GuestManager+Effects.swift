@@ -138,7 +138,7 @@ extension GuestManager {
 
   // MARK: What a controller says
 
-  private func heard(_ event: IncomingEvent, _ name: GuestName, _ run: RunID) {
+  func heard(_ event: IncomingEvent, _ name: GuestName, _ run: RunID) {
     do {
       if let exit = try event.decode(Controller.Exit.self) {
         let record = try ExitRecord(exit.record)
@@ -159,7 +159,7 @@ extension GuestManager {
   }
 
   /// A controller's connection is at its end: everything it sent has been heard by now.
-  private func closed(_ run: RunID) {
+  func closed(_ run: RunID) {
     guard let link = links.removeValue(forKey: run) else { return }
     reap(link)
     guard !link.hasEnded, !isShuttingDown else { return }
@@ -295,6 +295,8 @@ extension GuestManager {
   /// The end is stored: the run directory, which would tell it again, can go.
   private func acknowledge(_ run: RunID, _ name: GuestName) {
     CrashPoint.reach("daemon.end.stored")
+    // What is stored in a rescue is not stored: the record stays for the daemon that has its database back.
+    if rescue != nil { return }
     // A new run may have the folder by now; of that one nothing is stored.
     if let present = link(of: name), present.run != run { return }
     do { try RunDirectory(runs: environment.paths.runs, guest: name).remove() } catch {

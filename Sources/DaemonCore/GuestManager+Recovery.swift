@@ -172,7 +172,7 @@ extension GuestManager {
 
   // MARK: Watching controllers
 
-  private func startWatchdog() {
+  func startWatchdog() {
     watchdog = eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
       self.onLoop { $0.probe() }
     }

@@ -48,6 +48,7 @@ extension GuestManager {
   }
 
   func remove(_ name: GuestName, force: Bool, by actor: Actor, connection: UInt64?) async throws {
+    try refuseIfFull("remove \(name)")
     let guest = try find(name)
     let run = guest.current.lifecycle.run
     try await request(name) { lifecycle, context throws(GuestError) in
@@ -168,7 +169,9 @@ extension GuestManager {
     guard let storageFault else { return }
     throw GuestError(
       .storage, "\(intent): \(storageFault)",
-      hint: storageFault.isFull ? "free some space; the daemon goes on by itself" : "lodge daemon status")
+      hint: rescue != nil
+        ? "guests run on; put the database right, then restart lodged"
+        : storageFault.isFull ? "free some space; the daemon goes on by itself" : "lodge daemon status")
   }
 
   /// Reads the database on another thread.

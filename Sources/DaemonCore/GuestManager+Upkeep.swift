@@ -47,5 +47,6 @@ extension GuestManager {
           snapshot: nil, effects: [], isRequest: true, done: { _ in done.value.resume() }))
     }
     for link in links.values { link.connection.close() }
+    fence.removeOwn()
   }
 }

@@ -51,6 +51,8 @@ public actor GuestManager {
   var storageFault: StoreError?
   var nextWaiterID: UInt64 = 1
   var isShuttingDown = false
+  /// The database cannot be used: guests are only looked after, and no end is acknowledged, so that none is lost.
+  let rescue: StoreError?
   var watchdog: RepeatedTask?
   var published: (@Sendable (UInt64) -> Void)?
   var logEnded: (@Sendable (String) -> Void)?
@@ -58,8 +60,10 @@ public actor GuestManager {
 
   public init(
     environment: Environment, store: GuestStore, state: StoredState, journal: JournalRange, eventLoop: any EventLoop,
-    logger: Logger
+    logger: Logger, rescue: StoreError? = nil
   ) {
+    self.rescue = rescue
+    storageFault = rescue
     self.environment = environment
     self.eventLoop = eventLoop
     self.logger = logger

@@ -45,3 +45,13 @@ extension Files {
   /// Removes a directory if it is empty; a cgroup counts as empty when no process is in it.
   public static func removeEmptyDirectory(_ path: String) { rmdir(path) }
 }
+
+extension Files {
+  /// Copies a file of any size; what was at `target` is replaced.
+  public static func copy(_ path: String, to target: String) throws(SystemError) {
+    let source = try open(path, flags: O_RDONLY)
+    let copy = try open(target, flags: O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
+    while try check("copy", on: path, { sendfile(copy.rawValue, source.rawValue, nil, 1 << 20) }) > 0 {}
+    try check("fsync", on: target) { fsync(copy.rawValue) }
+  }
+}

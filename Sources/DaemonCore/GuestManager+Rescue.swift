@@ -1,0 +1,91 @@
+internal import Guest
+internal import GuestStore
+internal import GuestWire
+internal import LinuxSystem
+internal import Logging
+internal import NIOCore
+internal import RPCNIO
+internal import WireProtocol
+internal import XDR
+
+// A daemon whose database is damaged, or newer than the program: it says so at every turn, keeps the file, leaves guests
+// running and can stop them, and acknowledges nothing. Their controllers' records stay in the run directories, where the
+// daemon that has its database back finds them.
+
+extension Daemon {
+  /// The database; or, when it cannot be used, an empty one in memory and the reason.
+  func openStore(_ boot: BootID) throws -> (GuestStore, StoredState, StoreError?) {
+    do throws(StoreError) {
+      let store = try GuestStore(path: paths.database, boot: boot)
+      return (store, try store.load(), nil)
+    } catch {
+      switch error {
+      case .damaged, .newer: break
+      case .full, .failed: throw DaemonError("start: \(error)")
+      }
+      var kept = paths.database
+      if case .damaged = error {
+        kept = "\(paths.database).damaged-\(Clock.wallNanoseconds / 1_000_000_000)"
+        try? Files.copy(paths.database, to: kept)
+      }
+      logger.critical(
+        "the database cannot be used: guests run on and can be stopped, nothing can be started or changed",
+        metadata: ["error": "\(error)", "kept": "\(kept)"])
+      for suffix in ["", "-wal", "-shm"] { try? Files.removeTree(paths.runtime + "/rescue.db" + suffix) }
+      let store = try GuestStore(path: paths.runtime + "/rescue.db", boot: boot)
+      return (store, try store.load(), error)
+    }
+  }
+}
+
+extension GuestManager {
+  /// Finds guests by the controllers that live, and asks those what they run.
+  func lookAfterWhatRuns() {
+    for entry in (try? Files.list(environment.paths.runs)) ?? [] where entry.kind == .directory {
+      guard let name = try? GuestName(entry.name) else { continue }
+      let directory = RunDirectory(runs: environment.paths.runs, guest: name)
+      guard directory.isHeld() else { continue }
+      Task { await lookAfter(name, directory) }
+    }
+    startWatchdog()
+  }
+
+  private func lookAfter(_ name: GuestName, _ directory: RunDirectory) async {
+    do {
+      let box = RunBox()
+      let connection = try await RPCClientConnection.connect(
+        to: directory.socketPath, on: eventLoop, configuration: Self.controllerSession,
+        handlers: .init(
+          event: { event in self.onLoop { if let run = box.run { $0.heard(event, name, run) } } },
+          close: { _ in self.onLoop { if let run = box.run { $0.closed(run) } } }))
+      let status = try await connection.call(Controller.Status.self, XDRVoid(), timeout: .seconds(5))
+      guard let run = RunID(status.run), let launched = status.launched else { return connection.close() }
+      box.run = run
+      let link = ControllerLink(
+        guest: name, run: run, connection: connection, process: try? ProcessHandle(opening: connection.peer.pid),
+        isChild: false)
+      link.isLaunched = true
+      links[run] = link
+      let lifecycle = GuestLifecycle(
+        name: name, settings: .init(restart: RestartPolicy(mode: .never)),
+        phase: .running(
+          .init(
+            id: run, number: 1, startedBy: .daemon,
+            launched: .init(
+              initPID: launched.initPid, initStartTime: launched.initStartTime,
+              at: Moment(wall: Timestamp(nanoseconds: launched.startedAt), boot: now.boot)))),
+        runCount: 1, restarts: RestartHistory(), last: nil, desired: true,
+        note: "found running; what else is known of it is in the database that cannot be used")
+      let stored = StoredGuest(
+        lifecycle: lifecycle, spec: GuestSpec(rootfs: Rootfs(path: "/"), command: ["/unknown"]), createdAt: now.wall)
+      guests[name] = ManagedGuest(stored, isStored: true)
+    } catch {
+      logger.error("cannot reach a controller", metadata: ["guest": "\(name)", "error": "\(error)"])
+    }
+  }
+}
+
+/// The run that a connection turned out to belong to. Touched on the event loop only.
+private final class RunBox: @unchecked Sendable {
+  var run: RunID?
+}
