@@ -101,5 +101,6 @@ struct GatedBufferAllocator: RecvByteBufferAllocator {
     return slice
   }
 
-  mutating func record(actualReadBytes: Int) -> Bool { false }
+  /// Always a new buffer: NIO would use the last one again, with its own size.
+  mutating func record(actualReadBytes: Int) -> Bool { true }
 }
