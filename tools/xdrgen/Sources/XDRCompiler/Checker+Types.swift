@@ -79,6 +79,9 @@ extension Checker {
       if options.definesCTypes {
         if let scalar = Checker.cTypes[name.text] { return .scalar(scalar) }
         // <rpc/xdr.h> of Sun's RPC has it, and files of that family count on it.
+        if name.text == "des_block" {
+          return .fixedOpaque(Bound(value: 8, isUnbounded: false, spelling: "8"))
+        }
         if name.text == "netobj" {
           return .opaque(Bound(value: 1024, isUnbounded: false, spelling: "MAX_NETOBJ_SZ"))
         }

@@ -54,7 +54,8 @@ extension Checker {
       diagnostics.error(.wrongKind, "a number is needed here, not a string", at: syntax.range)
       return nil
     case .name(let name):
-      guard let entry = symbols[name] ?? (["TRUE", "FALSE"].contains(name) ? (.constant(-1), syntax.range) : nil) else {
+      if symbols[name] == nil, !["TRUE", "FALSE"].contains(name) {
+        if let value = valueOutsideSchema(name, at: syntax.range) { return value }
         reportUnknown(name, at: syntax.range, what: "constant") {
           switch $0 {
           case .constant, .enumerator: true
@@ -63,6 +64,7 @@ extension Checker {
         }
         return nil
       }
+      guard let entry = symbols[name] else { return value(of: name) }
       if case .type = entry.symbol {
         diagnostics.error(
           .wrongKind, "'\(name)' is a type, and a constant is needed here", at: syntax.range,
@@ -75,6 +77,25 @@ extension Checker {
       }
       return value(of: name, depth: depth)
     }
+  }
+
+  /// Constants of Sun's RPC headers, which files of that family count on.
+  private static let headerConstants: [String: Int128] = [
+    "MAXNETNAMELEN": 255, "MAX_NETOBJ_SZ": 1024, "MAX_AUTH_BYTES": 400, "MAX_MACHINE_NAME": 255, "NGRPS": 16,
+  ]
+
+  /// What C would know from a `%#define` or a header.
+  private func valueOutsideSchema(_ name: String, at range: SourceRange) -> Int128? {
+    if let tokens = passthroughMacros[name] {
+      var expression = ConditionParser(tokens: tokens, macros: passthroughMacros)
+      if let value = expression.parse() {
+        diagnostics.warning(
+          .passthroughConstant, "'\(name)' is known only from a % line, and taken as \(value)", at: range,
+          hint: "a const would be known to every XDR compiler")
+        return value
+      }
+    }
+    return options.definesCTypes ? Checker.headerConstants[name] : nil
   }
 
   func reportUnknown(_ name: String, at range: SourceRange, what: String, _ fits: (Symbol) -> Bool) {

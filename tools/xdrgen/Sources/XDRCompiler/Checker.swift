@@ -24,6 +24,8 @@ final class Checker {
   var unionChecks: [UnionCheck] = []
   var programNumbers: [UInt32: SourceRange] = [:]
   var kindCache: [String: String]?
+  /// From `%#define` lines: the last resort for a constant.
+  var passthroughMacros: [String: [Token]] = [:]
 
   enum ValueState {
     case inProgress
@@ -80,6 +82,13 @@ final class Checker {
       declareNested(body, in: [definition.name.text])
       return type
     case .typedef(let declaration):
+      if case .named(let target, let tag?) = declaration.type, target.text == definition.name.text,
+        declaration.isPlain
+      {
+        diagnostics.warning(
+          .dialect, "in XDR '\(tag) \(target.text)' names the type without a typedef", at: definition.range)
+        return nil
+      }
       // A typedef of an inline type names that type itself.
       switch declaration.type {
       case .inlineEnum(let body, _) where declaration.isNameOfInlineType:
@@ -296,9 +305,14 @@ final class Checker {
 }
 
 extension DeclarationSyntax {
+  /// Neither array nor optional.
+  var isPlain: Bool {
+    if case .plain = shape { !isOptional } else { false }
+  }
+
   /// `typedef struct { } name`: no array, no optional.
   var isNameOfInlineType: Bool {
-    guard !isOptional, case .plain = shape else { return false }
+    guard isPlain else { return false }
     switch type {
     case .inlineEnum, .inlineStruct, .inlineUnion: return true
     default: return false

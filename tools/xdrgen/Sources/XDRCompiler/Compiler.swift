@@ -51,7 +51,9 @@ public final class Compilation {
       dialect: options.dialect)
     parser.parse()
     definitions = parser.definitions
-    model = Checker(definitions: definitions, sources: sources, diagnostics: diagnostics, options: options).check()
+    let checker = Checker(definitions: definitions, sources: sources, diagnostics: diagnostics, options: options)
+    checker.passthroughMacros = preprocessor.passthroughMacros
+    model = checker.check()
     assignOwners(preprocessor.fileOwners)
   }
 

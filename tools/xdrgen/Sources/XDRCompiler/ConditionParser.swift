@@ -5,6 +5,8 @@ struct ConditionParser {
   private let macros: [String: [Token]]
   private var index = 0
   private var depth = 0
+  /// Names that may still be looked up: macros that double at each step must not take for ever.
+  private var budget = 1000
   private(set) var problem: String?
   private(set) var problemRange: SourceRange?
 
@@ -159,7 +161,12 @@ struct ConditionParser {
     }
   }
 
-  private func value(of name: String, hidden: Set<String>) -> Int128 {
+  private mutating func value(of name: String, hidden: Set<String>) -> Int128 {
+    budget -= 1
+    guard budget > 0 else {
+      fail("the condition's macros lead too far")
+      return 0
+    }
     guard !hidden.contains(name), hidden.count < 32, let tokens = macros[name], let first = tokens.first else {
       return 0
     }
@@ -168,6 +175,10 @@ struct ConditionParser {
     }
     if tokens.count == 1, first.kind == .identifier { return value(of: first.text, hidden: hidden.union([name])) }
     var inner = ConditionParser(tokens: tokens, macros: macros.filter { $0.key != name })
-    return inner.parse() ?? 0
+    inner.budget = budget
+    inner.depth = depth
+    let value = inner.parse()
+    budget = inner.budget
+    return value ?? 0
   }
 }

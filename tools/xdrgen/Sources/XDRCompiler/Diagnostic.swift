@@ -109,9 +109,9 @@ public enum DiagnosticCode: String, Sendable, CaseIterable {
   case reservedName = "reserved-name"
   case swiftNameCollision = "swift-name-collision"
   // Values
+  case passthroughConstant = "passthrough-constant"
   case valueOutOfRange = "value-out-of-range"
   case circularConstant = "circular-constant"
-  case duplicateValue = "duplicate-value"
   case enumAlias = "enum-alias"
   // Types
   case zeroWidthElement = "zero-width-element"
@@ -133,14 +133,11 @@ public enum DiagnosticCode: String, Sendable, CaseIterable {
   case lintHiddenByDefault = "lint-hidden-by-default"
   case lintUncovered = "lint-uncovered"
   case lintOpenUnion = "lint-open-union"
-  case lintProcedureZero = "lint-procedure-zero"
   case lintNumberGap = "lint-number-gap"
   case lintWordArray = "lint-word-array"
   case lintRight = "lint-right"
   case lintSince = "lint-since"
   case lintFormat = "lint-format"
   // Files and commands
-  case unreadable = "unreadable"
-  case stale = "stale"
   case outputCollision = "output-collision"
 }

@@ -29,6 +29,8 @@ final class Preprocessor {
   /// For every file the identity of the input that its types belong to.
   private(set) var fileOwners: [FileID: String] = [:]
   private let inputIdentities: Set<String>
+  /// `%#define` lines go to rpcgen's output; where nothing else defines a name, they say what is meant.
+  private(set) var passthroughMacros: [String: [Token]] = [:]
   private var pendingComments = 0
   private var overflowed = false
 
@@ -107,7 +109,7 @@ final class Preprocessor {
       scanner.isSkipping = conditionals.last.map { !$0.active } ?? false
       switch scanner.next() {
       case .end: break loop
-      case .passthrough: continue
+      case .passthrough(let range): if !scanner.isSkipping { passthrough(range, file) }
       case .comment(let comment): if !scanner.isSkipping, !macrosOnly { comments.append(comment) }
       case .token(let token): if !macrosOnly { expand(token) }
       case .directive(let range):
@@ -130,6 +132,18 @@ final class Preprocessor {
       default: continue
       }
     }
+  }
+
+  private func passthrough(_ range: SourceRange, _ file: SourceFile) {
+    let text = file.bytes[range.lower..<range.upper].drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+    guard text.first == UInt8(ascii: "#"), passthroughMacros.count < 10_000 else { return }
+    var scanner = Scanner(
+      file, range: SourceRange(file: file.id, lower: text.startIndex + 1, upper: range.upper),
+      diagnostics: DiagnosticSink(limit: 0))
+    var tokens: [Token] = []
+    while case .token(let token)? = nextToken(&scanner), tokens.count < 20 { tokens.append(token) }
+    guard tokens.count > 2, tokens[0].text == "define", tokens[1].kind == .identifier else { return }
+    passthroughMacros[tokens[1].text] = Array(tokens.dropFirst(2))
   }
 
   // MARK: Macros

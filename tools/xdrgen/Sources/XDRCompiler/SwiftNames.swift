@@ -14,7 +14,8 @@ final class SwiftNames {
 
   /// Names that no nested type may have, or that generated code needs for itself.
   private static let forbiddenTypes: Set<String> = [
-    "Type", "Self", "Protocol", "Any", "AnyObject", "Swift", "XDR", "XDRBox", "XDRCodable", "XDREnumeration", "XDRError",
+    "Type", "Self", "Protocol", "Any", "AnyObject", "Swift", "XDR", "XDRBox", "XDRCodable", "XDREnumeration",
+    "XDRError",
     "XDRQuadruple", "XDRReader", "XDRRun", "XDRVoid", "XDRWriter", "RPCCaller", "RPCEvent", "RPCMessage",
     "RPCProcedure", "RPCProcedureInfo", "RPCProgram", "RPCRight",
   ]
@@ -22,11 +23,18 @@ final class SwiftNames {
   init(_ model: Model, namespace: String?, diagnostics: DiagnosticSink) {
     self.diagnostics = diagnostics
     var taken: [String: SourceRange] = [:]
+    var forbidden = SwiftNames.forbiddenTypes
+    if let namespace {
+      forbidden.insert(namespace)
+    } else if !model.programs.isEmpty {
+      // Procedures have types of these names inside, which would hide the schema's.
+      forbidden.formUnion(["Program", "Args", "Reply", "Body"])
+    }
     for type in model.types {
       let wanted = type.annotations.name ?? SwiftNames.upperCamel(type.name)
       types[ObjectIdentifier(type)] = claim(
         wanted, original: type.name, isChosen: type.annotations.name != nil, at: type.range, &taken,
-        forbidden: SwiftNames.forbiddenTypes)
+        forbidden: forbidden)
     }
     hidden = Set(types.values).intersection(SwiftNames.used)
     var takenConstants: [String: SourceRange] = [:]
@@ -49,6 +57,9 @@ final class SwiftNames {
 
   /// Procedures are types inside their program and hide names there.
   func hideProcedures(_ names: [String]) { hidden.formUnion(SwiftNames.used.intersection(names)) }
+
+  /// Names that a procedure must not take: inside its program it would hide the type.
+  var allTypes: Set<String> { Set(types.values) }
 
   /// A type of the standard library, told apart from a type of the schema with that name.
   func std(_ name: String) -> String { hidden.contains(name) ? "Swift." + name : name }

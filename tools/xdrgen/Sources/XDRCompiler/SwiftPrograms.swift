@@ -28,15 +28,19 @@ extension SwiftBackend {
           original: procedure.name, isChosen: procedure.annotations.name != nil, range: procedure.range
         )
       }
+      let topLevel = topLevelName(name, program)
+      var reserved: Set<String> = ["Type", "Self", "Protocol", "Any", "Swift", "XDR", topLevel]
+      if let namespace = options.namespace { reserved.insert(namespace) } else { reserved.formUnion(names.allTypes) }
       return ProgramNames(
-        program: program, version: version, name: topLevelName(name, program),
-        procedures: names.members(wanted, reserved: ["Type", "Self", "Protocol", "Any"]))
+        program: program, version: version, name: topLevel, procedures: names.members(wanted, reserved: reserved))
     }
   }
 
   /// Without a namespace a program must not take the name of a type, nor two programs one name.
   private func topLevelName(_ name: String, _ program: ProgramDefinition) -> String {
-    let isTaken = options.namespace == nil && model.types.contains { names.type($0) == name }
+    let isTaken =
+      options.namespace == nil
+      && ["", "Call", "Message", "Service", "Client", "Events"].contains { names.allTypes.contains(name + $0) }
     let isHidden = ["Swift", "XDR", options.namespace ?? "XDR"].contains(name) || name.first?.isNumber == true
     let others = model.programs.filter { $0 !== program && $0.versions.count == 1 }
     let isShared = others.contains { SwiftNames.upperCamel($0.name) == SwiftNames.upperCamel(program.name) }

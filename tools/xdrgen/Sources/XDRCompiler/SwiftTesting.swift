@@ -59,7 +59,8 @@ extension SwiftBackend {
     case .string(let bound): return "source.string(max: \(bound.value))"
     case .opaque(let bound): return "source.opaque(max: \(bound.value))"
     case .fixedOpaque(let count): return "source.opaque(count: \(count.value))"
-    case .fixedArray(let element, let count): return "source.array(count: \(count.value)) { source in \(random(element)) }"
+    case .fixedArray(let element, let count):
+      return "source.array(count: \(count.value)) { source in \(random(element)) }"
     case .array(let element, let bound): return "source.array(max: \(bound.value)) { source in \(random(element)) }"
     case .optional(let inner):
       if let node = inner.definition, node.list != nil {
@@ -109,7 +110,8 @@ extension SwiftBackend {
       if arm.isVoid || !type.isRecursive { plain.append(expression) } else { recursive.append(expression) }
     }
     for item in unionCases(type, union) {
-      add(item.arm.isVoid ? "{ _ in .\(item.name) }" : "{ source in .\(item.name)(\(random(item.arm.type))) }", item.arm)
+      add(
+        item.arm.isVoid ? "{ _ in .\(item.name) }" : "{ source in .\(item.name)(\(random(item.arm.type))) }", item.arm)
     }
     if let arm = union.defaultArm, let discriminant = randomDefault(union) {
       let payload = arm.isVoid ? "" : ", \(random(arm.type))"

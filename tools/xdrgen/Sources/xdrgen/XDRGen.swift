@@ -7,7 +7,9 @@ struct XDRGen: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "xdrgen",
     abstract: "Compiles XDR (RFC 4506) and RPC (RFC 5531) definitions.",
-    subcommands: [Generate.self, EmitRpcgen.self])
+    subcommands: [
+      Generate.self, Lint.self, Format.self, Breaking.self, Dump.self, Docs.self, AST.self, EmitRpcgen.self,
+    ])
 }
 
 /// What every command that reads `.x` files takes.
@@ -80,9 +82,10 @@ struct InputOptions: ParsableArguments {
   }
 
   /// Prints what was found; true if the work can go on.
-  func report(_ compilation: Compilation) -> Bool {
+  func report(_ compilation: Compilation, leavingOut codes: Set<String> = []) -> Bool {
     let renderer = DiagnosticRenderer(sources: compilation.sources, color: isatty(STDERR_FILENO) == 1)
     for diagnostic in compilation.diagnostics.diagnostics {
+      if diagnostic.severity != .error, codes.contains(diagnostic.code.rawValue) { continue }
       printError(diagnostics == .json ? renderer.json(diagnostic) + "\n" : renderer.text(diagnostic))
     }
     if compilation.diagnostics.suppressed > 0 {

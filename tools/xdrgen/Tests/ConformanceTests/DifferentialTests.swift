@@ -39,7 +39,8 @@ struct DifferentialTests {
     if schema.isStock { return try CReference(source: source, types: schema.types.map(\.name)) }
     var options = CompilerOptions()
     options.dialect = .all
-    let included = try String(contentsOf: DifferentialTests.fixtures.appending(path: "kitchen-sink-inc.x"), encoding: .utf8)
+    let included = try String(
+      contentsOf: DifferentialTests.fixtures.appending(path: "kitchen-sink-inc.x"), encoding: .utf8)
     let compilation = Compilation(
       [CompilerInput(path: schema.file, bytes: [UInt8](try Data(contentsOf: source)))],
       provider: MemorySources(["kitchen-sink-inc.x": included]), options: options)
@@ -79,7 +80,8 @@ struct DifferentialTests {
   private func isStricter(_ reason: XDRError.Reason) -> Bool {
     switch reason {
     case .invalidBool, .unknownValue, .outOfRange, .dirtyPadding, .containsNUL, .invalidUTF8, .trailingBytes, .tooDeep,
-      .tooMuchMemory: true
+      .tooMuchMemory:
+      true
     // rpcgen's own unions refuse these too; through a default arm with an undeclared value of an enum they pass.
     case .unknownDiscriminant: false
     case .truncated, .tooLong, .wrongCount, .countBeyondMessage: false

@@ -1,0 +1,85 @@
+// Types as text: for documentation, JSON and fingerprints.
+
+extension WireType {
+  /// As a declaration of the `.x`: `string name<64>`, `label labels<32>`.
+  public func declaration(_ name: String) -> String {
+    func bounded(_ bound: Bound) -> String { bound.isUnbounded ? "<>" : "<\(bound.spelling)>" }
+    switch self {
+    case .void: return "void"
+    case .scalar(let scalar): return name.isEmpty ? scalar.spelling : "\(scalar.spelling) \(name)"
+    case .string(let bound): return "string \(name)\(bounded(bound))"
+    case .opaque(let bound): return "opaque \(name)\(bounded(bound))"
+    case .fixedOpaque(let count): return "opaque \(name)[\(count.spelling)]"
+    case .fixedArray(let element, let count): return "\(element.declaration("")) \(name)[\(count.spelling)]"
+    case .array(let element, let bound): return "\(element.declaration("")) \(name)\(bounded(bound))"
+    case .optional(let inner): return "\(inner.declaration("")) *\(name)"
+    case .named(let definition): return name.isEmpty ? definition.name : "\(definition.name) \(name)"
+    }
+  }
+
+  /// What the bytes are, with sizes as numbers and other types by name.
+  var wireDescription: String {
+    switch self {
+    case .void: return "void"
+    case .scalar(let scalar): return scalar.rawValue
+    case .string(let bound): return "string<\(bound.value)>"
+    case .opaque(let bound): return "opaque<\(bound.value)>"
+    case .fixedOpaque(let count): return "opaque[\(count.value)]"
+    case .fixedArray(let element, let count): return "\(element.wireDescription)[\(count.value)]"
+    case .array(let element, let bound): return "\(element.wireDescription)<\(bound.value)>"
+    case .optional(let inner): return "\(inner.wireDescription)*"
+    case .named(let definition):
+      if case .alias(let target) = definition.body { return target.wireDescription }
+      return definition.name
+    }
+  }
+
+  /// Every definition it leads to, itself included, in the order they are met.
+  public var reachable: [TypeDefinition] {
+    var seen: Set<ObjectIdentifier> = []
+    var result: [TypeDefinition] = []
+    var work = allDefinitions
+    while let next = work.popLast() {
+      guard seen.insert(ObjectIdentifier(next)).inserted else { continue }
+      result.append(next)
+      work += next.parts.flatMap(\.allDefinitions)
+    }
+    return result
+  }
+}
+
+extension TypeDefinition {
+  /// One line on what the bytes are.
+  var wireDescription: String {
+    switch body {
+    case .alias(let target): return "\(name)=\(target.wireDescription)"
+    case .enumeration(let body):
+      let values = body.values.map { "\($0.value)" }.joined(separator: ",")
+      return "enum \(name){\(values)}\(annotations.isOpen ? "open" : "")"
+    case .structure(let fields):
+      return "struct \(name){\(fields.map(\.type.wireDescription).joined(separator: ";"))}"
+    case .union(let union):
+      let arms = union.arms.map { arm in
+        arm.labels.map { "\($0.value)" }.joined(separator: ",") + ":" + arm.type.wireDescription
+      }
+      let other = union.defaultArm.map { ";default:" + $0.type.wireDescription } ?? ""
+      return "union \(name)(\(union.discriminant.wireDescription)){\(arms.joined(separator: ";"))\(other)}"
+    }
+  }
+}
+
+extension ProcedureDefinition {
+  /// Changes when the bytes of its arguments or result can.
+  public var fingerprint: String {
+    let types = arguments.map(\.type) + [result]
+    var lines = types.map(\.wireDescription)
+    var seen: Set<ObjectIdentifier> = []
+    var reached: [String] = []
+    for definition in types.flatMap(\.reachable) where seen.insert(ObjectIdentifier(definition)).inserted {
+      if case .alias = definition.body { continue }
+      reached.append(definition.wireDescription)
+    }
+    lines += reached.sorted()
+    return String(SHA256.hex(Array(lines.joined(separator: "\n").utf8)).prefix(16))
+  }
+}

@@ -1,0 +1,254 @@
+// JSON to bytes, in the form that `json` writes.
+
+extension Interpreter {
+  public mutating func encode(_ type: WireType, _ value: JSONValue) throws(Failure) -> [UInt8] {
+    var encoder = JSONEncoding()
+    try encoder.write(type, value)
+    return encoder.out
+  }
+}
+
+private struct JSONEncoding {
+  typealias Failure = Interpreter.Failure
+
+  var out: [UInt8] = []
+  private var path: [String] = []
+  private var depth = 0
+
+  private func failure(_ message: String) -> Failure {
+    Failure(message: message, path: path.joined(), offset: nil)
+  }
+
+  private mutating func inside(
+    _ piece: String, _ body: (inout JSONEncoding) throws(Failure) -> Void
+  ) throws(Failure) {
+    path.append(path.isEmpty || piece.hasPrefix("[") ? piece : "." + piece)
+    try body(&self)
+    path.removeLast()
+  }
+
+  private mutating func word(_ value: UInt32) {
+    out += [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> UInt32($0)) }
+  }
+
+  private mutating func doubleWord(_ value: UInt64) {
+    word(UInt32(truncatingIfNeeded: value >> 32))
+    word(UInt32(truncatingIfNeeded: value))
+  }
+
+  private mutating func padded(_ bytes: [UInt8]) {
+    out += bytes
+    out += [UInt8](repeating: 0, count: -bytes.count & 3)
+  }
+
+  private mutating func length(_ count: Int, _ bound: Bound) throws(Failure) {
+    guard count <= Int(bound.value) else { throw failure("length \(count) is above the limit of \(bound.value)") }
+    word(UInt32(count))
+  }
+
+  mutating func write(_ type: WireType, _ value: JSONValue) throws(Failure) {
+    guard depth < 512 else { throw failure("nested too deeply") }
+    depth += 1
+    defer { depth -= 1 }
+    switch type {
+    case .void: return
+    case .scalar(let scalar): try write(scalar, value)
+    case .string(let bound):
+      guard case .string(let text) = value else { throw failure("a string expected") }
+      guard !text.utf8.contains(0) else { throw failure("string has a NUL byte inside") }
+      try length(text.utf8.count, bound)
+      padded(Array(text.utf8))
+    case .opaque(let bound):
+      let bytes = try hexBytes(value)
+      try length(bytes.count, bound)
+      padded(bytes)
+    case .fixedOpaque(let count):
+      let bytes = try hexBytes(value)
+      guard bytes.count == Int(count.value) else { throw failure("exactly \(count.value) bytes expected") }
+      padded(bytes)
+    case .fixedArray(let element, let count):
+      let items = try array(value)
+      guard items.count == Int(count.value) else { throw failure("exactly \(count.value) elements expected") }
+      try elements(element, items)
+    case .array(let element, let bound):
+      let items = try array(value)
+      try length(items.count, bound)
+      try elements(element, items)
+    case .optional(let inner): try optional(inner, value)
+    case .named(let definition):
+      if definition.list != nil {
+        let items = try array(value)
+        guard !items.isEmpty else { throw failure("at least one element expected") }
+        try list(definition, items, startsWithFlag: false)
+      } else {
+        try write(definition, value)
+      }
+    }
+  }
+
+  private mutating func optional(_ inner: WireType, _ value: JSONValue) throws(Failure) {
+    if let node = inner.definition, node.list != nil {
+      return try list(node, try array(value), startsWithFlag: true)
+    }
+    if case .optional(let deeper) = inner.resolved, deeper.definition?.list == nil {
+      let items = try array(value)
+      guard items.count < 2 else { throw failure("an optional is an array of none or one here") }
+      word(items.isEmpty ? 0 : 1)
+      if let item = items.first { try write(inner, item) }
+      return
+    }
+    if case .null = value { return word(0) }
+    word(1)
+    try write(inner, value)
+  }
+
+  private func array(_ value: JSONValue) throws(Failure) -> [JSONValue] {
+    guard case .array(let items) = value else { throw failure("an array expected") }
+    return items
+  }
+
+  private mutating func elements(_ element: WireType, _ items: [JSONValue]) throws(Failure) {
+    for (index, item) in items.enumerated() {
+      try inside("[\(index)]") { (self) throws(Failure) in try self.write(element, item) }
+    }
+  }
+
+  private mutating func list(_ node: TypeDefinition, _ items: [JSONValue], startsWithFlag: Bool) throws(Failure) {
+    guard case .structure(let fields) = node.body else { return }
+    for (index, item) in items.enumerated() {
+      if startsWithFlag || index > 0 { word(1) }
+      try inside("[\(index)]") { (self) throws(Failure) in try self.structure(fields.dropLast(), item) }
+    }
+    word(0)
+  }
+
+  private mutating func structure(_ fields: ArraySlice<Field>, _ value: JSONValue) throws(Failure) {
+    guard case .object(let members) = value else { throw failure("an object expected") }
+    for (name, _) in members where !fields.contains(where: { $0.name == name }) {
+      throw failure("there is no field '\(name)'")
+    }
+    for field in fields {
+      guard let (_, member) = members.first(where: { $0.0 == field.name }) else {
+        throw failure("the field '\(field.name)' is missing")
+      }
+      try inside(field.name) { (self) throws(Failure) in try self.write(field.type, member) }
+    }
+  }
+
+  private mutating func write(_ definition: TypeDefinition, _ value: JSONValue) throws(Failure) {
+    switch definition.body {
+    case .alias(let target): try write(target, value)
+    case .enumeration: word(UInt32(bitPattern: Int32(truncatingIfNeeded: try enumValue(definition, value))))
+    case .structure(let fields): try structure(fields[...], value)
+    case .union(let union):
+      guard case .object(let members) = value else { throw failure("an object expected") }
+      guard let (_, discriminant) = members.first(where: { $0.0 == union.discriminantName }) else {
+        throw failure("the discriminant '\(union.discriminantName)' is missing")
+      }
+      let raw = try discriminantValue(union.discriminant, discriminant)
+      try inside(union.discriminantName) { (self) throws(Failure) in try self.write(union.discriminant, discriminant) }
+      guard let arm = union.arms.first(where: { $0.labels.contains { $0.value == raw } }) ?? union.defaultArm else {
+        throw failure("\(definition.name) has no arm for \(raw)")
+      }
+      if arm.isVoid { return }
+      guard let (_, member) = members.first(where: { $0.0 == arm.name }) else {
+        throw failure("the arm '\(arm.name)' is missing")
+      }
+      try inside(arm.name) { (self) throws(Failure) in try self.write(arm.type, member) }
+    }
+  }
+
+  private func enumValue(_ definition: TypeDefinition, _ value: JSONValue) throws(Failure) -> Int128 {
+    guard case .enumeration(let body) = definition.body else { return 0 }
+    switch value {
+    case .string(let name):
+      guard let known = body.values.first(where: { $0.name == name }) else {
+        throw failure("'\(name)' is not a value of \(definition.name)")
+      }
+      return Int128(known.value)
+    case .integer(let number):
+      let isKnown = body.values.contains { Int128($0.value) == number }
+      guard isKnown || (definition.annotations.isOpen && Int32(exactly: number) != nil) else {
+        throw failure("\(number) is not a value of \(definition.name)")
+      }
+      return number
+    default: throw failure("the name of a value of \(definition.name) expected")
+    }
+  }
+
+  private func discriminantValue(_ type: WireType, _ value: JSONValue) throws(Failure) -> Int128 {
+    if let definition = type.definition { return try enumValue(definition, value) }
+    if case .bool(let flag) = value { return flag ? 1 : 0 }
+    return try integer(value)
+  }
+
+  private func integer(_ value: JSONValue) throws(Failure) -> Int128 {
+    switch value {
+    case .integer(let number): return number
+    case .string(let text):
+      guard let number = Int128(text) else { throw failure("'\(text)' is not a number") }
+      return number
+    default: throw failure("a number expected")
+    }
+  }
+
+  private mutating func write(_ scalar: Scalar, _ value: JSONValue) throws(Failure) {
+    func fit<Value: FixedWidthInteger>(_ type: Value.Type) throws(Failure) -> Value {
+      let number = try integer(value)
+      guard let result = Value(exactly: number) else { throw failure("\(number) does not fit \(scalar.spelling)") }
+      return result
+    }
+    switch scalar {
+    case .int: word(UInt32(bitPattern: try fit(Int32.self)))
+    case .unsignedInt: word(try fit(UInt32.self))
+    case .hyper: doubleWord(UInt64(bitPattern: try fit(Int64.self)))
+    case .unsignedHyper: doubleWord(try fit(UInt64.self))
+    case .char: word(UInt32(truncatingIfNeeded: try fit(Int8.self)))
+    case .unsignedChar: word(UInt32(try fit(UInt8.self)))
+    case .short: word(UInt32(truncatingIfNeeded: try fit(Int16.self)))
+    case .unsignedShort: word(UInt32(try fit(UInt16.self)))
+    case .bool:
+      guard case .bool(let flag) = value else { throw failure("true or false expected") }
+      word(flag ? 1 : 0)
+    case .float:
+      guard let number = Float(try decimal(value)) else { throw failure("a number expected") }
+      word(number.bitPattern)
+    case .double:
+      guard let number = Double(try decimal(value)) else { throw failure("a number expected") }
+      doubleWord(number.bitPattern)
+    case .quadruple:
+      let bytes = try hexBytes(value)
+      guard bytes.count == 16 else { throw failure("exactly 16 bytes expected") }
+      out += bytes
+    }
+  }
+
+  private func decimal(_ value: JSONValue) throws(Failure) -> String {
+    switch value {
+    case .integer(let number): return String(number)
+    case .number(let text), .string(let text): return text
+    default: throw failure("a number expected")
+    }
+  }
+
+  private func hexBytes(_ value: JSONValue) throws(Failure) -> [UInt8] {
+    guard case .string(let text) = value, let bytes = bytes(ofHex: text) else {
+      throw failure("bytes as hexadecimal digits expected")
+    }
+    return bytes
+  }
+}
+
+/// Pairs of hexadecimal digits, blanks between them allowed.
+public func bytes(ofHex text: String) -> [UInt8]? {
+  let digits = Array(text.utf8).filter { ![0x20, 0x0a, 0x0d, 0x09].contains($0) }
+  guard digits.count % 2 == 0 else { return nil }
+  var result: [UInt8] = []
+  for index in stride(from: 0, to: digits.count, by: 2) {
+    guard let byte = UInt8(String(decoding: digits[index..<(index + 2)], as: UTF8.self), radix: 16),
+      digits[index] != 0x2b
+    else { return nil }
+    result.append(byte)
+  }
+  return result
+}
