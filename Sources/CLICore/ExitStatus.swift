@@ -1,36 +1,33 @@
 import Guest
 
-/// The exit codes of `lodge`, as `lodge help exit-codes` lists them.
-enum ExitStatus: Int32, CaseIterable, Sendable {
-  case done = 0
-  /// Something failed, or some of several targets did.
-  case failed = 1
-  case notFound = 3
-  /// Wrong state, or a conflict with what is there.
-  case conflict = 4
-  case denied = 5
-  /// The daemon cannot be reached.
-  case unreachable = 6
-  case timedOut = 7
-  case notSupported = 8
-  case usage = 64
-  /// The second Ctrl-C.
-  case interrupted = 130
+/// The exit codes of `lodge`. `run` and `wait` also give the guest's own.
+struct ExitStatus: RawRepresentable, Hashable, Sendable {
+  var rawValue: Int32
 
-  var meaning: String {
-    switch self {
-    case .done: "done"
-    case .failed: "failed, or some of several targets failed: one line each"
-    case .notFound: "there is no such guest, hook or run"
-    case .conflict: "not in the state it is in, or the name is taken"
-    case .denied: "not allowed"
-    case .unreachable: "the daemon cannot be reached"
-    case .timedOut: "timed out"
-    case .notSupported: "not supported by this host or this daemon"
-    case .usage: "the command line or the spec is wrong"
-    case .interrupted: "given up with a second Ctrl-C"
-    }
-  }
+  static let done = ExitStatus(rawValue: 0)
+  static let failed = ExitStatus(rawValue: 1)
+  static let notFound = ExitStatus(rawValue: 3)
+  static let conflict = ExitStatus(rawValue: 4)
+  static let denied = ExitStatus(rawValue: 5)
+  static let unreachable = ExitStatus(rawValue: 6)
+  static let timedOut = ExitStatus(rawValue: 7)
+  static let notSupported = ExitStatus(rawValue: 8)
+  static let usage = ExitStatus(rawValue: 64)
+  static let interrupted = ExitStatus(rawValue: 130)
+
+  /// What each means, for the help.
+  static let meanings: [(ExitStatus, String)] = [
+    (.done, "done"),
+    (.failed, "failed, or some of several targets failed: one line each"),
+    (.notFound, "there is no such guest, run or hook"),
+    (.conflict, "not in the state it is in, or the name is taken"),
+    (.denied, "not allowed"),
+    (.unreachable, "the daemon cannot be reached"),
+    (.timedOut, "timed out"),
+    (.notSupported, "not supported by this host or this daemon"),
+    (.usage, "the command line or the spec is wrong"),
+    (.interrupted, "no longer waiting, after Ctrl-C"),
+  ]
 }
 
 extension GuestError.Code {

@@ -1,1 +1,4 @@
-print("not built yet")
+import CLICore
+import Glibc
+
+exit(LodgeProgram.run(Array(CommandLine.arguments.dropFirst())))

@@ -43,6 +43,14 @@ final class Console {
     try? write(Array((text + "\n").utf8), to: 2)
   }
 
+  /// Bytes for standard error, as they are.
+  func writeError(_ bytes: [UInt8]) {
+    guard !bytes.isEmpty else { return }
+    flush()
+    clearStatus()
+    try? write(bytes, to: 2)
+  }
+
   /// Shows what is being waited for, on a terminal only; the next one and any output replace it.
   func status(_ text: String) {
     guard errorIsTerminal else { return }

@@ -36,8 +36,7 @@ struct Failure: Error {
   /// - Parameter intent: what was being done, for example `stop web`.
   init(_ error: RPCCallError, _ intent: String) {
     switch error {
-    case .remote(let body):
-      self.init(GuestError(body))
+    case .remote(let body): self.init(GuestError(body))
     case .timedOut:
       self.init(.timedOut, code: "timedOut", "\(intent): no answer in time; whether it was done is not known")
     case .connectionClosed(let reason):
@@ -72,5 +71,14 @@ struct Failure: Error {
     // A spec's diagnostics begin with their file, as editors and CI systems expect it.
     let head = isDiagnostic ? message : "lodge: \(message)"
     return style(.red, head) + (hint.map { "\nhint: \($0)" } ?? "")
+  }
+}
+
+/// Gives what is thrown where values are made of foreign ones the shape in which it is told.
+func telling<Value>(_ body: () throws(GuestError) -> Value) throws(Failure) -> Value {
+  do throws(GuestError) {
+    return try body()
+  } catch {
+    throw Failure(error)
   }
 }

@@ -1,4 +1,6 @@
 import Guest
+import GuestWire
+import WireProtocol
 
 /// `--filter`: different keys must all hold; of one key given several times, one.
 struct Filter: Equatable {
@@ -45,6 +47,48 @@ struct Filter: Equatable {
       }
   }
 
+  func matches(_ event: GuestEvent) -> Bool {
+    holds(names) { Glob.matches(event.guest?.value ?? "", pattern: $0) }
+      && holds(types) { $0 == event.kind.word }
+      && holds(causes) { $0 == event.ended?.cause.kind }
+      && Dictionary(grouping: labels, by: \.key).allSatisfy { key, wanted in
+        wanted.contains { wish in event.labels.contains { $0.key == key && $0.value == wish.value } }
+      }
+  }
+
+  /// The part of it that the daemon can apply; `matches` has to do the rest.
+  var wire: Wire.EventFilter {
+    let single = Dictionary(grouping: labels, by: \.key).values.filter { $0.count == 1 }.flatMap { $0 }
+    return Wire.EventFilter(
+      guestPattern: names.count == 1 ? names[0] : "",
+      types: types.compactMap { word in Wire.EventType.allCases.first { GuestEvent.Kind($0)?.word == word } },
+      causes: causes.compactMap { word in EndKinds.words.firstIndex(of: word).map { Wire.EndKind.allCases[$0] } },
+      labels: single.prefix(8).map { .init(key: $0.key, value: $0.value) })
+  }
+
+  /// For a hook, where nobody but the daemon applies it.
+  func events(_ flag: String) throws(Failure) -> Wire.EventFilter {
+    if !states.isEmpty || !autostart.isEmpty {
+      throw .usage(
+        "\(flag): state and autostart are of guests, not of events", hint: "type=state is every change of state")
+    }
+    if names.count > 1 { throw .usage("\(flag): one pattern for guests is allowed", hint: "add a hook for each") }
+    if Set(labels.map(\.key)).count < labels.count {
+      throw .usage("\(flag): a label can have one value", hint: "add a hook for each")
+    }
+    return wire
+  }
+
+  /// A daemon's filter as it would be given.
+  static func words(_ filter: Wire.EventFilter) -> [String] {
+    (filter.guestPattern.isEmpty ? [] : ["guest=\(filter.guestPattern)"])
+      + filter.types.compactMap { GuestEvent.Kind($0).map { "type=\($0.word)" } }
+      + filter.causes.compactMap { kind in
+        Wire.EndKind.allCases.firstIndex(of: kind).map { "cause=\(EndKinds.words[$0])" }
+      }
+      + filter.labels.map { "\($0.key)=\($0.value)" }
+  }
+
   private func holds(_ values: [String], _ test: (String) -> Bool) -> Bool {
     values.isEmpty || values.contains(where: test)
   }
@@ -56,82 +100,16 @@ struct Filter: Equatable {
   }
 }
 
-/// The words of `EndCause.kind`.
+/// The words of `EndCause.kind`, in the order of the protocol's numbers.
 enum EndKinds {
   static let words = [
     "exited", "signaled", "oom", "reboot", "halt", "powerOff", "stopped", "startFailed", "controllerLost", "hostReset",
   ]
 }
 
-/// Patterns of glob(7) over names.
-enum Glob {
-  static func isPattern(_ text: String) -> Bool { text.utf8.contains { [0x2A, 0x3F, 0x5B].contains($0) } }
+extension Glob {
+  /// Whether a word is a pattern rather than a name.
+  static func isPattern(_ text: String) -> Bool { !isPlain(text) }
 
-  /// `*` is any text, `?` any character, `[a-z]` and `[!a-z]` one of a set, `\` takes the next character as it is.
-  static func matches(_ text: String, pattern: String) -> Bool {
-    matches(Array(text.utf8)[...], Array(pattern.utf8)[...])
-  }
-
-  private static func matches(_ text: ArraySlice<UInt8>, _ pattern: ArraySlice<UInt8>) -> Bool {
-    var text = text
-    var pattern = pattern
-    // Where to go on when what follows the last star does not match: one character further.
-    var retry: (text: ArraySlice<UInt8>, pattern: ArraySlice<UInt8>)?
-    while true {
-      if pattern.first == UInt8(ascii: "*") {
-        pattern = pattern.dropFirst()
-        retry = (text, pattern)
-        continue
-      }
-      if let byte = text.first, let rest = one(byte, pattern) {
-        text = text.dropFirst()
-        pattern = rest
-        continue
-      }
-      if text.isEmpty, pattern.isEmpty { return true }
-      guard let again = retry, !again.text.isEmpty else { return false }
-      retry = (again.text.dropFirst(), again.pattern)
-      text = again.text.dropFirst()
-      pattern = again.pattern
-    }
-  }
-
-  /// The pattern after its first element, if that element matches `byte`.
-  private static func one(_ byte: UInt8, _ pattern: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
-    switch pattern.first {
-    case nil: return nil
-    case UInt8(ascii: "?"): return pattern.dropFirst()
-    case UInt8(ascii: "\\"):
-      let rest = pattern.dropFirst()
-      return rest.first == byte ? rest.dropFirst() : nil
-    case UInt8(ascii: "["):
-      // Without its end, a bracket is a character like others.
-      guard let (isMember, rest) = set(byte, pattern.dropFirst()) else {
-        return byte == UInt8(ascii: "[") ? pattern.dropFirst() : nil
-      }
-      return isMember ? rest : nil
-    case let literal: return literal == byte ? pattern.dropFirst() : nil
-    }
-  }
-
-  /// Whether the set that begins here has `byte`, and what comes after it; nil if it does not end.
-  private static func set(_ byte: UInt8, _ pattern: ArraySlice<UInt8>) -> (Bool, ArraySlice<UInt8>)? {
-    var rest = pattern
-    let isNegated = rest.first == UInt8(ascii: "!") || rest.first == UInt8(ascii: "^")
-    if isNegated { rest = rest.dropFirst() }
-    var isMember = false
-    var isFirst = true
-    while let low = rest.first, isFirst || low != UInt8(ascii: "]") {
-      isFirst = false
-      rest = rest.dropFirst()
-      var high = low
-      if rest.first == UInt8(ascii: "-"), let end = rest.dropFirst().first, end != UInt8(ascii: "]") {
-        high = end
-        rest = rest.dropFirst(2)
-      }
-      if low <= byte, byte <= high { isMember = true }
-    }
-    guard rest.first == UInt8(ascii: "]") else { return nil }
-    return (isMember != isNegated, rest.dropFirst())
-  }
+  static func matches(_ text: String, pattern: String) -> Bool { Glob(pattern).matches(text) }
 }

@@ -20,9 +20,6 @@ struct GlobalOptions: ParsableArguments {
 
   @Option(help: "Whether to use colours.")
   var color: ColorChoice = .auto
-
-  @Flag(name: .customLong("read-only"), help: "Use the read-only socket, over which nothing can be changed.")
-  var readOnly = false
 }
 
 /// How long to wait for the daemon, for verbs whose own work takes no time.

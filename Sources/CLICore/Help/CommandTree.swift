@@ -1,0 +1,38 @@
+import ArgumentParser
+
+/// The verbs as one tree, for what is made from all of them: usage lines, completion scripts, man pages. Command lines
+/// are not parsed by it: the words are looked up in the table, and the verb's own type parses the rest.
+struct CommandTree: ParsableCommand {
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: "lodge", abstract: "Supervise guests on this host",
+      subcommands: VerbTable.all.filter { $0.page.words.count == 1 } + [DaemonFamily.self, OnFamily.self],
+      helpNames: [])
+  }
+
+  /// The completion script of a shell; nil for one that we have none for.
+  static func completion(shell: String) -> String? {
+    let shells: [String: CompletionShell] = ["bash": .bash, "zsh": .zsh, "fish": .fish]
+    return shells[shell].map { completionScript(for: $0) }
+  }
+
+  static func family(_ word: String) -> [any ParsableCommand.Type] {
+    VerbTable.all.filter { $0.page.words.count == 2 && $0.page.words[0] == word }
+  }
+}
+
+struct DaemonFamily: ParsableCommand {
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: "daemon", abstract: "The daemon itself", subcommands: CommandTree.family("daemon"),
+      defaultSubcommand: DaemonStatusVerb.self)
+  }
+}
+
+struct OnFamily: ParsableCommand {
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: "on", abstract: "Hooks: programs the daemon runs at events", subcommands: CommandTree.family("on"),
+      defaultSubcommand: OnListVerb.self)
+  }
+}

@@ -1,0 +1,159 @@
+import ArgumentParser
+import Glibc
+import Guest
+import SpecFile
+
+/// `lodge`: finds the verb, has it parse its options, and runs it.
+public enum LodgeProgram {
+  /// - Parameter arguments: without the program's name.
+  /// - Returns: the exit code.
+  public static func run(_ arguments: [String]) -> Int32 {
+    let console = Console()
+    let environment = Self.environment()
+    let result = run(arguments, console, environment)
+    console.flush()
+    console.clearStatus()
+    return result.rawValue
+  }
+
+  private static func run(_ arguments: [String], _ console: Console, _ environment: [String: String]) -> ExitStatus {
+    var line = CommandLineWords(arguments)
+    if let status = unlisted(arguments, console, environment) { return status }
+    do throws(Failure) {
+      guard !line.words.isEmpty else {
+        let style = Style.decide(choice: .auto, environment: environment, isTerminal: console.outputIsTerminal)
+        console.write(HelpText.overview(style: style))
+        return line.hasOnlyHelp ? .done : .usage
+      }
+      let (verb, taken) = try VerbTable.find(line.words)
+      let rest = line.arguments(afterWords: taken, mayStripReadOnly: !(verb == CreateVerb.self || verb == RunVerb.self))
+      if line.asksForHelp {
+        console.write(HelpText.page(of: verb))
+        return .done
+      }
+      return execute(try parse(verb, rest), isReadOnly: line.isReadOnly, console, environment)
+    } catch {
+      // Before the options are parsed nobody knows the format; what stands on the line is good enough.
+      let format: OutputFormat = arguments.contains("json") || arguments.contains("--output=json") ? .json : .table
+      let style = Style.decide(choice: .auto, environment: environment, isTerminal: console.errorIsTerminal)
+      console.errorLine(error.text(format: format, style: style))
+      return error.status
+    }
+  }
+
+  private static func execute(
+    _ verb: any Verb, isReadOnly: Bool, _ console: Console, _ environment: [String: String]
+  ) -> ExitStatus {
+    let context = Context(verb.global, isReadOnly: isReadOnly, console: console, environment: environment)
+    do {
+      return try verb.execute(in: context)
+    } catch let failure as Failure {
+      context.report(failure)
+      return failure.status
+    } catch let error as GuestError {
+      let failure = Failure(error)
+      context.report(failure)
+      return failure.status
+    } catch {
+      context.report(Failure(.failed, code: GuestError.Code.internalError.word, "\(error)"))
+      return .failed
+    }
+  }
+
+  static func parse(_ verb: any Verb.Type, _ arguments: [String]) throws(Failure) -> any Verb {
+    func parse<Some: Verb>(_ type: Some.Type) throws(Failure) -> any Verb {
+      do {
+        return try type.parse(arguments)
+      } catch {
+        let text = Visible.text(type.message(for: error), limit: 500)
+        throw .usage("\(type.page.name): \(lowercasingFirst(text))", hint: "lodge help \(type.page.name)")
+      }
+    }
+    return try parse(verb)
+  }
+
+  /// The library's sentences begin with a capital and may end with a full stop.
+  private static func lowercasingFirst(_ text: String) -> String {
+    var text = text
+    if text.hasSuffix(".") { text.removeLast() }
+    return text.prefix(1).lowercased() + text.dropFirst()
+  }
+
+  private static func environment() -> [String: String] {
+    var variables: [String: String] = [:]
+    for name in ["LODGE_CONNECT", "LODGE_ROOT", "NO_COLOR", "CLICOLOR_FORCE", "TERM"] {
+      if let value = getenv(name) { variables[name] = String(cString: value) }
+    }
+    return variables
+  }
+}
+
+/// A command line before its verb is known: options of every verb may stand before it.
+struct CommandLineWords {
+  /// The verb's words and what follows, up to the first that is an option of the verb.
+  private(set) var words: [String] = []
+  /// `--read-only` before the verb, or after a verb that has no such option itself.
+  private(set) var isReadOnly = false
+  private(set) var asksForHelp = false
+  private(set) var hasOnlyHelp = false
+
+  private static let withValue: Set<String> = ["-c", "--connect", "-o", "--output", "--color"]
+  private let arguments: [String]
+  /// Where each word stands.
+  private var places: [Int] = []
+
+  init(_ arguments: [String]) {
+    self.arguments = arguments
+    hasOnlyHelp = arguments.isEmpty || arguments.allSatisfy { $0 == "-h" || $0 == "--help" }
+    var index = 0
+    while index < arguments.count, arguments[index] != "--" {
+      let argument = arguments[index]
+      if Self.withValue.contains(argument) {
+        index += 1
+      } else if !argument.hasPrefix("-") || argument == "-" {
+        words.append(argument)
+        places.append(index)
+      } else if argument == "-h" || argument == "--help" {
+        asksForHelp = true
+      }
+      index += 1
+    }
+  }
+
+  /// What the verb has to parse: everything but its words.
+  mutating func arguments(afterWords taken: Int, mayStripReadOnly: Bool) -> [String] {
+    var result: [String] = []
+    let verbPlace = places.first ?? 0
+    let skipped = Set(places.prefix(taken))
+    let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
+    for (index, argument) in arguments.enumerated() where !skipped.contains(index) {
+      if argument == "--read-only", index < end, index < verbPlace || mayStripReadOnly {
+        isReadOnly = true
+      } else {
+        result.append(argument)
+      }
+    }
+    return result
+  }
+}
+
+extension LodgeProgram {
+  /// What packaging and tests ask for and no overview lists.
+  private static func unlisted(
+    _ arguments: [String], _ console: Console, _ environment: [String: String]
+  ) -> ExitStatus? {
+    switch arguments.first {
+    case "--version":
+      console.line("lodge \(LodgeVersion.current)")
+      return .done
+    case "--generate-man" where arguments.count == 2:
+      return ManPages.write(into: arguments[1], console)
+    case "--list-examples":
+      for (verb, examples) in HelpExamples.all {
+        for example in examples { console.line(example.json(of: verb).json) }
+      }
+      return .done
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,174 @@
+import ArgumentParser
+import Glibc
+import Guest
+import GuestWire
+import LinuxSystem
+import RPC
+import RPCSocket
+import WireProtocol
+
+struct RunVerb: Verb {
+  static let page = VerbPage(
+    words: ["run"], aliases: ["launch"], group: .guests, abstract: "Create a guest, start it, and see it through",
+    discussion: """
+      Prints the guest's output until its run ends, and exits with its code (128+n for a signal; 127 if the command is \
+      not there, 126 if it cannot be executed, 125 if something else went wrong). Ctrl-C leaves it running. Without a \
+      name it gets one. --restart never is the default here.
+      """,
+    examples: [
+      Example(
+        "lodge run hello --rootfs /srv/trees/web --overlay --rm -- /bin/echo hello",
+        "something short, and nothing of it stays", given: [.absent("hello")]),
+      Example(
+        "lodge run web --rootfs /srv/trees/web --overlay --detach -- /bin/sleep 60", "start it and come back at once",
+        given: [.absent("web")]),
+      Example(
+        "lodge run job -f web.yaml --rm -- /bin/sh -c 'exit 3'", "from a spec file, with another command",
+        given: [.absent("job"), .specFile("web.yaml")], exitCode: 3),
+    ])
+
+  @Argument(help: ArgumentHelp("The guest's name; one is made up if it is left out.", valueName: "name")) var name:
+    String?
+  @Flag(help: "Remove it when its run has ended.") var rm = false
+  @Flag(name: [.short, .long], help: "Do not wait for its end: print its name and come back.") var detach = false
+  @Flag(help: "Output as it is, control characters included.") var raw = false
+  @OptionGroup var spec: SpecOptions
+  @OptionGroup(title: "Options of every verb") var global: GlobalOptions
+
+  func execute(in context: Context) throws -> ExitStatus {
+    let name = try GuestName(self.name ?? madeUpName()).value
+    var spec = try spec.spec("run \(name)")
+    if self.spec.restart == nil, self.spec.file == nil { spec.restart.mode = .never }
+    // Attached, we remove it ourselves, after its output was read to the end.
+    spec.transient = spec.transient || rm && detach
+    _ = try context.call(
+      Admin.GuestCreate.self, .init(request: context.newRequest, name: name, spec: .init(spec), replace: false),
+      "run \(name)")
+    let run: RunID
+    do {
+      let reply = try context.call(Admin.GuestStart.self, .init(request: context.newRequest, name: name), "run \(name)")
+      run = RunID(reply.run) ?? .zero
+    } catch {
+      return try startFailed(name, error, context)
+    }
+    if detach {
+      if !context.options.quiet { context.console.line(name) }
+      return .done
+    }
+    return try Attachment(context, name: name, run: run, spec: spec, removes: rm, isRaw: raw).follow()
+  }
+
+  /// The code a shell would give; nothing is left of a guest that was made for this run.
+  private func startFailed(_ name: String, _ failure: Failure, _ context: Context) throws(Failure) -> ExitStatus {
+    context.report(failure)
+    guard failure.code == GuestError.Code.startFailed.word else { return failure.status }
+    let record = try? context.runs(of: name, last: 1, timeout: nil).first
+    if rm {
+      _ = try? context.call(
+        Admin.GuestRemove.self, .init(request: context.newRequest, name: name, force: true), "rm \(name)")
+    }
+    return ExitStatus(rawValue: record?.ended.cause.exitCode ?? 125)
+  }
+
+  private func madeUpName() -> String {
+    let bytes = (try? Random.bytes(3)) ?? [0, 0, 0]
+    return "run-" + bytes.map { String(Int($0) + 256, radix: 16).dropFirst() }.joined()
+  }
+}
+
+/// Prints a run's output until it has ended.
+final class Attachment {
+  private let context: Context
+  private let name: String
+  private let run: RunID
+  private let spec: GuestSpec
+  private let removes: Bool
+  private var text = LogText()
+
+  init(_ context: Context, name: String, run: RunID, spec: GuestSpec, removes: Bool, isRaw: Bool) {
+    self.context = context
+    self.name = name
+    self.run = run
+    self.spec = spec
+    self.removes = removes
+    text.isRaw = isRaw || !context.console.outputIsTerminal
+    text.hasNotes = false
+  }
+
+  func follow() throws -> ExitStatus {
+    let client = try context.client(for: Admin.GuestWait.self)
+    let signals = try? SignalFD([SIGINT])
+    client.interrupts = signals.map { [$0.rawValue] } ?? []
+    defer {
+      client.interrupts = []
+      if signals != nil { try? Signals.unblock([SIGINT]) }
+    }
+    do throws(RPCCallError) {
+      let end = try client.send(
+        Admin.GuestWait.self, .init(name: name, condition: .ended, run: run.bytes, since: 0, timeoutMillis: -1))
+      guard try printLog(client, signals) else { return detach() }
+      var reply: Wire.GuestEndedReply?
+      while reply == nil {
+        reply = try client.receive(end, within: 1_000_000_000)
+        if reply == nil, (try? signals?.next()) != nil { return detach() }
+      }
+      if removes {
+        _ = try client.call(Admin.GuestRemove.self, .init(request: context.newRequest, name: name, force: true))
+      }
+      guard let ended = reply?.ended, let record = try? RunRecord(ended) else { return .failed }
+      tell(record)
+      return ExitStatus(rawValue: record.ended.cause.exitCode)
+    } catch {
+      throw Failure(error, "run \(name)")
+    }
+  }
+
+  /// False after Ctrl-C.
+  private func printLog(_ client: BlockingClient, _ signals: SignalFD?) throws(RPCCallError) -> Bool {
+    var cursor: [UInt8] = []
+    while true {
+      let ticket = try client.send(
+        Admin.LogRead.self, .init(name: name, cursor: cursor, tailLines: 0, wait: true))
+      var answer: Wire.LogReadReply?
+      while answer == nil {
+        answer = try client.receive(ticket, within: 1_000_000_000)
+        if answer == nil, (try? signals?.next()) != nil { return false }
+      }
+      guard let reply = answer else { return true }
+      cursor = reply.next
+      write(text.take(reply.bytes))
+      if reply.end, reply.bytes.isEmpty {
+        write(text.finish())
+        return true
+      }
+    }
+  }
+
+  private func write(_ output: LogText.Output) {
+    context.console.write(output.standard)
+    context.console.flush()
+    context.console.writeError(output.error)
+  }
+
+  /// Only where the exit code alone would leave a question.
+  private func tell(_ record: RunRecord) {
+    switch record.ended.cause {
+    case .exited, .halt, .powerOff: break
+    default:
+      if !context.options.quiet { context.console.errorLine("lodge: \(name): \(record.ended.cause.inWords)") }
+    }
+  }
+
+  private func detach() -> ExitStatus {
+    if removes {
+      var spec = spec
+      spec.transient = true
+      // From now on it removes itself.
+      _ = try? context.call(
+        Admin.GuestCreate.self, .init(request: context.newRequest, name: name, spec: .init(spec), replace: true), "run")
+    }
+    context.console.errorLine(
+      "lodge: \(name) goes on running; lodge logs -f \(name) follows it, lodge stop \(name) stops it")
+    return .interrupted
+  }
+}

@@ -1,0 +1,68 @@
+import ArgumentParser
+
+/// A word after `lodge`, or two.
+protocol Verb: ParsableCommand {
+  static var page: VerbPage { get }
+  var global: GlobalOptions { get }
+  func execute(in context: Context) throws -> ExitStatus
+}
+
+extension Verb {
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: page.words.last, abstract: page.abstract, discussion: page.discussion, aliases: page.aliases)
+  }
+}
+
+/// What the help, the man pages and the completion know of a verb beside its options.
+struct VerbPage: Sendable {
+  enum Group: String, CaseIterable, Sendable {
+    case guests = "Guests"
+    case look = "Look"
+    case host = "Host"
+  }
+
+  /// `["stop"]`, `["daemon", "status"]`.
+  var words: [String]
+  var aliases: [String] = []
+  var group: Group
+  /// One line, without a full stop.
+  var abstract: String
+  var discussion = ""
+  var examples: [Example]
+
+  var name: String { words.joined(separator: " ") }
+}
+
+/// A command line of the help. The tests run every one of them.
+public struct Example: Sendable {
+  /// What must be so before it is run. Guests run on a tree that has busybox in it.
+  public enum Precondition: Sendable, Equatable {
+    case stopped(String)
+    case running(String)
+    /// It has ended at least once.
+    case ended(String)
+    case absent(String)
+    /// A spec file of this name in the working directory, for a guest on the tree.
+    case specFile(String)
+    case hook(String)
+  }
+
+  /// As typed. `/srv/trees/web` stands for the tree.
+  public var command: String
+  public var meaning: String
+  public var given: [Precondition]
+  public var exitCode: Int32
+  /// It runs until Ctrl-C.
+  public var isEndless: Bool
+
+  init(
+    _ command: String, _ meaning: String, given: [Precondition] = [], exitCode: Int32 = 0, isEndless: Bool = false
+  ) {
+    self.command = command
+    self.meaning = meaning
+    self.given = given
+    self.exitCode = exitCode
+    self.isEndless = isEndless
+  }
+}

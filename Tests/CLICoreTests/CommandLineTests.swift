@@ -1,0 +1,93 @@
+import Guest
+import Testing
+
+@testable import CLICore
+
+@Suite struct CommandLineTests {
+  private func parts(_ line: String) throws -> (verb: String, arguments: [String], isReadOnly: Bool) {
+    var words = CommandLineWords(line.split(separator: " ").map(String.init))
+    let (verb, taken) = try VerbTable.find(words.words)
+    let strips = !(verb == CreateVerb.self || verb == RunVerb.self)
+    let arguments = words.arguments(afterWords: taken, mayStripReadOnly: strips)
+    return (verb.page.name, arguments, words.isReadOnly)
+  }
+
+  @Test(
+    arguments: [
+      ("ls", "ls", []), ("ps -q", "ls", ["-q"]), ("-o json ls", "ls", ["-o", "json"]),
+      ("-c unix:///x -q stop web --timeout 3s", "stop", ["-c", "unix:///x", "-q", "web", "--timeout", "3s"]),
+      ("daemon", "daemon status", []), ("daemon -o json", "daemon status", ["-o", "json"]),
+      ("daemon -o json clients", "daemon clients", ["-o", "json"]), ("on", "on ls", []), ("on list", "on ls", []),
+      ("on add x --exec /y", "on add", ["x", "--exec", "/y"]), ("undefine web", "rm", ["web"]),
+      ("reboot web", "restart", ["web"]), ("run x -- ls -l", "run", ["x", "--", "ls", "-l"]),
+      ("start ls", "start", ["ls"]),
+    ] as [(String, String, [String])])
+  func optionsOfEveryVerbMayStandBeforeIt(line: String, verb: String, arguments: [String]) throws {
+    let found = try parts(line)
+    #expect(found.verb == verb)
+    #expect(found.arguments == arguments)
+  }
+
+  @Test func readOnlyMeansTheSocketOrTheTree() throws {
+    #expect(try parts("--read-only ls").isReadOnly)
+    #expect(try parts("ls --read-only").isReadOnly)
+    #expect(try parts("ls --read-only").arguments == [])
+    #expect(try parts("--read-only create x").isReadOnly)
+    let create = try parts("create x --read-only -- y")
+    #expect(!create.isReadOnly)
+    #expect(create.arguments == ["x", "--read-only", "--", "y"])
+    #expect(try !parts("start x -- --read-only").isReadOnly)
+  }
+
+  @Test(arguments: [
+    ("stpo web", "there is no verb \"stpo\"", "did you mean lodge stop?"),
+    ("undefin", "there is no verb \"undefin\"", "did you mean lodge undefine?"),
+    ("frobnicate", "there is no verb \"frobnicate\"", "lodge help lists them"),
+    ("\u{1B}[2J", "there is no verb \"\\e[2J\"", "lodge help lists them"),
+    (
+      "destroy web", "destroy means two things: for virsh to end a guest at once, for others to delete it",
+      "lodge kill GUEST ends it at once and keeps it; lodge rm GUEST deletes it"
+    ),
+  ])
+  func anUnknownVerbIsExplained(line: String, message: String, hint: String) {
+    let failure = #expect(throws: Failure.self) { try parts(line) }
+    #expect(failure?.message == message)
+    #expect(failure?.hint == hint)
+    #expect(failure?.status == .usage)
+  }
+
+  @Test func noWordMeansTwoVerbs() {
+    let words = VerbTable.all.filter { $0.page.words.count == 1 }.flatMap { $0.page.words + $0.page.aliases }
+    #expect(Set(words).count == words.count)
+    #expect(!words.contains("destroy"))
+  }
+
+  @Test(
+    arguments: [
+      (nil, [:], "/run/lodge/lodge.sock", "/run/lodge/lodge-ro.sock"),
+      (nil, ["LODGE_ROOT": "/x"], "/x/run/lodge.sock", "/x/run/lodge-ro.sock"),
+      (nil, ["LODGE_ROOT": "/x", "LODGE_CONNECT": "unix:///y/lodge.sock"], "/y/lodge.sock", "/y/lodge-ro.sock"),
+      (nil, ["LODGE_ROOT": ""], "/run/lodge/lodge.sock", "/run/lodge/lodge-ro.sock"),
+      ("/z/other", ["LODGE_CONNECT": "/y"], "/z/other", nil),
+    ] as [(String?, [String: String], String, String?)])
+  func theSocketIsFound(option: String?, environment: [String: String], socket: String, readOnly: String?) throws {
+    let endpoint = try Endpoint.find(option: option, environment: environment)
+    #expect(endpoint == Endpoint(socket: socket, readOnlySocket: readOnly))
+  }
+
+  @Test func otherTransportsAreRefused() {
+    let failure = #expect(throws: Failure.self) { try Endpoint.find(option: "ssh://a", environment: [:]) }
+    #expect(failure?.status == .notSupported)
+    #expect(failure?.message == "--connect: ssh is not supported; unix:///PATH is")
+  }
+
+  @Test func errorsForProgramsAreJSON() {
+    let failure = Failure(GuestError(.wrongState, "stop web: it is \u{1B}stopped", hint: "lodge why web"))
+    let style = Style(isOn: false)
+    #expect(
+      failure.text(format: .json, style: style)
+        == #"{"code":"wrongState","message":"stop web: it is \\estopped","hint":"lodge why web"}"#)
+    #expect(
+      failure.text(format: .table, style: style) == "lodge: stop web: it is \\estopped\nhint: lodge why web")
+  }
+}

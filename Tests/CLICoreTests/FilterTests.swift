@@ -1,0 +1,70 @@
+import Guest
+import Testing
+import WireProtocol
+
+@testable import CLICore
+
+@Suite struct FilterTests {
+  private func names(_ filters: [String]) throws -> [String] {
+    let filter = try Filter(filters)
+    return Samples.guests.filter(filter.matches).map(\.name.value)
+  }
+
+  @Test(
+    arguments: [
+      ([], ["web", "db", "mail", "new", "sick"]), (["state=stopped"], ["mail", "new"]),
+      (["state=stopped", "state=waiting"], ["db", "mail", "new"]), (["env=prod"], ["web"]),
+      (["env=prod", "env=test"], ["web"]), (["env=prod", "tier=2"], []), (["label.env=prod"], ["web"]),
+      (["name=*b"], ["web", "db"]), (["name=*b", "state=running"], ["web"]), (["cause=oom"], ["web"]),
+      (["autostart=true"], ["web", "db"]), (["none="], []),
+    ] as [([String], [String])])
+  func guestsAreSelected(filters: [String], expected: [String]) throws {
+    #expect(try names(filters) == expected)
+  }
+
+  @Test(arguments: ["state=up", "env", "=x", "cause=crash", "type=foo", "autostart=yes"])
+  func whatIsNoFilterIsRefused(filter: String) {
+    let failure = #expect(throws: Failure.self) { try Filter([filter]) }
+    #expect(failure?.status == .usage)
+  }
+
+  @Test func eventsAreSelectedHereAsByTheDaemon() throws {
+    func count(_ filters: [String]) throws -> Int {
+      let filter = try Filter(filters)
+      return Samples.events.filter { filter.matches($0.event) }.count
+    }
+    #expect(try count([]) == Samples.events.count)
+    #expect(try count(["type=hook", "type=notice"]) == 2)
+    #expect(try count(["cause=oom"]) == 3)
+    #expect(try count(["guest=web", "type=state"]) == 18)
+    #expect(try count(["guest=a*"]) == 1)
+    #expect(try count(["env=prod", "cause=exited"]) == 2)
+  }
+
+  @Test func theDaemonGetsWhatItCanApply() throws {
+    let wire = try Filter(["guest=w*", "type=state", "cause=hostReset", "cause=exited", "env=prod"]).wire
+    #expect(wire.guestPattern == "w*")
+    #expect(wire.types == [.state])
+    #expect(wire.causes == [.hostReset, .exited])
+    #expect(wire.labels == [.init(key: "env", value: "prod")])
+    // Two of a kind mean "or" here and would mean "and" there.
+    let either = try Filter(["guest=a", "guest=b", "env=x", "env=y"]).wire
+    #expect(either.guestPattern == "")
+    #expect(either.labels == [])
+  }
+
+  @Test func aHookTakesOnlyWhatTheDaemonApplies() throws {
+    let spec = try Filter(["guest=w*", "cause=oom", "env=prod"]).events("--filter")
+    #expect(Filter.words(spec) == ["guest=w*", "cause=oom", "env=prod"])
+    for filters in [["state=running"], ["guest=a", "guest=b"], ["env=a", "env=b"]] {
+      #expect(throws: Failure.self) { try Filter(filters).events("--filter") }
+    }
+  }
+
+  @Test func everyKindOfEndHasItsNumber() {
+    for (word, kind) in zip(EndKinds.words, Wire.EndKind.allCases) {
+      #expect("\(kind)" == word)
+    }
+    #expect(Set(Samples.causes.map(\.kind)) == Set(EndKinds.words))
+  }
+}

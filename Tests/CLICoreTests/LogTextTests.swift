@@ -1,0 +1,89 @@
+import Guest
+import Testing
+
+@testable import CLICore
+
+@Suite struct LogTextTests {
+  private static let log = """
+    2026-11-21T10:00:00.000000Z l run 6f1c started
+    2026-11-21T10:00:01.000000Z o plain\ttext with a \\ backslash
+    2026-11-21T10:00:02.000000Z e an error
+    2026-11-21T10:00:03.000000Z o+ a long 
+    2026-11-21T10:00:04.000000Z o line
+    2026-11-21T10:00:05.000000Z o \u{1B}[31mred\u{7}\u{9B}\u{202E} ä 日本
+    2026-11-21T10:00:06.000000Z o+ prompt> 
+    2026-11-21T10:00:07.000000Z e interrupts it
+    2026-11-21T10:00:08.000000Z o 
+
+    """
+
+  private func text(_ log: LogText, slices: Int = .max) -> (String, String) {
+    var log = log
+    var standard: [UInt8] = []
+    var error: [UInt8] = []
+    let bytes = Array(Self.log.utf8)
+    var start = 0
+    while start < bytes.count {
+      let end = min(bytes.count, slices == .max ? bytes.count : start + slices)
+      let output = log.take(Array(bytes[start..<end]))
+      standard += output.standard
+      error += output.error
+      start = end
+    }
+    let output = log.finish()
+    standard += output.standard
+    error += output.error
+    return (String(decoding: standard, as: UTF8.self), String(decoding: error, as: UTF8.self))
+  }
+
+  @Test(arguments: [1, 2, 3, 7, 40, Int.max]) func anySlicingGivesTheSame(slices: Int) {
+    let (standard, error) = text(LogText(), slices: slices)
+    #expect(
+      standard == """
+        -- run 6f1c started
+        plain\ttext with a \\ backslash
+        a long line
+        \\e[31mred\\u{7}\\u{9b}\\u{202e} ä 日本
+        prompt> 
+
+
+        """)
+    #expect(error == "an error\ninterrupts it\n")
+  }
+
+  @Test func rawKeepsEveryByte() {
+    var log = LogText()
+    log.isRaw = true
+    log.hasNotes = false
+    let (standard, _) = text(log)
+    #expect(standard.hasPrefix("plain\ttext"))
+    #expect(standard.contains("\u{1B}[31mred\u{7}\u{9B}\u{202E} ä"))
+  }
+
+  @Test func timesAndNamesStandBeforeLinesNotPieces() {
+    var log = LogText()
+    log.hasTimestamps = true
+    log.prefix = "web | "
+    let (standard, error) = text(log)
+    #expect(standard.contains("web | 2026-11-21T10:00:03.000000Z a long line\n"))
+    #expect(error == "web | 2026-11-21T10:00:02.000000Z an error\nweb | 2026-11-21T10:00:07.000000Z interrupts it\n")
+  }
+
+  @Test func aPartIsCutOutByTime() {
+    var log = LogText()
+    log.from = TimeText.parse("2026-11-21T10:00:02Z", now: Samples.now)?.nanoseconds
+    log.to = TimeText.parse("2026-11-21T10:00:04Z", now: Samples.now)?.nanoseconds
+    let (standard, error) = text(log)
+    #expect(standard == "a long line\n")
+    #expect(error == "an error\n")
+  }
+
+  @Test func whatIsNoEntryIsPassedOver() {
+    var log = LogText()
+    let noise = "garbage\n\n2026-11-21T10:00:00.000000Z x y\n2026-11-21T10:00:00.000000Z o"
+    let standard = log.take(Array(noise.utf8)).standard
+    #expect(standard == [])
+    let rest = log.finish().standard
+    #expect(rest == [])
+  }
+}
