@@ -134,7 +134,8 @@ let package = Package(
     .testTarget(name: "SpecFileTests", dependencies: ["SpecFile", "Guest"], swiftSettings: common),
     .testTarget(name: "ControllerCoreTests", dependencies: ["ControllerCore", "Guest"], swiftSettings: common),
     .testTarget(name: "GuestStoreTests", dependencies: ["GuestStore", "Guest", grdb], swiftSettings: common),
-    .testTarget(name: "DaemonCoreTests", dependencies: ["DaemonCore", "Guest"], swiftSettings: common),
+    .testTarget(
+      name: "DaemonCoreTests", dependencies: ["DaemonCore", "Guest", "SpecFile", "WireProtocol"], swiftSettings: common),
     .testTarget(
       name: "CLICoreTests", dependencies: ["CLICore", "Guest", "WireProtocol"], exclude: ["Golden"],
       swiftSettings: common),

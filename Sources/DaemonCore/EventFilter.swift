@@ -5,23 +5,24 @@ internal import WireProtocol
 /// Which events a subscriber wants.
 struct EventFilter: Sendable {
   var pattern: Glob?
-  var kinds: Set<GuestEvent.Kind> = []
-  var causes: Set<String> = []
+  /// Nil wants all. What only a newer client knows is left out: this daemon has none of it.
+  var kinds: Set<GuestEvent.Kind>?
+  var causes: Set<String>?
   var labels: [Label] = []
 
   init() {}
 
   init(_ wire: Wire.EventFilter) {
     pattern = wire.guestPattern.isEmpty ? nil : Glob(wire.guestPattern)
-    kinds = Set(wire.types.compactMap { GuestEvent.Kind($0) })
-    causes = Set(wire.causes.compactMap { $0.word })
+    kinds = wire.types.isEmpty ? nil : Set(wire.types.compactMap { GuestEvent.Kind($0) })
+    causes = wire.causes.isEmpty ? nil : Set(wire.causes.compactMap { $0.word })
     labels = wire.labels.map { Label($0) }
   }
 
   func matches(_ event: GuestEvent) -> Bool {
     if let pattern, !pattern.matches(event.guest?.value ?? "") { return false }
-    if !kinds.isEmpty, !kinds.contains(event.kind) { return false }
-    if !causes.isEmpty {
+    if let kinds, !kinds.contains(event.kind) { return false }
+    if let causes {
       guard let cause = event.ended?.cause, causes.contains(cause.kind) else { return false }
     }
     return labels.allSatisfy { event.labels.contains($0) }
