@@ -61,6 +61,7 @@ extension GuestManager {
       return finish(change, [])
     }
     queue.append(change)
+    carryOutUnstored(&queue[queue.count - 1])
     write()
   }
 
@@ -79,22 +80,37 @@ extension GuestManager {
     isWriting = false
     switch result {
     case .success(let entries):
-      if storageFault != nil, rescue == nil {
-        storageFault = nil
-        logger.notice("storage works again", metadata: ["caught_up": "\(batch.count)"])
-        writer.perform { _ in self.restoreReserve() }
-      }
+      storageWorks()
       for (change, entries) in zip(batch, entries) { finish(change, entries) }
       write()
     case .failure(let error):
       if storageFault == nil {
-        logger.error("cannot store: guests run on, ends are kept and tried again", metadata: ["error": "\(error)"])
+        logger.error(
+          "cannot store: guests run on, ends are kept and tried again", metadata: ["error": "\(error)"])
       }
-      let isNew = storageFault != error
+      if error.isFull { releaseReserve() }
       storageFault = error
-      if error.isFull, isNew { releaseReserve() }
       takeBack(batch, error)
-      _ = eventLoop.scheduleTask(in: .seconds(1)) { self.onLoop { $0.write() } }
+      for index in queue.indices { carryOutUnstored(&queue[index]) }
+      _ = eventLoop.scheduleTask(in: .milliseconds(500)) { self.onLoop { $0.write() } }
+    }
+  }
+
+  /// While the disk takes nothing, stops are carried out all the same, and who waits for an end is told of it. Not
+  /// before this is in the queue: what follows from it comes after it.
+  private func carryOutUnstored(_ change: inout PendingChange) {
+    guard storageFault != nil, !change.isRequest, let name = change.change.guest else { return }
+    let stops = change.effects.filter { if case .stop = $0 { true } else { false } }
+    change.effects.removeAll { stops.contains($0) }
+    let waiting = UnsafeTransfer(change.done)
+    change.done = nil
+    let ended = change.change.ended
+    eventLoop.execute {
+      self.onLoop { manager in
+        for stop in stops { manager.perform(stop, name) }
+        waiting.value?(.success(()))
+        manager.answerWaiters(name, ended: ended)
+      }
     }
   }
 

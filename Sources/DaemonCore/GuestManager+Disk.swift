@@ -1,13 +1,34 @@
 internal import Guest
+internal import GuestStore
 internal import LinuxSystem
+internal import Logging
 
-// A file that is there to be given up: when the disk is full, its space is what ends are still stored in.
+// A full disk. A file that is there to be given up makes room for ends to be stored; until there is room again for more
+// than that, nothing new is begun.
 
 extension GuestManager {
   private static let reserveBytes = 1 << 20
+  /// Free space that the daemon wants to see before it takes new work again.
+  private static let comfortBytes: UInt64 = 4 << 20
 
-  func releaseReserve() {
-    try? Files.removeTree(environment.paths.reserve)
+  func releaseReserve() { try? Files.removeTree(environment.paths.reserve) }
+
+  /// A commit has succeeded. After a full disk that may have been the reserve's doing.
+  func storageWorks() {
+    guard let fault = storageFault, rescue == nil else { return }
+    if fault.isFull { return lookForSpace() }
+    storageFault = nil
+    logger.notice("storage works again")
+  }
+
+  /// Once a second while the disk is full.
+  func lookForSpace() {
+    guard let fault = storageFault, fault.isFull, rescue == nil, queue.isEmpty,
+      let free = Files.freeBytes(environment.paths.state), free >= Self.comfortBytes
+    else { return }
+    storageFault = nil
+    logger.notice("there is space again", metadata: ["free": "\(free)"])
+    writer.perform { _ in self.restoreReserve() }
   }
 
   nonisolated func restoreReserve() {

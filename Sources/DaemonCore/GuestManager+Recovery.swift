@@ -182,6 +182,7 @@ extension GuestManager {
   private func probe() {
     let moment = now.boot
     hub.tick(now: now)
+    lookForSpace()
     for (name, guest) in guests {
       guard case .stopping(let run, let order, _) = guest.current.lifecycle.phase, let link = links[run.id],
         !link.hasEnded

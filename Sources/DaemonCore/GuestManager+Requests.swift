@@ -69,7 +69,10 @@ extension GuestManager {
   func stop(_ name: GuestName, _ order: GuestLifecycle.StopOrder, connection: UInt64?) async throws -> RunRecord? {
     let guest = try find(name)
     let run = guest.current.lifecycle.run
-    try await request(name) { lifecycle, context throws(GuestError) in try lifecycle.stop(order, context) }
+    // A stop is carried out whether or not the disk takes it: a full disk must not keep a guest running.
+    try await request(name, revocable: false) { lifecycle, context throws(GuestError) in
+      try lifecycle.stop(order, context)
+    }
     guard let run else { return nil }
     var timeout: Int64?
     if order.noKill {
@@ -142,13 +145,13 @@ extension GuestManager {
   }
 
   private func request(
-    _ name: GuestName,
+    _ name: GuestName, revocable: Bool = true,
     _ body: (inout GuestLifecycle, GuestLifecycle.Context) throws(GuestError) -> GuestLifecycle.Transition
   ) async throws {
     try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
       do throws(GuestError) {
         try decide(
-          name, request: true, done: { continuation.resume(with: $0.mapError { $0 as any Error }) }, body)
+          name, request: revocable, done: { continuation.resume(with: $0.mapError { $0 as any Error }) }, body)
       } catch {
         continuation.resume(throwing: error)
       }

@@ -72,7 +72,8 @@ extension GuestManager {
   }
 
   private func check(_ condition: Waiter.Condition, _ guest: ManagedGuest) -> Waiter.Result? {
-    guard let lifecycle = guest.committed?.lifecycle else { return nil }
+    // What is on the disk counts; while nothing can be stored, what has happened.
+    guard let lifecycle = storageFault == nil ? guest.committed?.lifecycle : guest.current.lifecycle else { return nil }
     switch condition {
     case .outcome(let run):
       if let last = lifecycle.last, last.ended.run == run { return .ended(last) }

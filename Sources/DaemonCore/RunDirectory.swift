@@ -16,8 +16,10 @@ struct RunDirectory {
   var socketPath: String { path + "/" + Self.socketName }
 
   /// Makes it for a new run. What a run left behind whose end is stored is removed first.
+  /// While a controller holds it, it is not touched: one guest never runs twice.
   /// - Returns: the directory and the held lock, both to be handed to the controller.
   func create() throws(SystemError) -> (directory: OwnedFD, lock: LockFile) {
+    if isHeld() { throw SystemError("take over", on: path, errno: 16 /* EBUSY */) }
     try remove()
     try Files.makeDirectory(path, mode: 0o700)
     let directory = try Files.openDirectory(path)

@@ -55,3 +55,12 @@ extension Files {
     try check("fsync", on: target) { fsync(copy.rawValue) }
   }
 }
+
+extension Files {
+  /// Bytes free for us on the file system of `path` (statvfs(3)); nil if it cannot be told.
+  public static func freeBytes(_ path: String) -> UInt64? {
+    var status = statvfs()
+    guard statvfs(path, &status) == 0 else { return nil }
+    return UInt64(status.f_bavail) * UInt64(status.f_frsize)
+  }
+}
