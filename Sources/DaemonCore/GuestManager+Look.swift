@@ -44,11 +44,13 @@ extension GuestManager {
       return try? await newestEnd(of: name)
     case .ended:
       if let run = args.run.flatMap({ RunID($0) }) {
-        if let found = try await reading({ try $0.run(run) }) { return found.run }
-        guard guests[name]?.current.lifecycle.run?.id == run else {
-          throw GuestError(.notFound, "wait for \(name): it has no run \(run)", hint: "lodge runs \(name)")
+        // Memory first: it may end, and be stored, while the disk is being asked.
+        let lifecycle = guests[name]?.current.lifecycle
+        if lifecycle?.run?.id == run || lifecycle?.last?.ended.run == run {
+          return try await end(of: run, name, connection, timeoutMillis: timeout)
         }
-        return try await end(of: run, name, connection, timeoutMillis: timeout)
+        if let found = try await reading({ try $0.run(run) }) { return found.run }
+        throw GuestError(.notFound, "wait for \(name): it has no run \(run)", hint: "lodge runs \(name)")
       }
       if args.since > 0, let found = try await reading({ try $0.firstRun(of: name, endedAfter: args.since) }) {
         return found
