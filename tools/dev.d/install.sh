@@ -18,6 +18,7 @@ install_options() {
 dev_install() {
   local prefix to
   install_options "$@"
+  need_packages binutils
   build_release
   say "installing into $to"
   local list=$to/share/lodge/installed
@@ -53,6 +54,8 @@ dev_install() {
 # place MODE FROM TO
 place() {
   install -D -m "$1" "$2" "$to/$3"
+  # What a debugger would want stays in the build folder.
+  case $3 in bin/* | sbin/* | libexec/*) strip --strip-all "$to/$3" ;; esac
   echo "$3" >>"$list"
 }
 
