@@ -64,21 +64,21 @@ extension IntegrationTests {
         make: {
           try RootTrees.privateBusybox(at: "\($0)/tree")
           return "\($0)/tree"
-        }, command: "/sbin/init", told: "/sbin/init: No such file or directory", errno: ENOENT),
+        }, command: "/sbin/init", told: "/sbin/init: it does not exist in the root filesystem", errno: ENOENT),
       Root(
         testDescription: "init not executable",
         make: {
           try RootTrees.privateBusybox(at: "\($0)/tree")
           try Files.writeText("#!/bin/sh\n", to: "\($0)/tree/sbin/init", mode: 0o644)
           return "\($0)/tree"
-        }, command: "/sbin/init", told: "/sbin/init: Permission denied", errno: EACCES),
+        }, command: "/sbin/init", told: "/sbin/init: it is not executable", errno: EACCES),
       Root(
         testDescription: "init of another architecture",
         make: {
           try RootTrees.privateBusybox(at: "\($0)/tree")
           try TinyProgram.foreign(at: "\($0)/tree/sbin/init")
           return "\($0)/tree"
-        }, command: "/sbin/init", told: "/sbin/init: Exec format error", errno: ENOEXEC),
+        }, command: "/sbin/init", told: "/sbin/init: it is for another architecture (s390", errno: ENOEXEC),
     ]
 
     /// The census after the test shows that no process, mount, cgroup or folder is left.

@@ -156,7 +156,7 @@ extension IntegrationTests {
         try await daemon.define("web", ["--restart", "never"], ["/bin/missing"])
         let started = try await daemon.lodge("start", "web")
         #expect(started.code == 1)
-        #expect(started.errors.contains("/bin/missing: No such file or directory"), "\(started)")
+        #expect(started.errors.contains("/bin/missing: it does not exist"), "\(started)")
         let run = try await daemon.end(of: "web")
         #expect(run.cause.kind == "startFailed")
         #expect(run.cause.errno == Int(ENOENT))
