@@ -135,7 +135,8 @@ let package = Package(
     .testTarget(name: "ControllerCoreTests", dependencies: ["ControllerCore", "Guest"], swiftSettings: common),
     .testTarget(name: "GuestStoreTests", dependencies: ["GuestStore", "Guest", grdb], swiftSettings: common),
     .testTarget(
-      name: "DaemonCoreTests", dependencies: ["DaemonCore", "Guest", "SpecFile", "WireProtocol"], swiftSettings: common),
+      name: "DaemonCoreTests", dependencies: ["DaemonCore", "Guest", "GuestStore", "SpecFile", "WireProtocol"],
+      swiftSettings: common),
     .testTarget(
       name: "CLICoreTests", dependencies: ["CLICore", "Guest", "WireProtocol"], exclude: ["Golden"],
       swiftSettings: common),

@@ -1,3 +1,4 @@
+import GuestStore
 import SpecFile
 import Testing
 
