@@ -131,6 +131,12 @@ let package = Package(
     .testTarget(
       name: "RPCNIOTests", dependencies: ["RPCNIO", "RPCSocket", "RPC", "WireProtocol", "XDR", nioCore, nioPosix],
       swiftSettings: common),
+    .testTarget(
+      name: "LodgeClientTests",
+      dependencies: [
+        "LodgeClient", "Guest", "GuestWire", "WireProtocol", "XDR", "RPC", "RPCNIO", "LinuxSystem", nioCore, nioPosix,
+      ],
+      swiftSettings: common),
     .testTarget(name: "SpecFileTests", dependencies: ["SpecFile", "Guest"], swiftSettings: common),
     .testTarget(name: "ControllerCoreTests", dependencies: ["ControllerCore", "Guest"], swiftSettings: common),
     .testTarget(name: "GuestStoreTests", dependencies: ["GuestStore", "Guest", grdb], swiftSettings: common),

@@ -20,6 +20,7 @@ final class DaemonLink: Sendable {
     var task: Task<Opened, any Error>?
     /// Which one that is, so that the end of an older one changes nothing.
     var generation: UInt64 = 0
+    var wasReached = false
   }
 
   private let options: LodgeClient.Options
@@ -32,7 +33,7 @@ final class DaemonLink: Sendable {
   deinit { close() }
 
   /// Connects if need be; what the daemon said about itself.
-  func open() async throws(GuestError) -> Wire.HelloReply { try await opened().hello }
+  func open() async throws(GuestError) -> Wire.HelloReply { try await opened().opened.hello }
 
   func close() {
     let task = state.withLock { state in
@@ -44,21 +45,32 @@ final class DaemonLink: Sendable {
     Task { try await task.value.connection.close() }
   }
 
-  /// Makes a call; sends it once more over a new connection when the old one is lost and doing it twice does no harm.
+  /// Makes a call. When the connection is lost before the reply has come, and doing it twice does no harm, it is made
+  /// again over a new one, for as long as the options' patience lasts.
   func call<Procedure: RPCProcedure>(
     _ procedure: Procedure.Type, _ args: Procedure.Args, timeout: TimeAmount?
   ) async throws(GuestError) -> Procedure.Reply where Procedure.Program == Admin {
-    let first = try await opened()
-    do throws(RPCCallError) {
-      return try await first.connection.call(procedure, args, timeout: timeout)
-    } catch {
-      guard case .connectionClosed = error, DaemonLink.isIdempotent(procedure) else { throw GuestError(error) }
-    }
-    let second = try await openedWithPatience()
-    do throws(RPCCallError) {
-      return try await second.connection.call(procedure, args, timeout: timeout)
-    } catch {
-      throw GuestError(error)
+    let deadline = ContinuousClock.now + options.patience
+    var pause = Duration.milliseconds(10)
+    while true {
+      let error: GuestError
+      var isAnswered = false
+      do throws(GuestError) {
+        let (opened, generation) = try await opened()
+        do throws(RPCCallError) {
+          return try await opened.connection.call(procedure, args, timeout: timeout)
+        } catch {
+          if case .connectionClosed = error { lost(generation) } else { isAnswered = true }
+          throw GuestError(error)
+        }
+      } catch let thrown {
+        error = thrown
+      }
+      // A daemon that was there a moment ago may be on its way back; one that never was is not waited for.
+      let isLost = !isAnswered && error.code == .unavailable && state.withLock { $0.wasReached }
+      guard isLost, DaemonLink.isIdempotent(procedure), ContinuousClock.now + pause < deadline else { throw error }
+      do { try await Task.sleep(for: pause) } catch { throw GuestError(.cancelled, "given up") }
+      pause = min(pause * 2, .seconds(1))
     }
   }
 
@@ -68,7 +80,7 @@ final class DaemonLink: Sendable {
 
   // MARK: Connecting
 
-  private func opened() async throws(GuestError) -> Opened {
+  private func opened() async throws(GuestError) -> (opened: Opened, generation: UInt64) {
     let (task, generation) = state.withLock { state in
       if let task = state.task { return (task, state.generation) }
       state.generation += 1
@@ -79,7 +91,9 @@ final class DaemonLink: Sendable {
       return (task, generation)
     }
     do {
-      return try await task.value
+      let opened = try await task.value
+      state.withLock { $0.wasReached = true }
+      return (opened, generation)
     } catch {
       lost(generation)
       throw error as? GuestError ?? GuestError(.cancelled, "connect to \(options.socket): given up")
@@ -88,21 +102,6 @@ final class DaemonLink: Sendable {
 
   private func lost(_ generation: UInt64) {
     state.withLock { if $0.generation == generation { $0.task = nil } }
-  }
-
-  /// For a daemon that was there a moment ago: it may be on its way back.
-  private func openedWithPatience() async throws(GuestError) -> Opened {
-    let deadline = ContinuousClock.now + options.patience
-    var pause = Duration.milliseconds(20)
-    while true {
-      do throws(GuestError) {
-        return try await opened()
-      } catch {
-        guard error.code == .unavailable, ContinuousClock.now + pause < deadline else { throw error }
-      }
-      do { try await Task.sleep(for: pause) } catch { throw GuestError(.cancelled, "given up") }
-      pause = min(pause * 2, .seconds(1))
-    }
   }
 
   /// A new connection that has introduced itself.

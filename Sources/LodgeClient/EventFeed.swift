@@ -28,7 +28,7 @@ final class EventFeed: Sendable {
     /// Everything up to here has been handed over; nil before the first subscription, or the whole snapshot.
     var position: UInt64?
     /// Whether the daemon has been there once.
-    var wasSubscribed = false
+    var wasReached = false
     var snapshot: [GuestStatus] = []
     /// Tells events of this connection from those of one that was lost.
     var subscription: UInt32?
@@ -133,7 +133,7 @@ final class EventFeed: Sendable {
         pause = .milliseconds(20)
       } catch {
         // A daemon that was there once may come back; one that never was, or that says no, is the reader's to know.
-        let isLost = state.withLock { $0.wasSubscribed } && (error.code == .unavailable || error.code == .timedOut)
+        let isLost = state.withLock { $0.wasReached } && (error.code == .unavailable || error.code == .timedOut)
         guard isLost else { return fail(error) }
       }
       do { try await Task.sleep(for: pause) } catch { return }
@@ -157,6 +157,7 @@ final class EventFeed: Sendable {
     let isWanted = state.withLock { state in
       guard !state.isEnded else { return false }
       state.connection = connection
+      state.wasReached = true
       state.subscription = nil
       state.snapshot = []
       state.isPaused = false
@@ -184,7 +185,6 @@ final class EventFeed: Sendable {
         if case .success(let reply) = result {
           state.withLock { state in
             state.subscription = reply.subscription
-            state.wasSubscribed = true
             // A snapshot that was lost half-way is asked for again.
             if state.position == nil, start != .snapshot { state.position = reply.after }
           }
