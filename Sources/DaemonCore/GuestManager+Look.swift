@@ -55,7 +55,8 @@ extension GuestManager {
       if args.since > 0, let found = try await reading({ try $0.firstRun(of: name, endedAfter: args.since) }) {
         return found
       }
-      if let run = guests[name]?.current.lifecycle.run {
+      // A run whose end is not on the disk yet is the present one still.
+      if let guest = guests[name], let run = guest.current.lifecycle.run ?? guest.committed?.lifecycle.run {
         return try await end(of: run.id, name, connection, timeoutMillis: timeout)
       }
       guard args.since == 0 else {

@@ -60,6 +60,8 @@ final class Context {
   func client<Procedure: RPCProcedure>(for procedure: Procedure.Type) throws(Failure) -> BlockingClient {
     if let connection { return connection }
     let client = try connect(readOnlyWillDo: Procedure.allowedReadOnly)
+    // Who we are, for `lodge daemon clients`; nobody waits for the answer.
+    _ = try? client.send(Admin.Hello.self, .init(client: "lodge \(LodgeVersion.current)"))
     connection = client
     return client
   }
