@@ -42,6 +42,8 @@ public struct LeakCensus: Sendable, Equatable {
         holds("/proc/\(pid)/cmdline", tag) || holds("/proc/\(pid)/environ", tag)
         || holds("/proc/\(pid)/cgroup", "/\(cgroup)") || holds("/proc/\(pid)/mountinfo", tag)
       guard mine, let stat = try? ProcessStat(of: pid) else { return nil }
+      // It has ended, and only the host's own init has not taken note yet.
+      if stat.state == UInt8(ascii: "Z"), stat.parent == 1 { return nil }
       let arguments = Files.textOrEmpty("/proc/\(pid)/cmdline").split(separator: "\0").joined(separator: " ")
       return "\(pid) \(Character(Unicode.Scalar(stat.state))) \(arguments.isEmpty ? stat.command : arguments)"
     }
