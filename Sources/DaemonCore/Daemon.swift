@@ -77,7 +77,7 @@ public struct Daemon: Service {
     await hooks.stop()
     for door in doors { await door.shutdown(deadline: .now() + .seconds(2)) }
     await manager.shutDown()
-    try store.close()
+    try store.settle()
     try? Files.removeTree(paths.socket)
     try? Files.removeTree(paths.readOnlySocket)
     try await group.shutdownGracefully()

@@ -41,6 +41,17 @@ public final class GuestStore: Sendable {
     }
   }
 
+  /// Moves what the log holds into the database, for a process that is about to end.
+  ///
+  /// It does not close: reads may be under way on other threads, and SQLite answers those with a crash. The end of the
+  /// process closes all the same.
+  public func settle() throws(StoreError) {
+    do { _ = try pool.writeWithoutTransaction { try $0.checkpoint(.passive) } } catch {
+      throw Self.storeError(error, path: path)
+    }
+  }
+
+  /// Closes, when nobody reads or writes any more.
   public func close() throws(StoreError) {
     do { try pool.close() } catch { throw Self.storeError(error, path: path) }
   }

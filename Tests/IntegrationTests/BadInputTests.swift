@@ -166,7 +166,7 @@ extension IntegrationTests {
         try Files.writeAtomically(
           try Files.read("\(TestDaemon.programs)/lodge", limit: 1 << 30), to: lodge, mode: 0o755)
         let result = try await Command("/usr/bin/setpriv", environment: ["LODGE_ROOT": daemon.root])(
-          ["--reuid=65534", "--regid=65534", "--clear-groups", lodge, "ls"])
+          ["--reuid=65534", "--regid=65534", "--clear-groups", lodge, "start", "web"])
         #expect(result.code == 5, "\(result)")
         #expect(result.errors.contains("group lodge"), "\(result)")
       }

@@ -20,7 +20,7 @@ extension IntegrationTests {
         #expect(running.count == 100 && running.allSatisfy { $0.state == "running" })
         #expect(Set(running.compactMap(\.initPid)).count == 100)
         for name in names { try await daemon.waitForLog(name, "ready") }
-        let stop = try await daemon.cli(["stop", "web*"], deadline: 120)
+        let stop = try await daemon.cli(["stop", "--yes", "web*"], deadline: 120)
         #expect(stop.code == 0, "\(stop)")
         for guest in try await daemon.guests() {
           #expect(guest.state == "stopped")

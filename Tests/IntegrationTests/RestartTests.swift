@@ -100,7 +100,7 @@ extension IntegrationTests {
         let runs = try await daemon.guests().map(\.runs).reduce(0, +)
         #expect(Double(Clock.bootNanoseconds - begin) / 1e9 < 1)
         #expect(runs <= 30 * 5, "\(runs) runs of 30 guests")
-        try await daemon.succeed("stop", "*")
+        try await daemon.succeed("stop", "--yes", "*")
       }
     }
   }

@@ -63,7 +63,7 @@ extension IntegrationTests {
       try await withDaemon { daemon in
         try await daemon.define(
           "bomb", ["--restart", "never", "--pids", "200"],
-          ["/bin/sh", "-c", "echo ready; b() { b | b & }; while :; do b; done 2>/dev/null"])
+          ["/bin/sh", "-c", "sh -c 'b() { while :; do b & done; }; b' 2>/dev/null & echo ready; exec sleep 1000"])
         try await daemon.succeed("start", "bomb")
         try await daemon.waitForLog("bomb", "ready")
         let begin = Clock.bootNanoseconds
