@@ -50,13 +50,15 @@ final class DaemonLink: Sendable {
   func call<Procedure: RPCProcedure>(
     _ procedure: Procedure.Type, _ args: Procedure.Args, timeout: TimeAmount?
   ) async throws(GuestError) -> Procedure.Reply where Procedure.Program == Admin {
-    let deadline = ContinuousClock.now + options.patience
+    // From the moment it was lost: a call may have waited for an hour before.
+    var deadline: ContinuousClock.Instant?
     var pause = Duration.milliseconds(10)
     while true {
       let error: GuestError
       var isAnswered = false
       do throws(GuestError) {
         let (opened, generation) = try await opened()
+        deadline = nil
         do throws(RPCCallError) {
           return try await opened.connection.call(procedure, args, timeout: timeout)
         } catch {
@@ -68,7 +70,9 @@ final class DaemonLink: Sendable {
       }
       // A daemon that was there a moment ago may be on its way back; one that never was is not waited for.
       let isLost = !isAnswered && error.code == .unavailable && state.withLock { $0.wasReached }
-      guard isLost, DaemonLink.isIdempotent(procedure), ContinuousClock.now + pause < deadline else { throw error }
+      let end = deadline ?? ContinuousClock.now + options.patience
+      deadline = end
+      guard isLost, DaemonLink.isIdempotent(procedure), ContinuousClock.now + pause < end else { throw error }
       do { try await Task.sleep(for: pause) } catch { throw GuestError(.cancelled, "given up") }
       pause = min(pause * 2, .seconds(1))
     }

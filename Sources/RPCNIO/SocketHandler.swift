@@ -77,7 +77,7 @@ final class SocketHandler<Owner: SocketHandlerOwner>: ChannelDuplexHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     isReading = true
     let bytes = SocketHandler.unwrapInboundIn(data)
-    let array = Array(bytes.readableBytesView)
+    let array = Array(buffer: bytes)
     guard let gate else { return owner.received(array, descriptors: []) }
     gate.passed(array)
     owner.received(array, descriptors: [])
