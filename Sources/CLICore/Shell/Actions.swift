@@ -1,4 +1,3 @@
-import Glibc
 import Guest
 import LinuxSystem
 import RPC
@@ -26,82 +25,135 @@ struct Action<Procedure: RPCProcedure> {
   /// What goes on when nobody waits any longer, and how to follow it.
   var follow: (String) -> String
   var outcome: (String, Procedure.Reply) -> Outcome
-
-  /// So many calls are open at once: less than a connection may have.
-  private static var window: Int { min(32, RPCLimits.callsInFlight / 2) }
+  /// What is asked instead after the connection was lost, where it can be asked again: with the journal's newest number
+  /// at a moment when the first question was still open.
+  var again: ((String, UInt64) -> Procedure.Args)?
 
   /// - Returns: the exit code for all of them.
   func run(on names: [String], in context: Context) throws -> ExitStatus {
-    let client = try context.client(for: Procedure.self)
-    // From here on Ctrl-C ends the waiting, not the program.
-    let signals = try? SignalFD([SIGINT])
-    client.interrupts = signals.map { [$0.rawValue] } ?? []
-    defer {
-      client.interrupts = []
-      if signals != nil { try? Signals.unblock([SIGINT]) }
+    try context.catchingInterrupts {
+      let run = ActionRun(self, names, context, try context.client(for: Procedure.self))
+      let status = try run.carryOut()
+      if context.format.isForPrograms { context.write(run.documents, as: "guests") }
+      return status
     }
-    let begin = Clock.bootNanoseconds
-    var results: [ExitStatus] = []
-    var documents: [DataValue] = []
-    var tickets: [Result<BlockingClient.Ticket<Procedure>, RPCCallError>] = []
-    for (index, name) in names.enumerated() {
-      while tickets.count < min(index + Self.window, names.count) {
-        tickets.append(send(names[tickets.count], client))
-      }
+  }
+}
+
+/// An action under way.
+private final class ActionRun<Procedure: RPCProcedure> {
+  /// So many calls are open at once: less than a connection may have.
+  private static var window: Int { min(32, RPCLimits.callsInFlight / 2) }
+  private static var second: UInt64 { 1_000_000_000 }
+
+  private let action: Action<Procedure>
+  private let names: [String]
+  private let context: Context
+  private var client: BlockingClient
+  private let begin = Clock.bootNanoseconds
+  /// Of the first names; those of the others are not asked yet.
+  private var tickets: [Result<BlockingClient.Ticket<Procedure>, RPCCallError>] = []
+  /// Replies that had come, by index, when the connection they came over was lost.
+  private var saved: [Int: Procedure.Reply] = [:]
+  /// The journal's newest number at a moment when what is waited for was still to come.
+  private var sequence: UInt64?
+  private var results: [ExitStatus] = []
+  private(set) var documents: [DataValue] = []
+
+  init(_ action: Action<Procedure>, _ names: [String], _ context: Context, _ client: BlockingClient) {
+    self.action = action
+    self.names = names
+    self.context = context
+    self.client = client
+  }
+
+  func carryOut() throws(Failure) -> ExitStatus {
+    var index = 0
+    while index < names.count {
+      ask(through: min(index + Self.window, names.count))
       do throws(RPCCallError) {
-        let ticket = try tickets[index].get()
-        guard
-          let reply = try wait(
-            for: ticket, name, others: names.count - index - 1, client, context, since: begin, signals)
-        else {
-          context.console.clearStatus()
-          for name in names[index...] {
-            context.console.errorLine("lodge: no longer waiting for \(name); \(follow(name))")
-          }
-          return .interrupted
-        }
-        context.console.clearStatus()
-        let outcome = outcome(name, reply)
-        results.append(outcome.status)
-        documents.append(outcome.json)
-        context.tell(outcome.line)
-        if index + 1 < names.count { context.console.flush() }
+        guard let reply = try reply(to: index) else { return giveUp(from: index) }
+        tell(action.outcome(names[index], reply), isLast: index + 1 == names.count)
       } catch {
-        let failure = Failure(error, "\(verb) \(Visible.text(name, limit: 80))")
+        context.console.clearStatus()
+        if case .connectionClosed = error {
+          if try reconnect(at: index) { continue }
+          // All that is still open is lost with it, and told once.
+          context.report(Failure(error, "\(action.verb) \(names[index...].joined(separator: ", "))"))
+          results.append(.unreachable)
+          break
+        }
+        let failure = Failure(error, "\(action.verb) \(names[index])")
         results.append(failure.status)
         context.report(failure)
-        if case .connectionClosed = error { break }
       }
+      index += 1
     }
-    if context.format.isForPrograms { context.write(documents, as: "guests") }
     return .combined(results)
   }
 
-  private func send(
-    _ name: String, _ client: BlockingClient
-  ) -> Result<BlockingClient.Ticket<Procedure>, RPCCallError> {
-    do throws(RPCCallError) {
-      return .success(try client.send(Procedure.self, arguments(name)))
-    } catch {
-      return .failure(error)
+  private func ask(through end: Int) {
+    while tickets.count < end {
+      let name = names[tickets.count]
+      let arguments = sequence.flatMap { action.again?(name, $0) } ?? action.arguments(name)
+      do throws(RPCCallError) {
+        tickets.append(.success(try client.send(Procedure.self, arguments)))
+      } catch {
+        tickets.append(.failure(error))
+      }
     }
   }
 
   /// Nil after Ctrl-C.
-  private func wait(
-    for ticket: BlockingClient.Ticket<Procedure>, _ name: String, others: Int, _ client: BlockingClient,
-    _ context: Context, since begin: Int64, _ signals: SignalFD?
-  ) throws(RPCCallError) -> Procedure.Reply? {
-    let second: UInt64 = 1_000_000_000
+  private func reply(to index: Int) throws(RPCCallError) -> Procedure.Reply? {
+    if let reply = saved[index] { return reply }
+    let ticket = try tickets[index].get()
+    let others = names.count - index - 1
     // Nothing is said about what takes less than half a second.
-    var patience = second / 2
+    var patience = Self.second / 2
+    var candidate: UInt64?
     while true {
       if let reply = try client.receive(ticket, within: patience) { return reply }
-      if (try? signals?.next()) != nil { return nil }
-      patience = second
-      let text = status(name, UInt64(max(0, Clock.bootNanoseconds - begin)))
+      if context.wasInterrupted { return nil }
+      patience = Self.second
+      if action.again != nil, sequence == nil {
+        // Taken only when the question is still open a second later: then its answer came after this number for sure.
+        sequence = candidate
+        let state = try client.send(
+          Admin.GuestList.self, .init(after: "", pattern: names[index], labels: [], limit: 1))
+        candidate = try client.receive(state, within: Self.second)?.sequence
+      }
+      let text = action.status(names[index], UInt64(max(0, Clock.bootNanoseconds - begin)))
       context.console.status(others > 0 ? "\(text) (and \(others) more)" : text)
     }
+  }
+
+  private func tell(_ outcome: Outcome, isLast: Bool) {
+    context.console.clearStatus()
+    results.append(outcome.status)
+    documents.append(outcome.json)
+    context.tell(outcome.line)
+    if !isLast { context.console.flush() }
+  }
+
+  private func giveUp(from index: Int) -> ExitStatus {
+    context.console.clearStatus()
+    for name in names[index...] {
+      context.console.errorLine("lodge: no longer waiting for \(name); \(action.follow(name))")
+    }
+    return .interrupted
+  }
+
+  /// False where the question cannot be asked again.
+  private func reconnect(at index: Int) throws(Failure) -> Bool {
+    guard action.again != nil, sequence != nil else { return false }
+    for (index, ticket) in tickets.enumerated().dropFirst(index) {
+      if let ticket = try? ticket.get(), let reply = try? client.receive(ticket, within: 0) { saved[index] = reply }
+    }
+    try context.awaitDaemon(for: Procedure.self, "\(action.verb) \(names[index])")
+    client = try context.client(for: Procedure.self)
+    tickets.removeSubrange(index...)
+    return true
   }
 }
 

@@ -16,6 +16,10 @@ final class Context {
   /// Of standard output.
   let style: Style
   private var connection: BlockingClient?
+  /// Whether there was a connection once: then it is worth waiting for another.
+  private(set) var hasBeenConnected = false
+  /// While Ctrl-C ends a wait instead of the program.
+  private var signals: SignalFD?
 
   init(_ options: GlobalOptions, isReadOnly: Bool, console: Console, environment: [String: String]) {
     self.options = options
@@ -62,7 +66,9 @@ final class Context {
     let client = try connect(readOnlyWillDo: Procedure.allowedReadOnly)
     // Who we are, for `lodge daemon clients`; nobody waits for the answer.
     _ = try? client.send(Admin.Hello.self, .init(client: "lodge \(LodgeVersion.current)"))
+    client.interrupts = signals.map { [$0.rawValue] } ?? []
     connection = client
+    hasBeenConnected = true
     return client
   }
 
@@ -70,6 +76,47 @@ final class Context {
   func disconnect() {
     connection?.close()
     connection = nil
+  }
+
+  /// Runs `body` with Ctrl-C ending its waits: they return early, and `wasInterrupted` says why.
+  func catchingInterrupts<Result>(_ body: () throws -> Result) rethrows -> Result {
+    signals = try? SignalFD([SIGINT])
+    connection?.interrupts = signals.map { [$0.rawValue] } ?? []
+    defer {
+      connection?.interrupts = []
+      if signals != nil { try? Signals.unblock([SIGINT]) }
+      signals = nil
+    }
+    return try body()
+  }
+
+  /// Whether there was a Ctrl-C since it was last asked.
+  var wasInterrupted: Bool { (try? signals?.next()) != nil }
+
+  /// After the connection was lost: tries until the daemon is there again.
+  ///
+  /// - Parameters:
+  ///   - state: what is told, for example `events: at number 194`.
+  ///   - deadline: gives up then (CLOCK_BOOTTIME).
+  func awaitDaemon<Procedure: RPCProcedure>(
+    for procedure: Procedure.Type, _ state: String, deadline: Int64? = nil
+  ) throws(Failure) {
+    console.errorLine("lodge: the daemon has gone (\(state)); waiting for it")
+    var pause: UInt32 = 50_000
+    while true {
+      disconnect()
+      do throws(Failure) {
+        _ = try client(for: procedure)
+        break
+      } catch {
+        guard error.status == .unreachable else { throw error }
+        if let deadline, Clock.bootNanoseconds >= deadline { throw error }
+      }
+      if wasInterrupted { throw Failure(.interrupted, code: "cancelled", "no longer waiting for the daemon") }
+      usleep(pause)
+      pause = min(pause * 2, 1_000_000)
+    }
+    console.errorLine("lodge: the daemon is back")
   }
 
   private func connect(readOnlyWillDo: Bool) throws(Failure) -> BlockingClient {

@@ -1,4 +1,3 @@
-import Glibc
 import Guest
 import GuestWire
 import LinuxSystem
@@ -49,7 +48,11 @@ final class EventFollower {
         guard cursor.position != nil, error.status == .unreachable else { throw error }
         isLost = true
       }
-      if isLost { try reconnect() }
+      if isLost {
+        try context.awaitDaemon(
+          for: Admin.EventsSubscribe.self, "at event \(cursor.position ?? 0), nothing will be missed",
+          deadline: deadline)
+      }
     }
   }
 
@@ -114,25 +117,5 @@ final class EventFollower {
       return try body(.snapshot(snapshot.guests, sequence: snapshot.sequence, isLast: !snapshot.more))
     default: return true
     }
-  }
-
-  /// Tries until the daemon is there again.
-  private func reconnect() throws(Failure) {
-    context.console.errorLine(
-      "lodge: the daemon has gone at event \(cursor.position ?? 0); waiting for it, nothing will be missed")
-    var pause: UInt32 = 50_000
-    while true {
-      context.disconnect()
-      do throws(Failure) {
-        _ = try context.client(for: Admin.EventsSubscribe.self)
-        break
-      } catch {
-        guard error.status == .unreachable else { throw error }
-      }
-      if let deadline, Clock.bootNanoseconds >= deadline { return }
-      usleep(pause)
-      pause = min(pause * 2, 1_000_000)
-    }
-    context.console.errorLine("lodge: the daemon is back")
   }
 }

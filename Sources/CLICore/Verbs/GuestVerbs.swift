@@ -262,6 +262,6 @@ extension Context {
       case .stopped(_, .cancelled, _): "its start was called off"
       default: "had ended by itself: \(record.ended.cause.inWords)"
       }
-    return Outcome(line: "\(name): \(how), after \(length)", json: json(reply.guest))
+    return Outcome(line: "\(name): \(how); it had run for \(length)", json: json(reply.guest))
   }
 }

@@ -77,8 +77,15 @@ struct LogFollower {
     var text = text
     var cursor: [UInt8] = []
     while true {
-      let reply = try context.call(
-        Admin.LogRead.self, .init(name: name, cursor: cursor, tailLines: tail, wait: isFollowing), "logs of \(name)")
+      let reply: Wire.LogReadReply
+      do throws(Failure) {
+        reply = try context.call(
+          Admin.LogRead.self, .init(name: name, cursor: cursor, tailLines: tail, wait: isFollowing), "logs of \(name)")
+      } catch {
+        guard isFollowing, error.status == .unreachable, context.hasBeenConnected else { throw error }
+        try context.awaitDaemon(for: Admin.LogRead.self, "logs of \(name)")
+        continue
+      }
       if reply.lostBytes > 0 {
         context.console.errorLine("lodge: logs of \(name): a part was rotated away before it was read")
       }

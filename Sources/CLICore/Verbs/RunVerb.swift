@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import Guest
 import GuestWire
 import LinuxSystem
@@ -84,6 +83,8 @@ final class Attachment {
   private let spec: GuestSpec
   private let removes: Bool
   private var text = LogText()
+  /// Where we are in the log.
+  private var cursor: [UInt8] = []
 
   init(_ context: Context, name: String, run: RunID, spec: GuestSpec, removes: Bool, isRaw: Bool) {
     self.context = context
@@ -96,43 +97,46 @@ final class Attachment {
   }
 
   func follow() throws -> ExitStatus {
-    let client = try context.client(for: Admin.GuestWait.self)
-    let signals = try? SignalFD([SIGINT])
-    client.interrupts = signals.map { [$0.rawValue] } ?? []
-    defer {
-      client.interrupts = []
-      if signals != nil { try? Signals.unblock([SIGINT]) }
-    }
-    do throws(RPCCallError) {
-      let end = try client.send(
-        Admin.GuestWait.self, .init(name: name, condition: .ended, run: run.bytes, since: 0, timeoutMillis: -1))
-      guard try printLog(client, signals) else { return detach() }
-      var reply: Wire.GuestEndedReply?
-      while reply == nil {
-        reply = try client.receive(end, within: 1_000_000_000)
-        if reply == nil, (try? signals?.next()) != nil { return detach() }
+    try context.catchingInterrupts {
+      while true {
+        let client = try context.client(for: Admin.GuestWait.self)
+        do throws(RPCCallError) {
+          return try attend(client)
+        } catch {
+          guard case .connectionClosed = error else { throw Failure(error, "run \(name)") }
+          // The run goes on without the daemon, and so does its log.
+          try context.awaitDaemon(for: Admin.GuestWait.self, "run \(name)")
+        }
       }
-      if removes {
-        _ = try client.call(Admin.GuestRemove.self, .init(request: context.newRequest, name: name, force: true))
-      }
-      guard let ended = reply?.ended, let record = try? RunRecord(ended) else { return .failed }
-      tell(record)
-      return ExitStatus(rawValue: record.ended.cause.exitCode)
-    } catch {
-      throw Failure(error, "run \(name)")
     }
   }
 
+  private func attend(_ client: BlockingClient) throws(RPCCallError) -> ExitStatus {
+    let end = try client.send(
+      Admin.GuestWait.self, .init(name: name, condition: .ended, run: run.bytes, since: 0, timeoutMillis: -1))
+    guard try printLog(client) else { return detach() }
+    var reply: Wire.GuestEndedReply?
+    while reply == nil {
+      reply = try client.receive(end, within: 1_000_000_000)
+      if reply == nil, context.wasInterrupted { return detach() }
+    }
+    if removes {
+      _ = try client.call(Admin.GuestRemove.self, .init(request: context.newRequest, name: name, force: true))
+    }
+    guard let ended = reply?.ended, let record = try? RunRecord(ended) else { return .failed }
+    tell(record)
+    return ExitStatus(rawValue: record.ended.cause.exitCode)
+  }
+
   /// False after Ctrl-C.
-  private func printLog(_ client: BlockingClient, _ signals: SignalFD?) throws(RPCCallError) -> Bool {
-    var cursor: [UInt8] = []
+  private func printLog(_ client: BlockingClient) throws(RPCCallError) -> Bool {
     while true {
       let ticket = try client.send(
         Admin.LogRead.self, .init(name: name, cursor: cursor, tailLines: 0, wait: true))
       var answer: Wire.LogReadReply?
       while answer == nil {
         answer = try client.receive(ticket, within: 1_000_000_000)
-        if answer == nil, (try? signals?.next()) != nil { return false }
+        if answer == nil, context.wasInterrupted { return false }
       }
       guard let reply = answer else { return true }
       cursor = reply.next

@@ -45,13 +45,16 @@ struct WaitVerb: Verb {
         "--for: expected ended, running, stopped or event=EXPR, found \"\(Visible.text(condition, limit: 40))\"")
     }
     var codes: [Int32] = []
+    let begin = Clock.bootNanoseconds
+    func arguments(_ name: String, since: UInt64) -> Wire.GuestWaitArgs {
+      let passed = (Clock.bootNanoseconds - begin) / 1_000_000
+      return .init(
+        name: name, condition: wire, run: nil, since: since,
+        timeoutMillis: millis.map { max(0, Int64(clamping: $0) - passed) } ?? -1)
+    }
     let action = Action<Admin.GuestWait>(
       verb: "wait",
-      arguments: {
-        .init(
-          name: $0, condition: wire, run: nil, since: since ?? 0,
-          timeoutMillis: millis.map { Int64(clamping: $0) } ?? -1)
-      },
+      arguments: { arguments($0, since: since ?? 0) },
       status: {
         "\($0): waiting until it \(wire == .running ? "runs" : wire == .stopped ? "is stopped" : "has ended"), \(TimeText.span(nanoseconds: $1))"
       },
@@ -69,7 +72,8 @@ struct WaitVerb: Verb {
             "name": .text(name), "state": .text(state), "run": .optional(record?.json),
             "exitCode": .integer(Int64(codes.last ?? 0)),
           ]))
-      })
+      },
+      again: { arguments($0, since: max($1, since ?? 0)) })
     let status = try action.run(on: try context.names(selection), in: context)
     guard status == .done else { return status }
     return ExitStatus(rawValue: codes.first { $0 != 0 } ?? 0)

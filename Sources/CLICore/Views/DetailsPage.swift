@@ -56,7 +56,8 @@ struct DetailsPage {
 
   private func since(_ guest: GuestView) -> String {
     guard guest.isUp, let startedAt = guest.startedAt else { return "" }
-    return " for \(TimeText.span(nanoseconds: guest.upNanos)), since \(TimeText.dateAndClock(startedAt)) UTC"
+    let link = guest.state == .running ? "" : "; it runs"
+    return "\(link) for \(TimeText.span(nanoseconds: guest.upNanos)), since \(TimeText.dateAndClock(startedAt)) UTC"
   }
 
   private func memory(_ details: GuestDetails) -> String {
