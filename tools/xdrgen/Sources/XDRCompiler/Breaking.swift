@@ -61,6 +61,7 @@ public final class Comparison {
   private var compared: Set<String> = []
   private var resultTypes: Set<String> = []
   private var newTypes: [String: TypeDefinition] = [:]
+  private var newConstants: [String: ConstantDefinition] = [:]
 
   public static func changes(from old: Model, to new: Model) -> [Change] {
     let comparison = Comparison(old, new)
@@ -72,6 +73,7 @@ public final class Comparison {
     self.old = old
     self.new = new
     for type in new.types { newTypes[type.name] = newTypes[type.name] ?? type }
+    for constant in new.constants { newConstants[constant.name] = constant }
     for procedure in old.programs.flatMap(\.versions).flatMap(\.procedures) {
       // What the server sends: results, and both forms of events.
       let sent = [procedure.result] + (procedure.isEvent ? procedure.arguments.map(\.type) : [])
@@ -106,7 +108,7 @@ public final class Comparison {
   // MARK: Constants
 
   private func compare(_ constant: ConstantDefinition) {
-    guard let other = new.constants.first(where: { $0.name == constant.name }) else {
+    guard let other = newConstants[constant.name] else {
       return report(
         .source, "constant-removed", "constant '\(constant.name)' was removed", old: constant.range, new: nil)
     }
@@ -238,16 +240,20 @@ public final class Comparison {
 
   private func compare(_ one: EnumerationBody, _ other: EnumerationBody, _ old: TypeDefinition, _ new: TypeDefinition) {
     var renamed: Set<String> = []
+    let oldNames = Set(one.values.map(\.name))
+    let oldNumbers = Set(one.values.map(\.value))
+    let byName = Dictionary(other.values.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    let renamable = Dictionary(
+      other.values.filter { !oldNames.contains($0.name) }.map { ($0.value, $0) },
+      uniquingKeysWith: { first, _ in first })
     for value in one.values {
-      if let now = other.values.first(where: { $0.name == value.name }) {
+      if let now = byName[value.name] {
         if now.value != value.value {
           report(
             .wire, "enum-value-changed", "'\(value.name)' was \(value.value) and is \(now.value)", old: value.range,
             new: now.range)
         }
-      } else if let now = other.values.first(where: { candidate in
-        candidate.value == value.value && !one.values.contains { $0.name == candidate.name }
-      }) {
+      } else if let now = renamable[value.value] {
         renamed.insert(now.name)
         report(
           .source, "enum-value-renamed", "'\(value.name)' is called '\(now.name)' now", old: value.range, new: now.range
@@ -259,8 +265,8 @@ public final class Comparison {
       }
     }
     for value in other.values
-    where !renamed.contains(value.name) && !one.values.contains(where: { $0.name == value.name }) {
-      if one.values.contains(where: { $0.value == value.value }) {
+    where !renamed.contains(value.name) && !oldNames.contains(value.name) {
+      if oldNumbers.contains(value.value) {
         report(
           .source, "enum-value-renamed", "'\(value.name)' is another name for \(value.value)", old: old.range,
           new: value.range)

@@ -3,9 +3,9 @@
 extension Checker {
   func checkTypes() {
     let numbers = Dictionary(uniqueKeysWithValues: model.types.enumerated().map { (ObjectIdentifier($1), $0) })
-    guard checkAliases(numbers) else { return }
+    checkAliases(numbers)
     checkUnions()
-    findLists()
+    findLists(numbers)
     let references = model.types.map { type in
       edges(of: type, numbers) { $0.allDefinitions }
     }
@@ -37,42 +37,42 @@ extension Checker {
   }
 
   /// Typedefs that lead back to themselves mean nothing.
-  private func checkAliases(_ numbers: [ObjectIdentifier: Int]) -> Bool {
+  private func checkAliases(_ numbers: [ObjectIdentifier: Int]) {
     let edges = model.types.map { type -> [Int] in
       guard case .alias(let target) = type.body else { return [] }
       return target.allDefinitions.compactMap { numbers[ObjectIdentifier($0)] }.filter {
         if case .alias = model.types[$0].body { true } else { false }
       }
     }
-    var isSound = true
+    var depth = [Int](repeating: 0, count: edges.count)
     for component in stronglyConnectedComponents(edges) {
-      guard component.count > 1 || edges[component[0]].contains(component[0]) else { continue }
-      isSound = false
+      guard component.count > 1 || edges[component[0]].contains(component[0]) else {
+        // Back ends follow typedefs by a loop with an end.
+        let index = component[0]
+        depth[index] = (edges[index].map { depth[$0] }.max() ?? 0) + 1
+        if depth[index] == 1000 {
+          diagnostics.error(
+            .nestingTooDeep, "more than 1000 typedefs on the way to a type", at: model.types[index].range)
+          model.types[index].body = .alias(.scalar(.int))
+          depth[index] = 0
+        }
+        continue
+      }
       let first = model.types[component[0]]
       diagnostics.error(
         .infiniteType, "the typedef '\(first.name)' leads back to itself", at: first.range,
         notes: component.dropFirst().prefix(5).map {
           .init(message: "by way of '\(model.types[$0].name)'", range: model.types[$0].range)
         })
+      // Something harmless in its place, so that the rest can be checked.
+      for index in component { model.types[index].body = .alias(.scalar(.int)) }
     }
-    // Back ends follow typedefs by a loop with an end.
-    var depth = [Int](repeating: 0, count: edges.count)
-    for component in stronglyConnectedComponents(edges) where isSound {
-      let index = component[0]
-      depth[index] = (edges[index].map { depth[$0] }.max() ?? 0) + 1
-      if depth[index] == 1000 {
-        diagnostics.error(
-          .nestingTooDeep, "more than 1000 typedefs on the way to a type", at: model.types[index].range)
-        isSound = false
-      }
-    }
-    return isSound
   }
 
   // MARK: Lists
 
   /// A struct whose last field is an optional of itself, and that reaches itself in no other way, is a list.
-  private func findLists() {
+  private func findLists(_ numbers: [ObjectIdentifier: Int]) {
     for type in model.types {
       guard case .structure(let fields) = type.body else { continue }
       let isShaped = fields.count > 1 && fields.last.map { isLink($0.type, to: type) } == true
@@ -81,22 +81,25 @@ extension Checker {
           .invalidAnnotation, "'\(type.name)' is no list: its last field is not an optional '\(type.name)'",
           at: type.range)
       }
-      guard isShaped, !type.annotations.isTree else { continue }
-      var reached: Set<ObjectIdentifier> = []
-      var work = fields.dropLast().flatMap { $0.type.allDefinitions }
-      var returns = false
-      while let next = work.popLast(), !returns {
-        guard reached.insert(ObjectIdentifier(next)).inserted else { continue }
-        returns = next === type
-        work += next.parts.flatMap(\.allDefinitions)
+      if isShaped, !type.annotations.isTree { type.list = ListShape(link: fields.count - 1) }
+    }
+    // Without their links lists are on no cycle. One that still is gets its link back, which may close others.
+    while true {
+      let references = model.types.map { type in edges(of: type, numbers) { $0.allDefinitions } }
+      var isStable = true
+      for component in stronglyConnectedComponents(references)
+      where component.count > 1 || references[component[0]].contains(component[0]) {
+        for type in component.map({ model.types[$0] }) where type.list != nil {
+          type.list = nil
+          isStable = false
+          if type.annotations.isList {
+            diagnostics.error(
+              .invalidAnnotation, "'\(type.name)' reaches itself by another field too: it is a tree, not a list",
+              at: type.range)
+          }
+        }
       }
-      if !returns {
-        type.list = ListShape(link: fields.count - 1)
-      } else if type.annotations.isList {
-        diagnostics.error(
-          .invalidAnnotation, "'\(type.name)' reaches itself by another field too: it is a tree, not a list",
-          at: type.range)
-      }
+      if isStable { return }
     }
   }
 
@@ -134,6 +137,9 @@ extension Checker {
           hint: "make a way out: an optional (*), an array of variable length (<>) or a void arm")
         type.minimumSize = 0
       }
+      for type in types where type.minimumSize == hugeSize {
+        diagnostics.error(.tooLarge, "no message can hold a value of '\(type.name)'", at: type.range)
+      }
       let isCyclic = types[0].isRecursive
       for type in types {
         type.maximumSize = isCyclic || type.list != nil ? nil : maximum(of: type)
@@ -166,7 +172,7 @@ extension Checker {
         guard let size = field.type.maximumSize else { return nil }
         sum = saturatingAdd(sum, size)
       }
-      return sum == Int.max ? nil : sum
+      return sum >= hugeSize ? nil : sum
     case .union(let union):
       var most = 0
       for arm in union.arms + (union.defaultArm.map { [$0] } ?? []) {
@@ -175,7 +181,7 @@ extension Checker {
       }
       guard let discriminant = union.discriminant.maximumSize else { return nil }
       let sum = saturatingAdd(discriminant, most)
-      return sum == Int.max ? nil : sum
+      return sum >= hugeSize ? nil : sum
     }
   }
 
@@ -274,14 +280,19 @@ extension Checker {
   }
 }
 
+/// More than any message could hold: sums and products stop here. `Int.max` itself means without end.
+let hugeSize = 1 << 62
+
 func saturatingAdd(_ one: Int, _ other: Int) -> Int {
+  if one == .max || other == .max { return .max }
   let (sum, overflow) = one.addingReportingOverflow(other)
-  return overflow ? .max : sum
+  return overflow ? hugeSize : min(sum, hugeSize)
 }
 
 func saturatingMultiply(_ one: Int, _ other: Int) -> Int {
+  if one == .max || other == .max { return .max }
   let (product, overflow) = one.multipliedReportingOverflow(by: other)
-  return overflow ? .max : product
+  return overflow ? hugeSize : min(product, hugeSize)
 }
 
 extension TypeDefinition {
@@ -345,12 +356,12 @@ extension WireType {
       guard count.value > 0 else { return 0 }
       guard let size = element.maximumSize else { return nil }
       let product = saturatingMultiply(size, Int(count.value))
-      return product == Int.max ? nil : product
+      return product >= hugeSize ? nil : product
     case .array(let element, let bound):
       if bound.value == 0 { return 4 }
       guard !bound.isUnbounded, let size = element.maximumSize else { return nil }
       let sum = saturatingAdd(4, saturatingMultiply(size, Int(bound.value)))
-      return sum == Int.max ? nil : sum
+      return sum >= hugeSize ? nil : sum
     case .optional(let inner): return inner.maximumSize.map { saturatingAdd(4, $0) }
     case .named(let definition): return definition.maximumSize
     }

