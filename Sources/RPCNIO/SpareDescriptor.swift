@@ -39,5 +39,13 @@ final class SpareDescriptorHandler: ChannelInboundHandler {
     }
     spare = SpareDescriptorHandler.open()
     exhausted(dropped)
+    // Somebody else took the place that was made: without a pause the loop would do nothing but try again.
+    if dropped == 0 { pause(context.channel) }
+  }
+
+  private func pause(_ channel: any Channel) {
+    channel.setOption(.autoRead, value: false).whenSuccess {
+      channel.eventLoop.scheduleTask(in: .milliseconds(100)) { channel.setOption(.autoRead, value: true) }
+    }
   }
 }
