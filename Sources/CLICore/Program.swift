@@ -97,7 +97,7 @@ struct CommandLineWords {
   private(set) var asksForHelp = false
   private(set) var hasOnlyHelp = false
 
-  private static let withValue: Set<String> = ["-c", "--connect", "-o", "--output", "--color"]
+  private static let withValue: Set<String> = ["-c", "--connect", "-o", "--output", "--color", "--timeout", "--filter"]
   private let arguments: [String]
   /// Where each word stands.
   private var places: [Int] = []

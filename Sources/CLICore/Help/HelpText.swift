@@ -8,7 +8,7 @@ enum HelpText {
     var text = """
       lodge supervises guests (containers) on this host.
 
-      usage: lodge [-c URI] [-o FORMAT] [-q] [--color auto|always|never] VERB [GUEST|GLOB]... [OPTION]...
+      usage: lodge [-c URI] [-o FORMAT] [-q] [--filter K=V] [--timeout T] [--color WHEN] VERB [GUEST|GLOB]... [OPTION]...
 
 
       """

@@ -36,7 +36,11 @@ struct Failure: Error {
   /// - Parameter intent: what was being done, for example `stop web`.
   init(_ error: RPCCallError, _ intent: String) {
     switch error {
-    case .remote(let body): self.init(GuestError(body))
+    case .remote(let body):
+      var error = GuestError(body)
+      // Refused before anybody looked at what it was about.
+      if error.code == .denied, error.message.hasPrefix("not allowed") { error.message = "\(intent): \(error.message)" }
+      self.init(error)
     case .timedOut:
       self.init(.timedOut, code: "timedOut", "\(intent): no answer in time; whether it was done is not known")
     case .connectionClosed(let reason):

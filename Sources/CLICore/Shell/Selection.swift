@@ -64,7 +64,7 @@ extension Context {
 
   private func ask(_ verb: String, _ names: [String]) throws(Failure) {
     guard console.inputIsTerminal, console.errorIsTerminal else {
-      throw .usage("\(verb) \(names.count) guests: it needs --yes when nobody can be asked")
+      throw .usage("\(verb): of all guests it needs --yes when nobody can be asked")
     }
     let shown = names.prefix(5).joined(separator: ", ") + (names.count > 5 ? " and \(names.count - 5) more" : "")
     guard console.confirm("\(verb) \(shown)?") else {

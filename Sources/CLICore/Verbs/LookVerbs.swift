@@ -36,14 +36,16 @@ struct ListVerb: Verb {
     let guests = all.filter { guest in
       (patterns.isEmpty || patterns.contains { Glob.matches(guest.name.value, pattern: $0) }) && filter.matches(guest)
     }
-    let isNarrowed = !patterns.isEmpty || !filter.isEmpty
-    let format = context.options.quiet ? .name : context.format
-    context.console.write(
-      Listing.guests(style: context.style, now: context.now).text(
-        guests, format: format, extra: [.init("sequence", .unsigned(sequence))],
-        whenEmpty: isNarrowed ? "no guest matches" : "no guests; lodge create makes one"))
     // A name that is no pattern and is not there is a mistake; a pattern without a match is an answer.
     let missing = patterns.filter { name in !Glob.isPattern(name) && !all.contains { $0.name.value == name } }
+    if missing.isEmpty || !guests.isEmpty {
+      let isNarrowed = !patterns.isEmpty || !filter.isEmpty
+      let format = context.options.quiet ? .name : context.format
+      context.console.write(
+        Listing.guests(style: context.style, now: context.now).text(
+          guests, format: format, extra: [.init("sequence", .unsigned(sequence))],
+          whenEmpty: isNarrowed ? "no guest matches" : "no guests; lodge create makes one"))
+    }
     for name in missing {
       context.report(
         Failure(.notFound, code: "notFound", "\(Visible.text(name, limit: 80)): there is no guest of that name"))
@@ -230,7 +232,7 @@ extension Context {
       }
       return GuestView(
         name: last.ended.guest, state: .stopped, runs: last.number, restarts: 0, run: nil, startedAt: nil, upNanos: 0,
-        initPID: 0, last: last, note: "it was removed")
+        initPID: 0, last: last, note: GuestView.removed)
     }
   }
 }

@@ -40,9 +40,7 @@ struct RunVerb: Verb {
     if self.spec.restart == nil, self.spec.file == nil { spec.restart.mode = .never }
     // Attached, we remove it ourselves, after its output was read to the end.
     spec.transient = spec.transient || rm && detach
-    _ = try context.call(
-      Admin.GuestCreate.self, .init(request: context.newRequest, name: name, spec: .init(spec), replace: false),
-      "run \(name)")
+    try create(name, spec, context)
     let run: RunID
     do {
       let reply = try context.call(Admin.GuestStart.self, .init(request: context.newRequest, name: name), "run \(name)")
@@ -55,6 +53,19 @@ struct RunVerb: Verb {
       return .done
     }
     return try Attachment(context, name: name, run: run, spec: spec, removes: rm, isRaw: raw).follow()
+  }
+
+  private func create(_ name: String, _ spec: GuestSpec, _ context: Context) throws(Failure) {
+    do throws(Failure) {
+      _ = try context.call(
+        Admin.GuestCreate.self, .init(request: context.newRequest, name: name, spec: .init(spec), replace: false),
+        "run \(name)")
+    } catch {
+      guard error.code == GuestError.Code.alreadyExists.word else { throw error }
+      throw Failure(
+        .conflict, code: error.code, "run \(name): a guest of that name exists",
+        hint: "lodge start \(name) starts it; run makes a new one")
+    }
   }
 
   /// The code a shell would give; nothing is left of a guest that was made for this run.

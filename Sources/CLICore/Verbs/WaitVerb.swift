@@ -64,10 +64,7 @@ struct WaitVerb: Verb {
         codes.append(record?.ended.cause.exitCode ?? 0)
         let state = GuestState(reply.guest.state)?.word ?? ""
         return Outcome(
-          line: record.map {
-            "\(name): \($0.ended.cause.inWords), after \(TimeText.span(nanoseconds: $0.ended.lengthNanos)) (run \($0.number))"
-          }
-            ?? "\(name): \(state)",
+          line: record.map { "\(name): \(Self.words($0)) (run \($0.number))" } ?? "\(name): \(state)",
           json: .members([
             "name": .text(name), "state": .text(state), "run": .optional(record?.json),
             "exitCode": .integer(Int64(codes.last ?? 0)),
@@ -77,6 +74,12 @@ struct WaitVerb: Verb {
     let status = try action.run(on: try context.names(selection), in: context)
     guard status == .done else { return status }
     return ExitStatus(rawValue: codes.first { $0 != 0 } ?? 0)
+  }
+
+  private static func words(_ record: RunRecord) -> String {
+    let words = record.ended.cause.inWords
+    guard record.ended.startedAt != nil else { return words }
+    return "\(words), after \(TimeText.span(nanoseconds: record.ended.lengthNanos))"
   }
 
   private func waitForEvent(_ expression: String, _ millis: UInt64?, _ context: Context) throws -> ExitStatus {

@@ -58,7 +58,8 @@ extension Listing where Row == RunRecord {
           "ENDED", "endedAt", isWide: true, text: { TimeText.dateAndClock($0.ended.endedAt) },
           value: { .time($0.ended.endedAt) }),
         Column(
-          "LENGTH", "length", text: { TimeText.span(nanoseconds: $0.ended.lengthNanos) },
+          "LENGTH", "length",
+          text: { $0.ended.startedAt == nil ? "-" : TimeText.span(nanoseconds: $0.ended.lengthNanos) },
           value: { .seconds(nanoseconds: $0.ended.lengthNanos) }),
         Column("BY", "startedBy", text: { $0.startedBy.inWords }, value: { .text($0.startedBy.inWords) }),
         Column(

@@ -32,6 +32,9 @@ struct GuestView: Sendable, Hashable {
   var note = ""
   var labels: [Label] = []
 
+  /// The note of a guest that only its history knows.
+  static let removed = "it was removed"
+
   /// Whether a run is present.
   var isUp: Bool { run != nil }
 

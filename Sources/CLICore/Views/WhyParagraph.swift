@@ -70,6 +70,8 @@ struct WhyParagraph {
     if let restart = guest.restart {
       parts.append(
         "It starts again in \(TimeText.span(nanoseconds: restart.inMillis &* 1_000_000)) (\(restart.ordinal)).")
+    } else if guest.note == GuestView.removed {
+      parts.append("It was removed.")
     } else if guest.state == .stopped {
       parts.append(
         guest.note.isEmpty
