@@ -13,14 +13,12 @@ internal import XDR
 /// Rights, the read-only socket and quotas have been checked by the connection, from the protocol's own annotations.
 final class AdminServer: Sendable {
   let manager: GuestManager
-  let handlers: AdminHandlers
   let clients: ClientList
   let logger: Logger
   private let executor: EventLoopTaskExecutor
 
-  init(manager: GuestManager, handlers: AdminHandlers, clients: ClientList, logger: Logger) {
+  init(manager: GuestManager, clients: ClientList, logger: Logger) {
     self.manager = manager
-    self.handlers = handlers
     self.clients = clients
     self.logger = logger
     executor = EventLoopTaskExecutor(manager.eventLoop)
@@ -53,7 +51,7 @@ extension AdminServer: RPCServerDelegate {
       do {
         guard
           let reply = try await dispatchAdmin(
-            self.handlers, procedure: call.procedure.number, args: call.args, context: context)
+            self.manager, procedure: call.procedure.number, args: call.args, context: context)
         else {
           return connection.fail(
             call, RPCErrorBody(.notSupported, "unknown procedure \(call.procedure.number)"))

@@ -48,12 +48,12 @@ public struct Daemon: Service {
     let clients = ClientList()
     let changes = LogChanges(eventLoop: eventLoop)
     let hooks = HookRunner(manager: manager, store: store, paths: paths, logger: logger)
-    let handlers = AdminHandlers(
-      manager: manager, clients: clients, requests: RequestLedger(),
-      logs: LogReader(manager: manager, changes: changes),
-      hooks: hooks, host: HostReport(boot: boot, cgroupMode: manager.cgroupMode), levels: LogLevels(level),
-      limits: DaemonLimits(descriptors: descriptors))
-    let server = AdminServer(manager: manager, handlers: handlers, clients: clients, logger: logger)
+    await manager.install(
+      AdminServices(
+        clients: clients, logs: LogReader(manager: manager, changes: changes), hooks: hooks,
+        host: HostReport(boot: boot, cgroupMode: manager.cgroupMode), levels: LogLevels(level),
+        limits: DaemonLimits(descriptors: descriptors)))
+    let server = AdminServer(manager: manager, clients: clients, logger: logger)
 
     await manager.observe(
       published: { sequence in Task { await hooks.wake(sequence) } }, ended: { path in changes.changed(path) })
@@ -74,6 +74,7 @@ public struct Daemon: Service {
     logger.notice("ending; guests run on")
     ServiceManager.notify("STOPPING=1")
     upkeep.cancel()
+    await upkeep.value
     await hooks.stop()
     for door in doors { await door.shutdown(deadline: .now() + .seconds(2)) }
     await manager.shutDown()
@@ -103,7 +104,7 @@ public struct Daemon: Service {
     _ server: AdminServer, _ limits: ConnectionLimits, _ eventLoop: any EventLoop
   ) async throws -> [RPCServer] {
     var session = ServerSession.Configuration(
-      programs: [ServedProgram(Admin.self, features: AdminHandlers.features)],
+      programs: [ServedProgram(Admin.self, features: AdminServices.features)],
       serverName: "lodged \(LodgeVersion.current)")
     session.trace = nil
     let groupRight: RPCRight =

@@ -16,7 +16,7 @@ extension GuestManager {
   /// Drops old rows of the journal, a little at a time, once a minute.
   func pruneNowAndThen() async {
     while !Task.isCancelled {
-      try? await Task.sleep(for: .seconds(60))
+      guard (try? await Task.sleep(for: .seconds(60))) != nil else { return }
       let retention = environment.configuration.retention
       let moment = now.wall
       do {

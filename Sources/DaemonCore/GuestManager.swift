@@ -1,9 +1,9 @@
-public import Guest
-public import GuestStore
+internal import Guest
+internal import GuestStore
 internal import GuestWire
 internal import LinuxSystem
-public import Logging
-public import NIOCore
+internal import Logging
+internal import NIOCore
 internal import WireProtocol
 
 // One actor on one event loop: sockets, controllers and decisions share a thread, so nothing is locked and nothing hops.
@@ -15,16 +15,16 @@ internal import WireProtocol
 // What people are shown, and what effects do, is only ever what is on the disk.
 
 /// Keeps every guest: hands facts and requests to its lifecycle, stores what that decides, then does it.
-public actor GuestManager {
+actor GuestManager {
   /// What the manager is told at its start and does not change.
-  public struct Environment: Sendable {
-    public var paths: DaemonPaths
-    public var configuration: DaemonConfiguration
+  struct Environment: Sendable {
+    var paths: DaemonPaths
+    var configuration: DaemonConfiguration
     /// The executable of the controller.
-    public var controllerPath: String
-    public var boot: BootID
+    var controllerPath: String
+    var boot: BootID
 
-    public init(paths: DaemonPaths, configuration: DaemonConfiguration, controllerPath: String, boot: BootID) {
+    init(paths: DaemonPaths, configuration: DaemonConfiguration, controllerPath: String, boot: BootID) {
       self.paths = paths
       self.configuration = configuration
       self.controllerPath = controllerPath
@@ -32,8 +32,8 @@ public actor GuestManager {
     }
   }
 
-  public nonisolated let eventLoop: any EventLoop
-  public nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
+  nonisolated let eventLoop: any EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 
   let environment: Environment
   let logger: Logger
@@ -56,9 +56,19 @@ public actor GuestManager {
   var watchdog: RepeatedTask?
   var published: (@Sendable (UInt64) -> Void)?
   var logEnded: (@Sendable (String) -> Void)?
+  var ledger = RequestLedger()
   let startedAt: Timestamp
+  private var installed: AdminServices?
 
-  public init(
+  /// What the handlers need beside the manager itself; installed before the doors open.
+  var services: AdminServices {
+    guard let installed else { preconditionFailure("a call before the services were installed") }
+    return installed
+  }
+
+  func install(_ services: AdminServices) { installed = services }
+
+  init(
     environment: Environment, store: GuestStore, state: StoredState, journal: JournalRange, eventLoop: any EventLoop,
     logger: Logger, rescue: StoreError? = nil
   ) {

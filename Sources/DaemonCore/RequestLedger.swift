@@ -2,54 +2,76 @@ internal import Guest
 internal import LinuxSystem
 internal import RPCNIO
 
-/// Answers a request that is sent again, because its reply was lost, with the first one's reply.
-///
-/// A request is known by its id and its sender's uid for ten minutes, in memory: a daemon that died meanwhile is asked
-/// anew, and answers by the state of the guest.
-actor RequestLedger {
-  private struct Key: Hashable {
+/// Requests that carry an id, for ten minutes, in memory: one that is sent again, because its reply was lost, gets the
+/// first one's reply. A daemon that died meanwhile is asked anew, and answers by the state of the guest.
+struct RequestLedger {
+  struct Key: Hashable {
     var uid: UInt32
     var id: [UInt8]
   }
 
-  private struct Entry {
-    var task: Task<any Sendable, any Error>
-    var expires: Int64
+  enum Entry {
+    /// Being carried out; these wait for the same answer.
+    case running([CheckedContinuation<any Sendable, any Error>])
+    case answered(Result<any Sendable, any Error>)
   }
 
   static let keptNanos: Int64 = 600 * 1_000_000_000
   static let maximumEntries = 10_000
-  private var entries: [Key: Entry] = [:]
-  private var order: [Key] = []
+  var entries: [Key: Entry] = [:]
+  private var order: [(key: Key, expires: Int64)] = []
 
-  /// Runs `body` unless the same request runs or ran already.
-  func once<Reply: Sendable>(
-    _ id: [UInt8]?, _ context: CallContext, _ body: @escaping @Sendable () async throws -> Reply
-  ) async throws -> Reply {
-    guard let id else { return try await body() }
-    let key = Key(uid: context.connection.peer.uid, id: id)
-    let now = Clock.bootNanoseconds
-    forget(before: now)
-    if let entry = entries[key] {
-      guard let reply = try await entry.task.value as? Reply else {
-        throw GuestError(.conflict, "request \(RequestID(id)?.short ?? "-"): its id was used for another request")
-      }
-      return reply
-    }
-    let task = Task { try await body() as any Sendable }
-    entries[key] = Entry(task: task, expires: now + Self.keptNanos)
-    order.append(key)
-    guard let reply = try await task.value as? Reply else { preconditionFailure("a request's reply has another type") }
-    return reply
+  mutating func begin(_ key: Key, now: Int64) {
+    entries[key] = .running([])
+    order.append((key, now + Self.keptNanos))
   }
 
-  private func forget(before now: Int64) {
+  /// Forgets what is older than ten minutes, and the oldest where there are too many; never one that still runs.
+  mutating func forget(before now: Int64) {
     var gone = 0
-    for key in order {
-      guard let entry = entries[key], entry.expires < now || order.count - gone > Self.maximumEntries else { break }
+    for (key, expires) in order {
+      guard expires < now || order.count - gone > Self.maximumEntries else { break }
+      if case .running = entries[key] { break }
       entries[key] = nil
       gone += 1
     }
     order.removeFirst(gone)
+  }
+}
+
+extension GuestManager {
+  /// Carries out a request unless the same one runs or ran already. The first is carried out right here, so that it
+  /// keeps its place among the calls of its connection.
+  func once<Reply: Sendable>(
+    _ id: [UInt8]?, _ context: CallContext, _ body: () async throws -> Reply
+  ) async throws -> Reply {
+    guard let id else { return try await body() }
+    let key = RequestLedger.Key(uid: context.connection.peer.uid, id: id)
+    ledger.forget(before: Clock.bootNanoseconds)
+    switch ledger.entries[key] {
+    case .answered(let result): return try reply(result, id)
+    case .running(let waiting):
+      let again = try await withCheckedThrowingContinuation { continuation in
+        ledger.entries[key] = .running(waiting + [continuation])
+      }
+      return try reply(.success(again), id)
+    case nil: break
+    }
+    ledger.begin(key, now: Clock.bootNanoseconds)
+    let result: Result<Reply, any Error>
+    do { result = .success(try await body()) } catch { result = .failure(error) }
+    let kept = result.map { $0 as any Sendable }
+    if case .running(let waiting) = ledger.entries[key] {
+      for continuation in waiting { continuation.resume(with: kept) }
+    }
+    ledger.entries[key] = .answered(kept)
+    return try result.get()
+  }
+
+  private func reply<Reply>(_ result: Result<any Sendable, any Error>, _ id: [UInt8]) throws -> Reply {
+    guard let reply = try result.get() as? Reply else {
+      throw GuestError(.conflict, "request \(RequestID(id)?.short ?? "-"): its id was used for another request")
+    }
+    return reply
   }
 }

@@ -8,91 +8,93 @@ internal import RPCNIO
 internal import WireProtocol
 internal import XDR
 
-/// What each procedure of the admin program does: typed in, typed out.
-struct AdminHandlers: Sendable {
-  let manager: GuestManager
+/// What the handlers need beside the manager itself.
+struct AdminServices: Sendable {
   let clients: ClientList
-  let requests: RequestLedger
   let logs: LogReader
   let hooks: HookRunner
   let host: HostReport
   let levels: LogLevels
   let limits: DaemonLimits
-}
-
-extension AdminHandlers: AdminService {
-  typealias Context = CallContext
-
-  func hello(_ args: Wire.HelloArgs, context: CallContext) async throws -> Wire.HelloReply {
-    Wire.HelloReply(server: "lodged \(LodgeVersion.current)", versions: [Admin.version], features: Self.features)
-  }
 
   /// What a client may rely on beyond the version. Names are never reused.
   static let features = [
     "events.gap", "events.snapshot", "events.tick", "guests.labels", "hooks", "logs.follow", "requests.idempotent",
     "wait",
   ]
+}
+
+// What each procedure of the admin program does: typed in, typed out. All of it in the manager's own isolation, so that
+// calls of one connection are decided in the order in which they were sent.
+
+extension GuestManager: AdminService {
+  typealias Context = CallContext
+
+  func hello(_ args: Wire.HelloArgs, context: CallContext) async throws -> Wire.HelloReply {
+    Wire.HelloReply(
+      server: "lodged \(LodgeVersion.current)", versions: [Admin.version], features: AdminServices.features)
+  }
 
   // MARK: Guests
 
   func guestCreate(_ args: Wire.GuestCreateArgs, context: CallContext) async throws -> Wire.GuestCreateReply {
-    try await requests.once(args.request, context) {
+    try await once(args.request, context) {
       let name = try GuestName(args.name)
       let spec = try GuestSpec(args.spec)
       var waits = false
       if args.replace {
-        waits = try await manager.replace(name, spec, by: context.actor)
+        waits = try await replace(name, spec, by: context.actor)
       } else {
-        try await manager.create(name, spec, by: context.actor)
+        try await create(name, spec, by: context.actor)
       }
-      return Wire.GuestCreateReply(guest: try await manager.summary(of: name), atNextStart: waits)
+      return Wire.GuestCreateReply(guest: try summary(of: name), atNextStart: waits)
     }
   }
 
   func guestRemove(_ args: Wire.GuestRemoveArgs, context: CallContext) async throws {
-    try await requests.once(args.request, context) {
-      try await manager.remove(
+    try await once(args.request, context) {
+      try await remove(
         GuestName(args.name), force: args.force, by: context.actor, connection: context.connection.id)
     }
   }
 
   func guestStart(_ args: Wire.GuestStartArgs, context: CallContext) async throws -> Wire.GuestStartReply {
-    try await requests.once(args.request, context) {
+    try await once(args.request, context) {
       let name = try GuestName(args.name)
-      let run = try await manager.start(name, by: context.actor, connection: context.connection.id)
-      return Wire.GuestStartReply(guest: try await manager.lastKnown(name), run: run.bytes)
+      let run = try await start(name, by: context.actor, connection: context.connection.id)
+      return Wire.GuestStartReply(guest: try await lastKnown(name), run: run.bytes)
     }
   }
 
   func guestStop(_ args: Wire.GuestStopArgs, context: CallContext) async throws -> Wire.GuestEndedReply {
-    try await requests.once(args.request, context) {
+    try await once(args.request, context) {
       let name = try GuestName(args.name)
-      let ended = try await manager.stop(name, try order(args, context), connection: context.connection.id)
-      return Wire.GuestEndedReply(guest: try await manager.lastKnown(name), ended: ended.map { .init($0) })
+      let ended = try await stop(name, try order(args, context), connection: context.connection.id)
+      return Wire.GuestEndedReply(guest: try await lastKnown(name), ended: ended.map { .init($0) })
     }
   }
 
   func guestKill(_ args: Wire.GuestKillArgs, context: CallContext) async throws -> Wire.GuestEndedReply {
-    try await requests.once(args.request, context) {
+    try await once(args.request, context) {
       let name = try GuestName(args.name)
       guard (1...64).contains(args.signal) else {
         throw GuestError(.invalidArgument, "kill \(name): signal \(args.signal) does not exist; 1 to 64 do")
       }
       guard args.signal == 9 else {
-        try await manager.signal(name, args.signal, by: context.actor)
-        return Wire.GuestEndedReply(guest: try await manager.lastKnown(name), ended: nil)
+        try await signal(name, args.signal, by: context.actor)
+        return Wire.GuestEndedReply(guest: try await lastKnown(name), ended: nil)
       }
       let order = GuestLifecycle.StopOrder(by: context.actor, force: true)
-      let ended = try await manager.stop(name, order, connection: context.connection.id)
-      return Wire.GuestEndedReply(guest: try await manager.lastKnown(name), ended: ended.map { .init($0) })
+      let ended = try await stop(name, order, connection: context.connection.id)
+      return Wire.GuestEndedReply(guest: try await lastKnown(name), ended: ended.map { .init($0) })
     }
   }
 
   func guestRestart(_ args: Wire.GuestStopArgs, context: CallContext) async throws -> Wire.GuestStartReply {
-    try await requests.once(args.request, context) {
+    try await once(args.request, context) {
       let name = try GuestName(args.name)
-      let run = try await manager.restart(name, try order(args, context), connection: context.connection.id)
-      return Wire.GuestStartReply(guest: try await manager.lastKnown(name), run: run.bytes)
+      let run = try await restart(name, try order(args, context), connection: context.connection.id)
+      return Wire.GuestStartReply(guest: try await lastKnown(name), run: run.bytes)
     }
   }
 
@@ -110,81 +112,81 @@ extension AdminHandlers: AdminService {
   }
 
   func guestList(_ args: Wire.GuestListArgs, context: CallContext) async throws -> Wire.GuestListReply {
-    await manager.list(args)
+    list(args)
   }
 
   func guestShow(_ args: Wire.GuestNameArgs, context: CallContext) async throws -> Wire.GuestDetails {
-    try await manager.details(of: GuestName(args.name))
+    try await details(of: GuestName(args.name))
   }
 
   func guestRuns(_ args: Wire.GuestRunsArgs, context: CallContext) async throws -> Wire.GuestRunsReply {
     let name = try GuestName(args.name)
     let limit = args.limit == 0 ? Int(Wire.runsPageMax) : min(Int(args.limit), Int(Wire.runsPageMax))
-    let runs = try await manager.reading { try $0.runs(of: name, before: args.before, limit: limit + 1) }
-    if runs.isEmpty { _ = try await manager.lastKnown(name) }
+    let runs = try await reading { try $0.runs(of: name, before: args.before, limit: limit + 1) }
+    if runs.isEmpty { _ = try await lastKnown(name) }
     return Wire.GuestRunsReply(runs: runs.prefix(limit).map { .init($0) }, more: runs.count > limit)
   }
 
   func guestWait(_ args: Wire.GuestWaitArgs, context: CallContext) async throws -> Wire.GuestEndedReply {
     let name = try GuestName(args.name)
-    let ended = try await manager.wait(args, name, connection: context.connection.id)
-    return Wire.GuestEndedReply(guest: try await manager.lastKnown(name), ended: ended.map { .init($0) })
+    let ended = try await wait(args, name, connection: context.connection.id)
+    return Wire.GuestEndedReply(guest: try await lastKnown(name), ended: ended.map { .init($0) })
   }
 
   func logRead(_ args: Wire.LogReadArgs, context: CallContext) async throws -> Wire.LogReadReply {
-    try await logs.read(args, GuestName(args.name))
+    try await services.logs.read(args, GuestName(args.name))
   }
 
   // MARK: Events
 
   func eventsSubscribe(_ args: Wire.EventsSubscribeArgs, context: CallContext) async throws -> Wire.EventsSubscribeReply
   {
-    try await manager.subscribe(args, context)
+    try await subscribe(args, context)
   }
 
   func eventsUnsubscribe(_ args: Wire.EventsUnsubscribeArgs, context: CallContext) async throws {
-    guard await manager.unsubscribe(args.subscription, context) else {
+    guard unsubscribe(args.subscription, context) else {
       throw GuestError(.notFound, "unsubscribe: there is no subscription \(args.subscription) on this connection")
     }
   }
 
   func eventsRead(_ args: Wire.EventsReadArgs, context: CallContext) async throws -> Wire.EventsReadReply {
-    try await manager.readEvents(args)
+    try await readEvents(args)
   }
 
   // MARK: Hooks
 
   func hookAdd(_ args: Wire.HookSpec, context: CallContext) async throws {
-    try await hooks.add(args)
+    try await services.hooks.add(args)
   }
 
   func hookRemove(_ args: Wire.HookRemoveArgs, context: CallContext) async throws {
-    try await hooks.remove(args.name)
+    try await services.hooks.remove(args.name)
   }
 
   func hookList(context: CallContext) async throws -> Wire.HookListReply {
-    await hooks.list()
+    await services.hooks.list()
   }
 
   // MARK: Host and daemon
 
-  func hostInfo(context: CallContext) async throws -> Wire.HostInfoReply { host.reply() }
+  func hostInfo(context: CallContext) async throws -> Wire.HostInfoReply { services.host.reply() }
 
   func daemonStatus(context: CallContext) async throws -> Wire.DaemonStatusReply {
-    let size = (try? await manager.reading { try $0.size() }) ?? 0
-    return await manager.status(clients: clients, level: levels.current, journalBytes: size)
+    let size = (try? await reading { try $0.size() }) ?? 0
+    return status(clients: services.clients, level: services.levels.current, journalBytes: size)
   }
 
   func daemonClients(context: CallContext) async throws -> Wire.DaemonClientsReply {
-    await manager.clientReport(clients)
+    clientReport(services.clients)
   }
 
   func daemonLimits(context: CallContext) async throws -> Wire.DaemonLimitsReply {
-    await manager.limitReport(clients, limits)
+    limitReport(services.clients, services.limits)
   }
 
   func daemonTrace(_ args: Wire.DaemonTraceArgs, context: CallContext) async throws {
-    guard levels.set(args.level) else {
+    guard services.levels.set(args.level) else {
       throw GuestError(
         .invalidArgument, "trace: level \"\(Visible.text(args.level))\" does not exist",
         hint: "levels are trace, debug, info, notice, warning and error")
