@@ -350,10 +350,17 @@ extension RPCClientConnection: SocketHandlerOwner {
     dispatch()
   }
 
+  func sent(_ count: Int) {
+    session.sentBytes(count)
+    if !outgoing.isEmpty, session.output.isEmpty { outgoing = [] }
+  }
+
   func transmitted(_ count: Int) {
     session.transmitted(count)
-    if session.output.isEmpty, !outgoing.isEmpty { outgoing = [] }
+    if !outgoing.isEmpty, session.output.isEmpty { outgoing = [] }
   }
+
+  func outputBroke() { session.outputBroke() }
 
   func sentDescriptor() {
     session.sentDescriptor()
@@ -363,7 +370,7 @@ extension RPCClientConnection: SocketHandlerOwner {
   func takeOutput() -> [UInt8] { session.takeOutput() }
   func peerHasReadAll() {}
 
-  var nextOutput: OutputQueue.Step { session.nextOutput }
+  var output: OutputQueue { session.output }
   var wantsRead: Bool { session.wantsRead && !isPaused }
   var wantsDrainCheck: Bool { false }
   var isClosed: Bool { session.isClosed }

@@ -246,16 +246,28 @@ extension RPCServerConnection: SocketHandlerOwner {
     dispatch()
   }
 
+  func sent(_ count: Int) {
+    let wasWritable = session.isWritable
+    session.sentBytes(count)
+    outputLeft(count, wasWritable)
+  }
+
   func transmitted(_ count: Int) {
-    bytesSent += UInt64(count)
     let wasWritable = session.isWritable
     session.transmitted(count)
+    outputLeft(count, wasWritable)
+  }
+
+  private func outputLeft(_ count: Int, _ wasWritable: Bool) {
+    bytesSent += UInt64(count)
     if !wasWritable, session.isWritable {
       delegate?.connectionWritable(self)
       dispatch()
     }
-    if session.output.isEmpty, !outgoing.isEmpty { outgoing = [] }
+    if !outgoing.isEmpty, session.output.isEmpty { outgoing = [] }
   }
+
+  func outputBroke() { session.outputBroke() }
 
   func sentDescriptor() {
     session.sentDescriptor()
@@ -269,7 +281,7 @@ extension RPCServerConnection: SocketHandlerOwner {
     dispatch()
   }
 
-  var nextOutput: OutputQueue.Step { session.nextOutput }
+  var output: OutputQueue { session.output }
   var wantsRead: Bool { session.wantsRead }
   var wantsDrainCheck: Bool { session.wantsDrainCheck }
   var isClosed: Bool { session.isClosed }
