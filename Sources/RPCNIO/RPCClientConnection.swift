@@ -53,6 +53,8 @@ public final class RPCClientConnection: RPCCaller, @unchecked Sendable {
     self.peer = peer
     self.eventLoop = eventLoop
     self.handlers = handlers
+    var configuration = configuration
+    configuration.trace = configuration.trace ?? FrameTracing.ifWanted
     session = ClientSession(configuration, at: NIODeadline.now().uptimeNanoseconds)
   }
 

@@ -45,6 +45,8 @@ public final class RPCServer: Sendable {
   }
 
   private init(_ configuration: Configuration, isReadOnly: Bool, delegate: any RPCServerDelegate) {
+    var configuration = configuration
+    configuration.session.trace = configuration.session.trace ?? FrameTracing.ifWanted
     self.configuration = configuration
     self.isReadOnly = isReadOnly
     self.delegate = WeakDelegate(value: delegate)

@@ -65,6 +65,8 @@ public final class BlockingClient {
     peer = try PeerCredentials(of: socket.rawValue)
     self.socket = socket
     acceptsDescriptors = configuration.acceptsDescriptors
+    var configuration = configuration
+    configuration.trace = configuration.trace ?? FrameTracing.ifWanted
     session = ClientSession(configuration, at: BlockingClient.now)
   }
 

@@ -41,6 +41,8 @@ public final class SocketServerConnection {
     self.epoll = epoll
     self.token = token
     acceptsDescriptors = configuration.acceptsDescriptors
+    var configuration = configuration
+    configuration.trace = configuration.trace ?? FrameTracing.ifWanted
     session = ServerSession(configuration, right: right, readOnly: readOnly, at: SocketServerConnection.now)
     try epoll.add(socket.rawValue, .readable, token: token)
     watched = .readable
