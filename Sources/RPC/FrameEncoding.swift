@@ -20,7 +20,8 @@ public struct EncodedFrame: Sendable, Hashable {
     EncodedFrame(
       bytes: encodeFrame(
         FrameHeader(
-          payload: payload.count, program: Event.Program.number, version: Event.Program.version, procedure: Event.number,
+          payload: payload.count, program: Event.Program.number, version: Event.Program.version,
+          procedure: Event.number,
           type: .event), payload: payload))
   }
 }
