@@ -81,7 +81,7 @@ let package = Package(
       ],
       swiftSettings: common + crashPoints),
     .executableTarget(
-      name: "lodge-controller", dependencies: ["ControllerCore"], swiftSettings: common),
+      name: "lodge-controller", dependencies: ["ControllerCore"]),
 
     // The daemon.
     .target(
@@ -138,7 +138,13 @@ let package = Package(
       ],
       swiftSettings: common),
     .testTarget(name: "SpecFileTests", dependencies: ["SpecFile", "Guest"], swiftSettings: common),
-    .testTarget(name: "ControllerCoreTests", dependencies: ["ControllerCore", "Guest"], swiftSettings: common),
+    .testTarget(
+      name: "ControllerCoreTests",
+      dependencies: [
+        "ControllerCore", "lodge-controller", "ContainerRuntime", "Guest", "GuestWire", "LinuxSystem", "RPC", "RPCSocket",
+        "WireProtocol", "XDR",
+      ],
+      swiftSettings: common),
     .testTarget(name: "GuestStoreTests", dependencies: ["GuestStore", "Guest", grdb], swiftSettings: common),
     .testTarget(
       name: "DaemonCoreTests", dependencies: ["DaemonCore", "Guest", "GuestStore", "SpecFile", "WireProtocol"],

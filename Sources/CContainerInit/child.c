@@ -139,9 +139,14 @@ static int perform(struct ci_context *context, const struct ci_step *step) {
   case CI_USER:
   case CI_CAPABILITIES: return ci_rights_step(context, step);
   case CI_FAIL: errno = (int)step->a; return -1;
-  case CI_KILL_CONTROLLER:
-    if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == -1) return -1;
-    for (;;) syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
+  case CI_CRASH: {
+    // From inside the PID namespace a pidfd of a process outside takes no signal (pidfd_send_signal(2)).
+    struct ci_message message = {.kind = CI_MESSAGE_CRASH};
+    if (ci_send(context->plan->socket, &message, -1) == -1) return -1;
+    struct pollfd end = {.fd = context->plan->socket};
+    while (!(end.revents & POLLHUP)) syscall(SYS_ppoll, &end, 1, NULL, NULL, 0);
+    return 0;
+  }
   case CI_PAUSE:
     for (;;) syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
   default: return ci_mount_step(context, step);

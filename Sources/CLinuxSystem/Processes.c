@@ -4,14 +4,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+void ls_trim_memory(void) {
+  malloc_trim(0);
+  // Below the stack pointer there is nothing but what returned calls left behind; the kernel maps it anew when needed.
+  // The red zone and this frame stay: they are within the page above.
+  enum { PAGE = 4096, DEPTH = 512 * 1024 };
+  uintptr_t here = (uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)(PAGE - 1);
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_STACK, &limit) == -1 || (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < 2 * DEPTH)) return;
+  madvise((void *)(here - PAGE - DEPTH), DEPTH, MADV_DONTNEED);
+}
 
 int ls_pidfd_open(int32_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 

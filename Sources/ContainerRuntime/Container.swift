@@ -28,6 +28,8 @@ public final class Container {
     case terminal(OwnedFD)
     /// Where calls of reboot(2) are told; see `RebootWatch`.
     case listener(RebootWatch)
+    /// A test wants the controller to end here and now.
+    case crash
     /// Init was executed. The last report.
     case executed
     /// A step failed and the child is ending; reap it, then nothing is left. The last report.
@@ -38,14 +40,14 @@ public final class Container {
   ///
   /// - Parameters:
   ///   - group: the cgroup it is born in.
-  ///   - crash: replaces a step, by its name, with another; for tests of what is left behind.
+  ///   - crash: put before a step, found by its name; for tests of what is left behind.
   public init(
     starting spec: ContainerSpec, in group: RunCgroup, crash: (step: String, action: SetupStep.Action)? = nil
   ) throws(ContainerError) {
     let prepared = try PreparedContainer(spec, group)
     var plan = ContainerPlan(spec, prepared.numbers)
     if let crash, let index = plan.steps.firstIndex(where: { $0.name == crash.step }) {
-      plan.steps[index].action = crash.action
+      plan.steps.insert(SetupStep(crash.step, crash.action), at: index)
     }
     self.plan = plan
     watchesReboot = prepared.numbers.canTellReboot
@@ -93,6 +95,7 @@ public final class Container {
         case (CI_MESSAGE_LISTENER, let fd?):
           isComplete = true
           return .listener(RebootWatch(fd))
+        case (CI_MESSAGE_CRASH, _): return .crash
         default: return .failed(failure(message))
         }
       default:

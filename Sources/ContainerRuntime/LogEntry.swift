@@ -1,3 +1,5 @@
+import Glibc
+
 /// The form of a console log: text, UTF-8, one entry a line.
 ///
 ///     2026-11-21T09:10:22.123456Z o a line of the guest's output
@@ -47,18 +49,19 @@ struct LogFormatter {
     _ bytes: UnsafeRawBufferPointer, from stream: LogEntry.Stream, time: Int64, into entries: inout [UInt8]
   ) {
     let index = stream == .error ? 1 : 0
-    var rest = bytes[...]
-    while !rest.isEmpty {
+    var start = 0
+    while start < bytes.count {
       if pending[index].bytes.isEmpty { pending[index].time = time }
-      let room = LogEntry.longestPiece - pending[index].bytes.count
-      let piece = rest.prefix(room)
-      if let end = piece.firstIndex(of: UInt8(ascii: "\n")) {
-        pending[index].bytes.append(contentsOf: rest[..<end])
-        rest = rest[(end + 1)...]
+      let room = min(LogEntry.longestPiece - pending[index].bytes.count, bytes.count - start)
+      let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<start + room])
+      if let newline = memchr(piece.baseAddress!, Int32(UInt8(ascii: "\n")), room) {
+        let length = UnsafeRawPointer(newline) - piece.baseAddress!
+        pending[index].bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: piece[..<length]))
+        start += length + 1
         write(index, complete: true, into: &entries)
       } else {
         pending[index].bytes.append(contentsOf: piece)
-        rest = rest.dropFirst(piece.count)
+        start += room
         if pending[index].bytes.count == LogEntry.longestPiece { write(index, complete: false, into: &entries) }
       }
     }
@@ -147,38 +150,47 @@ private func unfinishedCharacter(at bytes: ArraySlice<UInt8>) -> Int {
 
 /// Copies text; NUL and every byte that is no part of a well-formed character (RFC 3629) become U+FFFD.
 private func appendText(_ bytes: ArraySlice<UInt8>, to out: inout [UInt8]) {
-  var index = bytes.startIndex
-  var clean = index
-  func length(at index: Int) -> Int {
-    let first = bytes[index]
-    if first < 0x80 { return first == 0 ? 0 : 1 }
-    let (count, lowest, highest): (Int, UInt8, UInt8) =
-      switch first {
-      case 0xc2...0xdf: (2, 0x80, 0xbf)
-      case 0xe0: (3, 0xa0, 0xbf)
-      case 0xed: (3, 0x80, 0x9f)
-      case 0xe1...0xef: (3, 0x80, 0xbf)
-      case 0xf0: (4, 0x90, 0xbf)
-      case 0xf1...0xf3: (4, 0x80, 0xbf)
-      case 0xf4: (4, 0x80, 0x8f)
-      default: (0, 0, 0)
+  bytes.withUnsafeBufferPointer { bytes in
+    var index = 0
+    var clean = 0
+    while index < bytes.count {
+      let count = characterLength(at: index, in: bytes)
+      if count > 0 {
+        index += count
+        continue
       }
-    guard count > 0, bytes.endIndex - index >= count, (lowest...highest).contains(bytes[index + 1]) else { return 0 }
-    for later in 2..<max(count, 2) where bytes[index + later] & 0xc0 != 0x80 { return 0 }
-    return count
-  }
-  while index < bytes.endIndex {
-    let count = length(at: index)
-    if count > 0 {
-      index += count
-      continue
+      out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[clean..<index]))
+      out.append(contentsOf: replacement)
+      index += 1
+      clean = index
     }
-    out.append(contentsOf: bytes[clean..<index])
-    out.append(contentsOf: [0xef, 0xbf, 0xbd])
-    index += 1
-    clean = index
+    out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[clean...]))
   }
-  out.append(contentsOf: bytes[clean...])
+}
+
+private let replacement: [UInt8] = [0xef, 0xbf, 0xbd]
+
+/// Bytes of the character that begins there; 0 where none does.
+private func characterLength(at index: Int, in bytes: UnsafeBufferPointer<UInt8>) -> Int {
+  let first = bytes[index]
+  if first < 0x80 { return first == 0 ? 0 : 1 }
+  let (count, lowest, highest): (Int, UInt8, UInt8) =
+    switch first {
+    case 0xc2...0xdf: (2, 0x80, 0xbf)
+    case 0xe0: (3, 0xa0, 0xbf)
+    case 0xed: (3, 0x80, 0x9f)
+    case 0xe1...0xef: (3, 0x80, 0xbf)
+    case 0xf0: (4, 0x90, 0xbf)
+    case 0xf1...0xf3: (4, 0x80, 0xbf)
+    case 0xf4: (4, 0x80, 0x8f)
+    default: (0, 0, 0)
+    }
+  guard count > 0, bytes.count - index >= count, bytes[index + 1] >= lowest, bytes[index + 1] <= highest else {
+    return 0
+  }
+  if count > 2, bytes[index + 2] & 0xc0 != 0x80 { return 0 }
+  if count > 3, bytes[index + 3] & 0xc0 != 0x80 { return 0 }
+  return count
 }
 
 /// `2026-11-21T09:10:22.123456Z`, the second kept because most entries share it with the one before.

@@ -164,9 +164,7 @@ final class EncodedPlan {
     case .fail(let errno):
       operation(CI_FAIL)
       step.a = UInt64(errno)
-    case .killController(let pidFD):
-      operation(CI_KILL_CONTROLLER)
-      step.fd = number(pidFD)
+    case .crashController: operation(CI_CRASH)
     case .pause: operation(CI_PAUSE)
     }
     return step

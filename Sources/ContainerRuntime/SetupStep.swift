@@ -89,9 +89,9 @@ public struct SetupStep: Equatable, Sendable {
     case capabilities(UInt64)
     case defaultSignals
     case closeOnExecute
-    /// Crash points: fail with an errno; end the controller, by its pidfd, and wait for one's own end; wait only.
+    /// Crash points: fail with an errno; have the controller end itself, and go on once it is gone; wait.
     case fail(Int32)
-    case killController(pidFD: Operand)
+    case crashController
     case pause
   }
 }

@@ -53,14 +53,11 @@ extension ControllerProcess {
     self.group = group
     CrashPoint.reach("controller.launch.grouped")
     #if LODGE_CRASHPOINTS
-      let controller = try? ProcessHandle(opening: getpid())
-      let container = try Container(
-        starting: ContainerSpec(spec, named: guest), in: group,
-        crash: CrashPoint.setup(controller: controller?.fd.rawValue ?? -1))
-      withExtendedLifetime(controller) {}
+      let crash = CrashPoint.setup()
     #else
-      let container = try Container(starting: ContainerSpec(spec, named: guest), in: group)
+      let crash: (step: String, action: SetupStep.Action)? = nil
     #endif
+    let container = try Container(starting: ContainerSpec(spec, named: guest), in: group, crash: crash)
     self.container = container
     CrashPoint.reach("controller.launch.cloned")
     do throws(SystemError) {
@@ -95,6 +92,7 @@ extension ControllerProcess {
         case .listener(let listener):
           rebootWatch = listener
           try? epoll.add(listener.rawValue, .readable, token: Token.reboot)
+        case .crash: Glibc.kill(getpid(), SIGKILL)
         case .executed: return launched(container)
         case .failed(let error): throw error
         }
@@ -121,6 +119,8 @@ extension ControllerProcess {
       killAll()
       reapInit(blocking: true)
     }
+    // From here on it waits, perhaps for months, and there is one of it for each guest.
+    ProcessControl.trimMemory()
   }
 
   var launchReply: Wire.LaunchReply {

@@ -48,13 +48,11 @@ public enum CrashPoint {
     }
 
     /// The step of making a container that is to be replaced, if one was chosen.
-    ///
-    /// - Parameter controller: a pidfd of this process.
-    static func setup(controller: Int32) -> (step: String, action: SetupStep.Action)? {
+    static func setup() -> (step: String, action: SetupStep.Action)? {
       guard let chosen, chosen.name.hasPrefix("setup.") else { return nil }
       let step = String(chosen.name.dropFirst("setup.".count))
       switch chosen.action {
-      case "kill": return (step, .killController(pidFD: .descriptor(controller)))
+      case "kill": return (step, .crashController)
       case "error": return (step, .fail(EIO))
       case "pause": return (step, .pause)
       default: return nil

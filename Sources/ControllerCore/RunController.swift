@@ -1,6 +1,21 @@
 import Glibc
 import LinuxSystem
 
+/// The program: `main` in C calls it, see there.
+///
+/// - Returns: the exit status. 64: wrong arguments.
+@_cdecl("lodge_controller_main")
+public func controllerMain(
+  _ count: Int32, _ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+) -> Int32 {
+  guard let arguments = ControllerArguments((0..<Int(count)).compactMap { values[$0].map { String(cString: $0) } })
+  else {
+    _ = (ControllerArguments.usage + "\n").withCString { write(2, $0, strlen($0)) }
+    return 64
+  }
+  return runController(arguments)
+}
+
 /// Runs a controller to its end in the calling thread, which has to be the process's only one: the guest's init dies with
 /// the thread that made it (PR_SET_PDEATHSIG, prctl(2)).
 ///

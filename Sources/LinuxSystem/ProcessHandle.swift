@@ -121,6 +121,9 @@ public enum ProcessControl {
     try check("set dumpable") { ls_prctl(Int32(LS_PR_SET_DUMPABLE), on ? 1 : 0, 0, 0, 0) }
   }
 
+  /// Gives back memory that a busy moment needed and the quiet one after it does not: free heap, and unused stack.
+  public static func trimMemory() { ls_trim_memory() }
+
   /// The signal this process gets when the thread that made it ends.
   public static func setParentDeathSignal(_ signal: Int32) throws(SystemError) {
     try check("set parent death signal") { ls_prctl(Int32(LS_PR_SET_PDEATHSIG), UInt(signal), 0, 0, 0) }

@@ -269,4 +269,18 @@ import Testing
     }
     #expect(bench.tree.runs() == [])
   }
+
+  @Test func aLimitThatTheHostCannotKeepIsRefusedWithTheFix() throws {
+    // A group whose parent has the controller, but does not pass it on, is the same to us as a host without it.
+    let host = CgroupHost(mounts: [
+      MountEntry(root: "/", mountPoint: bench.tree.host.unified, type: "cgroup2", superOptions: [])
+    ])
+    let tree = CgroupTree(host: try #require(host), parent: bench.tree.parent)
+    let error = #expect(throws: ContainerError.self) {
+      try RunCgroup.create(in: tree, name: "x", limits: CgroupLimits(memoryBytes: 1 << 20), runID: [1])
+    }
+    #expect(error?.step == "limit memory")
+    #expect(error?.hint?.isEmpty == false)
+    #expect(tree.runs() == [])
+  }
 }

@@ -45,7 +45,7 @@ enum ci_operation {
   CI_SIGNALS,        // every disposition default, nothing blocked
   CI_CLOSE,          // every descriptor from 3 on closes at execve
   CI_FAIL,           // fail with errno `a`: a crash point
-  CI_KILL_CONTROLLER,  // SIGKILL to pidfd `fd`, then wait for our own end: a crash point
+  CI_CRASH,          // have the controller end itself, then go on as if nothing had happened: a crash point
   CI_PAUSE,          // wait for our own end: a crash point
 };
 
@@ -94,7 +94,9 @@ struct ci_plan {
 
 // MARK: the report
 
-enum ci_message_kind { CI_MESSAGE_FAILURE = 1, CI_MESSAGE_TERMINAL = 2, CI_MESSAGE_LISTENER = 3 };
+enum ci_message_kind {
+  CI_MESSAGE_FAILURE = 1, CI_MESSAGE_TERMINAL = 2, CI_MESSAGE_LISTENER = 3, CI_MESSAGE_CRASH = 4
+};
 
 /// One datagram. TERMINAL and LISTENER carry a descriptor. After a FAILURE, or when init is executed, the socket closes.
 struct ci_message {

@@ -73,6 +73,8 @@ int ls_waitid_pidfd(int pidfd, int options, struct ls_wait_result *result);
 int ls_waitid_any(struct ls_wait_result *result);
 
 enum { LS_PR_SET_PDEATHSIG = 1, LS_PR_SET_DUMPABLE = 4, LS_PR_SET_NAME = 15, LS_PR_SET_CHILD_SUBREAPER = 36 };
+/// Gives memory back that a past moment needed and the present one does not: free heap, and the stack below this call.
+void ls_trim_memory(void);
 int ls_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 
 /// Signals are bits: signal n is 1 << (n - 1).

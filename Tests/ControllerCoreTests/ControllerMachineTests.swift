@@ -1,0 +1,264 @@
+import Guest
+import Testing
+
+@testable import ControllerCore
+
+struct ControllerMachineTests {
+  let admin = Actor.user(uid: 0, pid: 42)
+
+  private func at(_ milliseconds: UInt64) -> BootTime { BootTime(nanoseconds: milliseconds * 1_000_000) }
+
+  private func order(
+    _ signal: Int32 = 15, timeout: UInt64 = 1000, term: UInt64 = 500, noKill: Bool = false
+  ) -> ControllerMachine.StopOrder {
+    .init(by: admin, signal: signal, timeoutMillis: timeout, termTimeoutMillis: term, noKill: noKill)
+  }
+
+  private func running() -> ControllerMachine {
+    var machine = ControllerMachine()
+    #expect(machine.handle(.launch, at: at(0)) == [])
+    #expect(machine.handle(.launched, at: at(1)) == [.tellLaunched])
+    return machine
+  }
+
+  @Test func aRunThatEndsByItself() {
+    var machine = running()
+    #expect(machine.handle(.initEnded(.exited(3)), at: at(10)) == [.drainConsole, .lookAtGroup])
+    #expect(machine.handle(.group(isEmpty: true), at: at(10)) == [.writeRecord])
+    // Written before it is told.
+    #expect(machine.handle(.recordWritten, at: at(10)) == [.tellEnd, .closeConnections, .removeGroup])
+    #expect(machine.handle(.delivered, at: at(11)) == [.exit])
+    #expect(machine.end == .initEnded(.exited(3)))
+    #expect(machine.stopRequest == nil)
+    #expect(machine.deadline == nil)
+  }
+
+  @Test func aFailedStartIsRecordedToo() {
+    var machine = ControllerMachine()
+    _ = machine.handle(.launch, at: at(0))
+    let failure = StartFailure(step: "mount /proc", errno: 1, message: "mount /proc: Operation not permitted")
+    #expect(machine.handle(.launchFailed(failure), at: at(1)) == [.writeRecord])
+    #expect(machine.handle(.recordWritten, at: at(1)) == [.tellEnd, .closeConnections, .removeGroup])
+    #expect(machine.end == .startFailed(failure))
+  }
+
+  @Test func withoutADaemonAndWithoutARunThereIsNothingToDo() {
+    var machine = ControllerMachine()
+    #expect(machine.handle(.daemonGone, at: at(0)) == [.exit])
+  }
+
+  @Test func aDaemonThatGoesWhileTheGuestRunsChangesNothing() {
+    var machine = running()
+    #expect(machine.handle(.daemonGone, at: at(5)) == [])
+    #expect(machine.phase == .running)
+    _ = machine.handle(.initEnded(.exited(0)), at: at(6))
+    _ = machine.handle(.group(isEmpty: true), at: at(6))
+    _ = machine.handle(.recordWritten, at: at(6))
+    #expect(machine.handle(.delivered, at: at(6)) == [.exit])
+  }
+
+  // MARK: stop
+
+  @Test func aPoliteStopIsRepeatedUntilInitHearsItAndThenWaits() {
+    var machine = running()
+    #expect(machine.handle(.stop(order()), at: at(100)) == [.thaw, .signalInit(15)])
+    #expect(machine.handle(.signalHeard(false), at: at(100)) == [])
+    var now: UInt64 = 100
+    var signals = 0
+    while now < 400 {
+      let due = machine.deadline!.nanoseconds / 1_000_000
+      #expect(due > now)
+      now = due
+      let effects = machine.handle(.timePassed, at: at(now))
+      #expect(effects == [.signalInit(15)])
+      signals += 1
+      _ = machine.handle(.signalHeard(signals == 4), at: at(now))
+      if signals == 4 { break }
+    }
+    #expect(signals == 4)
+    #expect(machine.deadline == at(1100))
+    #expect(machine.isStopping)
+    #expect(machine.handle(.initEnded(.exited(0)), at: at(500)) == [.drainConsole, .lookAtGroup])
+    #expect(machine.stopRequest == .init(by: admin, killed: false, signaled: true))
+  }
+
+  @Test func eachStageOfAStopHasItsTime() {
+    var machine = running()
+    #expect(machine.handle(.stop(order(37)), at: at(0)) == [.thaw, .signalInit(37)])
+    _ = machine.handle(.signalHeard(true), at: at(0))
+    #expect(machine.handle(.timePassed, at: at(999)) == [])
+    #expect(machine.handle(.timePassed, at: at(1000)) == [.signalInit(15)])
+    _ = machine.handle(.signalHeard(true), at: at(1000))
+    #expect(machine.handle(.timePassed, at: at(1499)) == [])
+    #expect(machine.handle(.timePassed, at: at(1500)) == [.killAll])
+    #expect(machine.stopRequest?.killed == true)
+    // A second later it is still there: a task that cannot be killed.
+    #expect(machine.handle(.timePassed, at: at(2500)) == [.killAll, .noteStuck])
+  }
+
+  @Test func sigtermIsNotSentASecondTimeByName() {
+    var machine = running()
+    _ = machine.handle(.stop(order(15)), at: at(0))
+    _ = machine.handle(.signalHeard(true), at: at(0))
+    #expect(machine.handle(.timePassed, at: at(1000)) == [.killAll])
+  }
+
+  @Test func noKillGivesUpAndLeavesTheGuestRunning() {
+    var machine = running()
+    _ = machine.handle(.stop(order(15, noKill: true)), at: at(0))
+    _ = machine.handle(.signalHeard(true), at: at(0))
+    #expect(machine.handle(.timePassed, at: at(1000)) == [])
+    #expect(!machine.isStopping)
+    #expect(machine.deadline == nil)
+    // A later order works.
+    #expect(machine.handle(.kill(by: admin), at: at(2000)) == [.killAll])
+  }
+
+  @Test func aStopWithoutTimeKillsAtOnce() {
+    var machine = running()
+    #expect(machine.handle(.stop(order(timeout: 0)), at: at(0)) == [.killAll])
+    #expect(machine.stopRequest == .init(by: admin, killed: true, signaled: false))
+  }
+
+  @Test func aKillOvertakesAPoliteStopAndAPoliteStopDoesNotUndoAKill() {
+    var machine = running()
+    _ = machine.handle(.stop(order()), at: at(0))
+    #expect(machine.handle(.kill(by: .daemon), at: at(1)) == [.killAll])
+    #expect(machine.handle(.stop(order()), at: at(2)) == [])
+    #expect(machine.stopRequest == .init(by: .daemon, killed: true, signaled: true))
+  }
+
+  @Test func aStopDuringTheLaunchCancelsIt() {
+    var machine = ControllerMachine()
+    _ = machine.handle(.launch, at: at(0))
+    #expect(machine.handle(.stop(order()), at: at(1)) == [.killAll])
+    #expect(
+      machine.handle(.launchFailed(StartFailure(step: "x", errno: 0, message: "x")), at: at(2)) == [.writeRecord])
+    #expect(machine.stopRequest?.killed == true)
+  }
+
+  @Test func aStopThatComesTooLateToCancelKillsWhatWasStarted() {
+    var machine = ControllerMachine()
+    _ = machine.handle(.launch, at: at(0))
+    _ = machine.handle(.stop(order()), at: at(1))
+    #expect(machine.handle(.launched, at: at(2)) == [.tellLaunched, .killAll])
+  }
+
+  // MARK: the end
+
+  @Test func theEndWaitsForTheLastProcess() {
+    var machine = running()
+    _ = machine.handle(.initEnded(.signaled(9, coreDumped: false)), at: at(0))
+    #expect(machine.handle(.group(isEmpty: false), at: at(0)) == [.killAll])
+    var now: UInt64 = 0
+    var looks = 0
+    while now < 3000 {
+      now = machine.deadline!.nanoseconds / 1_000_000
+      #expect(machine.handle(.timePassed, at: at(now)) == [.lookAtGroup])
+      looks += 1
+      let effects = machine.handle(.group(isEmpty: false), at: at(now))
+      #expect(effects == (now >= 1000 ? [.killAll, .noteStuck] : [.killAll]))
+    }
+    // Often at first, about once a second in the end.
+    #expect((10...16).contains(looks))
+    #expect(machine.handle(.timePassed, at: machine.deadline!) == [.lookAtGroup])
+    #expect(machine.handle(.group(isEmpty: true), at: at(now + 2000)) == [.writeRecord])
+  }
+
+  @Test func aRecordThatCannotBeWrittenIsToldOnceKeptAndTriedAgain() {
+    var machine = running()
+    _ = machine.handle(.initEnded(.exited(0)), at: at(0))
+    _ = machine.handle(.group(isEmpty: true), at: at(0))
+    #expect(machine.handle(.recordRefused, at: at(0)) == [.tellEnd])
+    for second in 1...3 {
+      let now = at(UInt64(second) * 1000)
+      #expect(machine.deadline == now)
+      #expect(machine.handle(.timePassed, at: now) == [.writeRecord])
+      if second < 3 { #expect(machine.handle(.recordRefused, at: now) == []) }
+    }
+    // Told already; what remains is to go.
+    #expect(machine.handle(.recordWritten, at: at(3000)) == [.closeConnections, .removeGroup])
+    #expect(machine.handle(.delivered, at: at(3001)) == [.exit])
+  }
+
+  @Test func aRemovedDirectoryIsAsGoodAsAWrittenRecord() {
+    var machine = running()
+    _ = machine.handle(.initEnded(.exited(0)), at: at(0))
+    _ = machine.handle(.group(isEmpty: true), at: at(0))
+    _ = machine.handle(.recordRefused, at: at(0))
+    #expect(machine.handle(.acknowledged, at: at(500)) == [.closeConnections, .removeGroup])
+  }
+
+  /// Whatever comes in whatever order: the end is recorded before it is told, told once, and the machine comes to its
+  /// end once init's is known.
+  @Test(arguments: 0..<50) func anyHistoryTellsOneEndOnce(seed: UInt64) {
+    var random = SplitMix(state: seed)
+    for _ in 0..<200 {
+      var machine = ControllerMachine()
+      var now: UInt64 = 0
+      var written = 0
+      var told = 0
+      var recordable = false
+      var queue: [ControllerMachine.Input] = []
+      var history: [ControllerMachine.Input] = []
+      for step in 0..<400 where machine.phase != .done {
+        now += random.next(below: 300)
+        let input: ControllerMachine.Input
+        if !queue.isEmpty {
+          input = queue.removeFirst()
+        } else if step > 300 {
+          input =
+            machine.phase == .idle ? .daemonGone : machine.phase == .launching ? .launched : .initEnded(.exited(0))
+        } else {
+          input =
+            [
+              .launch, .launched, .launchFailed(StartFailure(step: "s", errno: 1, message: "m")), .stop(order()),
+              .stop(order(timeout: 0)), .kill(by: .daemon), .signalHeard(true), .rebootNoted(.halt),
+              .initEnded(.exited(1)), .daemonGone, .timePassed, .timePassed, .timePassed,
+            ][Int(random.next(below: 13))]
+        }
+        history.append(input)
+        let wasAfterLaunch = machine.phase == .running || machine.phase == .launching
+        for effect in machine.handle(input, at: at(now)) {
+          switch effect {
+          case .signalInit: queue.append(.signalHeard(random.next(below: 2) == 0))
+          case .lookAtGroup: queue.append(.group(isEmpty: random.next(below: 3) > 0))
+          case .writeRecord:
+            #expect(machine.end != nil)
+            recordable = true
+            queue.append(random.next(below: 3) > 0 ? .recordWritten : .recordRefused)
+            written += queue.last == .recordWritten ? 1 : 0
+          case .tellEnd:
+            told += 1
+            #expect(recordable, "\(history)")
+          case .closeConnections: queue.append(.delivered)
+          case .drainConsole: #expect(wasAfterLaunch)
+          case .thaw, .killAll, .noteStuck, .tellLaunched, .removeGroup, .exit: break
+          }
+        }
+        if machine.phase != .idle, step > 300, let due = machine.deadline {
+          now = max(now, due.nanoseconds / 1_000_000 + 1)
+        }
+        if queue.isEmpty, step > 300, machine.phase == .recording || machine.phase == .emptying {
+          queue.append(.timePassed)
+        }
+      }
+      #expect(machine.phase == .done, "seed \(seed): \(history)")
+      #expect(told == (machine.end == nil ? 0 : 1), "seed \(seed): \(history)")
+      #expect(written <= 1)
+    }
+  }
+}
+
+/// Vigna's SplitMix64: a seed gives the same history again.
+struct SplitMix {
+  var state: UInt64
+
+  mutating func next(below bound: UInt64) -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var mixed = state
+    mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
+    mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
+    return (mixed ^ mixed >> 31) % bound
+  }
+}

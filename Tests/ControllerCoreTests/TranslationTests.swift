@@ -1,0 +1,69 @@
+import ContainerRuntime
+import Guest
+import LinuxSystem
+import Testing
+
+@testable import ControllerCore
+
+struct ControllerArgumentsTests {
+  static let good = [
+    "lodge-controller", "--guest", "web", "--fd", "3", "--lock-fd", "4", "--run-dir-fd", "5", "--run-dir", "/run/x",
+  ]
+
+  @Test func allAreNeededOnce() {
+    let arguments = ControllerArguments(Self.good)
+    #expect(arguments?.guest == "web")
+    #expect(arguments?.connection == 3)
+    #expect(arguments?.lock == 4)
+    #expect(arguments?.runDirectory == 5)
+    #expect(arguments?.runDirectoryPath == "/run/x")
+  }
+
+  @Test(arguments: [
+    [], ["lodge-controller"], Array(good.dropLast()), Array(good.dropLast(2)), good + ["--more", "x"],
+    good + ["--fd", "9"],
+    good.map { $0 == "3" ? "-1" : $0 }, good.map { $0 == "3" ? "three" : $0 },
+  ]) func anythingElseIsRefused(arguments: [String]) {
+    #expect(ControllerArguments(arguments) == nil)
+  }
+}
+
+struct SpecTranslationTests {
+  @Test func everyGuestGetsASoundEnvironment() {
+    let plain = ContainerSpec.environment([], console: .pty)
+    #expect(plain.contains("container=lodge"))
+    #expect(plain.contains("TERM=xterm"))
+    #expect(plain.contains { $0.hasPrefix("PATH=/usr/local/sbin:") })
+    let own = ContainerSpec.environment(
+      [EnvironmentVariable("PATH", "/x"), EnvironmentVariable("A", "b=c")], console: .pipes)
+    #expect(own == ["container=lodge", "PATH=/x", "A=b=c"])
+  }
+
+  @Test func capabilitiesAreAddedAndDropped() {
+    let usual: UInt64 = [0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 22, 27, 29, 31].reduce(0) { $0 | 1 << UInt64($1) }
+    #expect(ContainerSpec.boundingSet(Capabilities()) == usual)
+    #expect(ContainerSpec.boundingSet(Capabilities(dropped: ["all"])) == 0)
+    #expect(ContainerSpec.boundingSet(Capabilities(added: ["net_admin"], dropped: ["all"])) == 1 << 12)
+    #expect(ContainerSpec.boundingSet(Capabilities(dropped: ["chown"])) & 1 == 0)
+  }
+
+  @Test func limitsKeepTheKernelsNumbers() throws {
+    var spec = GuestSpec(rootfs: Rootfs(path: "/t", mode: .overlay, overlayBytes: 5), command: ["/init"])
+    spec.rlimits = [ResourceLimit("nofile", soft: 1, hard: 2), ResourceLimit("rttime", soft: 3, hard: 4)]
+    let container = ContainerSpec(spec, named: try GuestName("web"))
+    #expect(container.rlimits.map(\.resource) == [7, 15])
+    #expect(container.hostname == "web")
+    #expect(container.rootMode == .overlay(bytes: 5))
+  }
+}
+
+struct SignalHandlersTests {
+  @Test func theCaughtSignalsAreRead() {
+    let status = "Name:\tsh\nSigIgn:\t0000000000000004\nSigCgt:\t0000000000014002\nCapInh:\t0\n"
+    let signals = SignalHandlers.parse(Array(status.utf8))
+    #expect(signals.contains(15))
+    #expect(signals.contains(2))
+    #expect(!signals.contains(3))
+    #expect(SignalHandlers.parse([]) == .none)
+  }
+}
