@@ -3,6 +3,8 @@ import ArgumentParser
 /// The verbs as one tree, for what is made from all of them: usage lines, completion scripts, man pages. Command lines
 /// are not parsed by it: the words are looked up in the table, and the verb's own type parses the rest.
 struct CommandTree: ParsableCommand {
+  @OptionGroup var global: GlobalOptions
+
   static var configuration: CommandConfiguration {
     CommandConfiguration(
       commandName: "lodge", abstract: "Supervise guests on this host",

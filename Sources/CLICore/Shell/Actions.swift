@@ -28,6 +28,8 @@ struct Action<Procedure: RPCProcedure> {
   /// What is asked instead after the connection was lost, where it can be asked again: with the journal's newest number
   /// at a moment when the first question was still open.
   var again: ((String, UInt64) -> Procedure.Args)?
+  /// How long to wait, nanoseconds; what was asked for goes on after it.
+  var timeout: UInt64?
 
   /// - Returns: the exit code for all of them.
   func run(on names: [String], in context: Context) throws -> ExitStatus {
@@ -72,8 +74,11 @@ private final class ActionRun<Procedure: RPCProcedure> {
     while index < names.count {
       ask(through: min(index + Self.window, names.count))
       do throws(RPCCallError) {
-        guard let reply = try reply(to: index) else { return giveUp(from: index) }
-        tell(action.outcome(names[index], reply), isLast: index + 1 == names.count)
+        guard let reply = try reply(to: index) else {
+          giveUp(from: index)
+          return isLate ? .timedOut : .interrupted
+        }
+        tell(action.outcome(names[index], reply), of: names[index], isLast: index + 1 == names.count)
       } catch {
         context.console.clearStatus()
         if case .connectionClosed = error {
@@ -104,7 +109,7 @@ private final class ActionRun<Procedure: RPCProcedure> {
     }
   }
 
-  /// Nil after Ctrl-C.
+  /// Nil after Ctrl-C, and when the time is up.
   private func reply(to index: Int) throws(RPCCallError) -> Procedure.Reply? {
     if let reply = saved[index] { return reply }
     let ticket = try tickets[index].get()
@@ -113,8 +118,9 @@ private final class ActionRun<Procedure: RPCProcedure> {
     var patience = Self.second / 2
     var candidate: UInt64?
     while true {
-      if let reply = try client.receive(ticket, within: patience) { return reply }
-      if context.wasInterrupted { return nil }
+      let left = action.timeout.map { $0 > elapsed ? $0 - elapsed : 0 } ?? .max
+      if let reply = try client.receive(ticket, within: min(patience, left)) { return reply }
+      if context.wasInterrupted || isLate { return nil }
       patience = Self.second
       if action.again != nil, sequence == nil {
         // Taken only when the question is still open a second later: then its answer came after this number for sure.
@@ -123,25 +129,32 @@ private final class ActionRun<Procedure: RPCProcedure> {
           Admin.GuestList.self, .init(after: "", pattern: names[index], labels: [], limit: 1))
         candidate = try client.receive(state, within: Self.second)?.sequence
       }
-      let text = action.status(names[index], UInt64(max(0, Clock.bootNanoseconds - begin)))
+      let text = action.status(names[index], elapsed)
       context.console.status(others > 0 ? "\(text) (and \(others) more)" : text)
     }
   }
 
-  private func tell(_ outcome: Outcome, isLast: Bool) {
+  private func tell(_ outcome: Outcome, of name: String, isLast: Bool) {
     context.console.clearStatus()
     results.append(outcome.status)
     documents.append(outcome.json)
-    context.tell(outcome.line)
+    if context.format == .name {
+      context.console.line(name)
+    } else {
+      context.tell(outcome.line)
+    }
     if !isLast { context.console.flush() }
   }
 
-  private func giveUp(from index: Int) -> ExitStatus {
+  private var elapsed: UInt64 { UInt64(max(0, Clock.bootNanoseconds - begin)) }
+
+  private var isLate: Bool { action.timeout.map { elapsed >= $0 } ?? false }
+
+  private func giveUp(from index: Int) {
     context.console.clearStatus()
     for name in names[index...] {
       context.console.errorLine("lodge: no longer waiting for \(name); \(action.follow(name))")
     }
-    return .interrupted
   }
 
   /// False where the question cannot be asked again.

@@ -40,6 +40,11 @@ enum TimeText {
     return text
   }
 
+  /// The same without parts of a second, for what is written again every second.
+  static func wholeSeconds(_ nanoseconds: UInt64) -> String {
+    span(nanoseconds: nanoseconds / 1_000_000_000 * 1_000_000_000)
+  }
+
   /// `12 minutes ago`, `just now`; `in 5 seconds` for what is still to come.
   static func ago(_ time: Timestamp, now: Timestamp) -> String {
     let (difference, overflow) = now.nanoseconds.subtractingReportingOverflow(time.nanoseconds)

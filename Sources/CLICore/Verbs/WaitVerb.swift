@@ -56,7 +56,7 @@ struct WaitVerb: Verb {
       verb: "wait",
       arguments: { arguments($0, since: since ?? 0) },
       status: {
-        "\($0): waiting until it \(wire == .running ? "runs" : wire == .stopped ? "is stopped" : "has ended"), \(TimeText.span(nanoseconds: $1))"
+        "\($0): waiting until it \(wire == .running ? "runs" : wire == .stopped ? "is stopped" : "has ended"), \(TimeText.wholeSeconds($1))"
       },
       follow: { "lodge wait \($0) --for \(condition)" },
       outcome: { name, reply in

@@ -1,0 +1,121 @@
+import ArgumentParser
+import Guest
+import GuestWire
+import SpecFile
+import WireProtocol
+import XDR
+
+struct OnAddVerb: Verb {
+  static let page = VerbPage(
+    words: ["on", "add"], group: .host,
+    abstract: "Have the daemon run a program at events: once for each, whatever crashes",
+    discussion: """
+      The program gets the event as one JSON object on its standard input, and its main fields as LODGE_ variables. A \
+      program that fails is tried again --retries times; it never holds up a guest. It may call lodge.
+      """,
+    examples: [
+      Example("lodge on add page --filter cause=oom --exec /bin/true", "when a guest runs out of memory"),
+      Example(
+        "lodge on add log --filter guest='web*' --filter type=state --exec /bin/true --timeout 5s",
+        "at every change of some guests"),
+      Example(
+        "lodge on add prod --filter env=prod --exec /bin/true --retries 5", "at every event of guests with a label"),
+    ])
+
+  @Argument(help: ArgumentHelp("A name for the hook.", valueName: "name")) var name: String
+  @Option(
+    name: .customLong("filter"),
+    help: ArgumentHelp("guest=, type=, cause= or a label. May be repeated.", valueName: "key=value"))
+  var filters: [String] = []
+  @Option(help: ArgumentHelp("The program, an absolute path on the host.", valueName: "path"), completion: .file())
+  var exec: String
+  @Option(help: ArgumentHelp("Time it may take.", valueName: "time")) var timeout = "30s"
+  @Option(help: ArgumentHelp("How often it is tried again when it fails.", valueName: "number")) var retries: UInt32 = 3
+  @OptionGroup(title: "Options of every verb") var global: GlobalOptions
+
+  func execute(in context: Context) throws -> ExitStatus {
+    guard exec.hasPrefix("/") else {
+      throw Failure.usage("--exec: \"\(Visible.text(exec, limit: 80))\" is not an absolute path")
+    }
+    let filter = try Filter(filters).events("--filter")
+    let spec = Wire.HookSpec(
+      name: name, filter: filter, program: exec, timeoutMillis: try Flags.milliseconds(timeout, "--timeout"),
+      retries: retries)
+    _ = try context.call(Admin.HookAdd.self, spec, "on add \(Visible.text(name, limit: 80))")
+    context.tell("\(name): added; it runs \(Visible.text(exec)) at every event from now on that matches")
+    return .done
+  }
+}
+
+struct OnListVerb: Verb {
+  static let page = VerbPage(
+    words: ["on", "ls"], aliases: ["list"], group: .host,
+    abstract: "List hooks, how often they ran, and what last went wrong",
+    examples: [
+      Example("lodge on ls", "all hooks", given: [.hook("page")]),
+      Example("lodge on ls -o json", "for programs", given: [.hook("page")]),
+      Example("lodge on ls -q", "names only", given: [.hook("page")]),
+    ])
+
+  @OptionGroup var patience: TimeoutOption
+  @OptionGroup(title: "Options of every verb") var global: GlobalOptions
+
+  func execute(in context: Context) throws -> ExitStatus {
+    let reply = try context.call(Admin.HookList.self, XDRVoid(), "on ls", timeout: try patience.nanoseconds())
+    let columns: [Column<Wire.HookStatus>] = [
+      Column("NAME", "name", text: { Visible.text($0.spec.name) }, value: { .text($0.spec.name) }),
+      Column(
+        "FILTER", "filter",
+        text: {
+          Filter.words($0.spec.filter).isEmpty
+            ? "every event" : Visible.text(Filter.words($0.spec.filter).joined(separator: " "))
+        }, value: { .text(Filter.words($0.spec.filter).joined(separator: " ")) }),
+      Column("PROGRAM", "program", text: { Visible.text($0.spec.program) }, value: { .text($0.spec.program) }),
+      Column("RUNS", "runs", alignment: .right, text: { "\($0.runs)" }, value: { .unsigned($0.runs) }),
+      Column("FAILURES", "failures", alignment: .right, text: { "\($0.failures)" }, value: { .unsigned($0.failures) }),
+      Column(
+        "DONE UP TO", "position", alignment: .right, text: { "\($0.position)" }, value: { .unsigned($0.position) }),
+      Column(
+        "TIMEOUT", "timeout", isWide: true, text: { TimeText.span(nanoseconds: $0.spec.timeoutMillis &* 1_000_000) },
+        value: { .decimal(Double($0.spec.timeoutMillis) / 1000) }),
+      Column(
+        "RETRIES", "retries", isWide: true, text: { "\($0.spec.retries)" },
+        value: { .unsigned(UInt64($0.spec.retries)) }),
+      Column(
+        "LAST ERROR", "lastError", text: { $0.lastError.isEmpty ? "-" : Visible.text($0.lastError) },
+        value: { $0.lastError.isEmpty ? .null : .text($0.lastError) }),
+    ]
+    let listing = Listing<Wire.HookStatus>(
+      name: "hooks", columns: columns, json: { hook in .object(columns.map { .init($0.field, $0.value(hook)) }) },
+      rowName: \.spec.name)
+    context.console.write(
+      listing.text(
+        reply.hooks, format: context.options.quiet ? .name : context.format,
+        whenEmpty: "no hooks; lodge on add makes one"))
+    return .done
+  }
+}
+
+struct OnRemoveVerb: Verb {
+  static let page = VerbPage(
+    words: ["on", "rm"], aliases: ["remove", "delete"], group: .host, abstract: "Remove hooks",
+    examples: [
+      Example("lodge on rm page", "remove one", given: [.hook("page")]),
+      Example("lodge on rm page log", "remove two", given: [.hook("page"), .hook("log")]),
+      Example("lodge on rm -q page", "and say nothing", given: [.hook("page")]),
+    ])
+
+  @Argument(
+    help: ArgumentHelp("Names of hooks.", valueName: "name"),
+    completion: .shellCommand("lodge on ls --quiet --timeout 1s 2>/dev/null"))
+  var names: [String]
+  @OptionGroup(title: "Options of every verb") var global: GlobalOptions
+
+  func execute(in context: Context) throws -> ExitStatus {
+    .combined(
+      context.forEach(names) { name throws(Failure) in
+        _ = try context.call(Admin.HookRemove.self, .init(name: name), "on rm \(Visible.text(name, limit: 80))")
+        context.tell("\(Visible.text(name, limit: 80)): removed")
+      })
+  }
+}

@@ -1,0 +1,95 @@
+import ArgumentParser
+import Guest
+import GuestWire
+import SpecFile
+import WireProtocol
+
+struct StopVerb: Verb {
+  static let page = VerbPage(
+    words: ["stop"], aliases: ["shutdown", "poweroff"], group: .guests,
+    abstract: "Stop guests politely, by force at the deadline",
+    discussion: """
+      First the guest's own signal (SIGTERM unless its spec says otherwise), after the timeout SIGTERM, then SIGKILL for \
+      all of it. Returns when it has ended, and says which it took. No restart policy starts it again.
+      """,
+    examples: [
+      Example("lodge stop web", "stop one", given: [.running("web")]),
+      Example("lodge stop web --timeout 30s", "give it half a minute", given: [.running("web")]),
+      Example("lodge stop 'w*' --signal INT", "stop all that match, with another signal", given: [.running("web")]),
+    ])
+
+  @OptionGroup var selection: SelectionOptions
+  @OptionGroup var how: StopOptions
+  @OptionGroup var everything: ConsentOptions
+  @OptionGroup(title: "Options of every verb") var global: GlobalOptions
+
+  func execute(in context: Context) throws -> ExitStatus {
+    let order = try how.order()
+    let names = try context.names(selection, all: everything.all, consent: everything.yes, destroying: "stop")
+    let progress = StopProgress(context, order)
+    let action = Action<Admin.GuestStop>(
+      verb: "stop",
+      arguments: { order.arguments($0, context.newRequest) },
+      status: { progress.text($0, elapsed: $1) },
+      follow: { "it goes on stopping: lodge wait \($0) --for stopped" },
+      outcome: { context.ended($0, $1, verb: "stopped") })
+    return try action.run(on: names, in: context)
+  }
+}
+
+struct RestartVerb: Verb {
+  static let page = VerbPage(
+    words: ["restart"], aliases: ["reboot"], group: .guests, abstract: "Stop guests that run, then start them",
+    examples: [
+      Example("lodge restart web", "restart one", given: [.running("web")]),
+      Example("lodge restart web --timeout 1s", "force it after a second", given: [.running("web")]),
+      Example("lodge restart --all --yes", "restart every guest without being asked", given: [.running("web")]),
+    ])
+
+  @OptionGroup var selection: SelectionOptions
+  @OptionGroup var how: StopOptions
+  @OptionGroup var everything: ConsentOptions
+  @OptionGroup(title: "Options of every verb") var global: GlobalOptions
+
+  func execute(in context: Context) throws -> ExitStatus {
+    let order = try how.order()
+    let names = try context.names(selection, all: everything.all, consent: everything.yes, destroying: "restart")
+    let progress = StopProgress(context, order)
+    let action = Action<Admin.GuestRestart>(
+      verb: "restart",
+      arguments: { order.arguments($0, context.newRequest) },
+      status: { progress.text($0, elapsed: $1) },
+      follow: { "it goes on restarting: lodge show \($0)" },
+      outcome: { context.started($0, $1) })
+    return try action.run(on: names, in: context)
+  }
+}
+
+struct StopOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Time the polite signal has to work; its spec's if not given.", valueName: "time"))
+  var timeout: String?
+  @Option(name: [.short, .long], help: ArgumentHelp("Polite signal; its spec's if not given.", valueName: "signal"))
+  var signal: String?
+  @Flag(name: .customLong("no-kill"), help: "Never go on to SIGKILL; fail at the deadline instead.")
+  var noKill = false
+
+  func order() throws(Failure) -> StopOrder {
+    StopOrder(
+      signal: try signal.map { text throws(Failure) in try Flags.value(GuestSpecFile.signal, text, "--signal") },
+      timeoutMillis: try timeout.map { text throws(Failure) in try Flags.milliseconds(text, "--timeout") },
+      noKill: noKill)
+  }
+}
+
+struct StopOrder {
+  /// Nil takes the spec's, as does the time.
+  var signal: Int32?
+  var timeoutMillis: UInt64?
+  var noKill: Bool
+
+  func arguments(_ name: String, _ request: [UInt8]?) -> Wire.GuestStopArgs {
+    .init(
+      request: request, name: name, signal: signal ?? 0, timeoutMillis: timeoutMillis.map { Int64(clamping: $0) } ?? -1,
+      noKill: noKill)
+  }
+}

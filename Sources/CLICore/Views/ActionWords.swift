@@ -1,0 +1,35 @@
+import Guest
+import GuestWire
+import SpecFile
+import WireProtocol
+
+// What people are told after a guest was started or ended.
+
+extension Context {
+  func json(_ summary: Wire.GuestSummary) -> DataValue {
+    (try? GuestView(summary).json) ?? .members(["name": .text(summary.name)])
+  }
+
+  func started(_ name: String, _ reply: Wire.GuestStartReply) -> Outcome {
+    let state = GuestState(reply.guest.state)?.word ?? "running"
+    // It may have ended already when the reply was made.
+    let text = state == "running" ? "running" : "started, and \(state) by now"
+    let pid = reply.guest.initPid > 0 ? ", init \(reply.guest.initPid)" : ""
+    return Outcome(line: "\(name): \(text) (run \(reply.guest.runs)\(pid))", json: json(reply.guest))
+  }
+
+  func ended(_ name: String, _ reply: Wire.GuestEndedReply, verb: String) -> Outcome {
+    guard let wire = reply.ended, let record = try? RunRecord(wire) else {
+      return Outcome(line: "\(name): \(verb); its restart was called off", json: json(reply.guest))
+    }
+    let length = TimeText.span(nanoseconds: record.ended.lengthNanos)
+    let how =
+      switch record.ended.cause {
+      case .stopped(_, .polite, let status): "stopped politely (\(status?.short ?? "gone"))"
+      case .stopped(_, .forced, _): verb == "killed" ? "killed" : "stopped by force: it did not go in time"
+      case .stopped(_, .cancelled, _): "its start was called off"
+      default: "had ended by itself: \(record.ended.cause.inWords)"
+      }
+    return Outcome(line: "\(name): \(how); it had run for \(length)", json: json(reply.guest))
+  }
+}
