@@ -1,15 +1,18 @@
-/// A value with one encoding on the wire. Generated types conform; so do the scalars.
-public protocol XDRCodable: Sendable {
+/// A value that can be read. Types that borrow from the message can do no more than that.
+public protocol XDRDecodable: Sendable {
   /// The fewest bytes any value takes on the wire: what bounds counts before anything is allocated.
   static var xdrMinimumSize: Int { get }
 
+  init(from reader: inout XDRReader) throws(XDRError)
+}
+
+/// A value with one encoding on the wire. Generated types conform; so do the scalars.
+public protocol XDRCodable: XDRDecodable {
   /// The bytes this value takes on the wire, exactly.
   var xdrSize: Int { get }
 
   /// Throws when the value breaks a bound of the `.x`.
   func encode(into writer: inout XDRWriter) throws(XDRError)
-
-  init(from reader: inout XDRReader) throws(XDRError)
 }
 
 extension XDRCodable {
@@ -30,6 +33,9 @@ extension XDRCodable {
     return writer.finish()
   }
 
+}
+
+extension XDRDecodable {
   /// Decodes a whole message: bytes left over are an error.
   @inlinable
   public init(xdr bytes: [UInt8]) throws(XDRError) {

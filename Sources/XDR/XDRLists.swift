@@ -4,7 +4,7 @@
 extension XDRReader {
   /// `node *x` where node's last field is `node *next`. `Node` reads itself without the link.
   @inlinable
-  public mutating func readList<Node: XDRCodable>(of type: Node.Type = Node.self) throws(XDRError) -> [Node] {
+  public mutating func readList<Node: XDRDecodable>(of type: Node.Type = Node.self) throws(XDRError) -> [Node] {
     var nodes: [Node] = []
     while try readBool() {
       // No count comes first: each node pays for itself before it is read.
@@ -16,7 +16,7 @@ extension XDRReader {
 
   /// A node by value: at least one.
   @inlinable
-  public mutating func readNonEmptyList<Node: XDRCodable>(of type: Node.Type = Node.self) throws(XDRError) -> [Node] {
+  public mutating func readNonEmptyList<Node: XDRDecodable>(of type: Node.Type = Node.self) throws(XDRError) -> [Node] {
     var nodes: [Node] = []
     repeat {
       try charge(1, stride: MemoryLayout<Node>.stride)
@@ -26,7 +26,7 @@ extension XDRReader {
   }
 
   @inlinable
-  mutating func append<Node: XDRCodable>(to nodes: inout [Node]) throws(XDRError) {
+  mutating func append<Node: XDRDecodable>(to nodes: inout [Node]) throws(XDRError) {
     do throws(XDRError) {
       nodes.append(try Node(from: &self))
     } catch {
@@ -38,10 +38,11 @@ extension XDRReader {
 extension XDRWriter {
   @inlinable
   public mutating func writeList<Node: XDRCodable>(_ nodes: [Node]) throws(XDRError) {
+    let span = nodes.span
     var index = 0
-    for node in nodes {
+    while index < span.count {
       writeUInt32(1)
-      do throws(XDRError) { try node.encode(into: &self) } catch { throw error.inside(index: index) }
+      do throws(XDRError) { try span[index].encode(into: &self) } catch { throw error.inside(index: index) }
       index &+= 1
     }
     writeUInt32(0)
@@ -69,8 +70,13 @@ extension XDRWriter {
 
   @inlinable
   public static func arraySize<Element>(_ elements: [Element], _ size: (Element) -> Int) -> Int {
+    let span = elements.span
     var sum = 0
-    for element in elements { sum += size(element) }
+    var index = 0
+    while index < span.count {
+      sum += size(span[index])
+      index &+= 1
+    }
     return sum
   }
 

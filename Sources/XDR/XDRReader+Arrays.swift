@@ -22,7 +22,7 @@ extension XDRReader {
 
   /// `T x<max>`
   @inlinable
-  public mutating func readArray<Element: XDRCodable>(
+  public mutating func readArray<Element: XDRDecodable>(
     of type: Element.Type = Element.self, max: Int
   ) throws(XDRError) -> [Element] {
     let count = try readCount(max: max, minimumSize: Element.xdrMinimumSize, stride: MemoryLayout<Element>.stride)
@@ -31,7 +31,7 @@ extension XDRReader {
 
   /// `T x[count]`
   @inlinable
-  public mutating func readArray<Element: XDRCodable>(
+  public mutating func readArray<Element: XDRDecodable>(
     of type: Element.Type = Element.self, count: Int
   ) throws(XDRError) -> [Element] {
     try admit(count, minimumSize: Element.xdrMinimumSize, stride: MemoryLayout<Element>.stride, back: 0)
@@ -60,16 +60,17 @@ extension XDRReader {
   mutating func readElements<Element>(
     _ count: Int, _ element: (inout XDRReader) throws(XDRError) -> Element
   ) throws(XDRError) -> [Element] {
-    var elements: [Element] = []
-    elements.reserveCapacity(count)
-    for index in 0..<count {
-      do throws(XDRError) {
-        elements.append(try element(&self))
-      } catch {
-        throw error.inside(index: index)
+    try [Element](capacity: count) { (elements: inout OutputSpan<Element>) throws(XDRError) in
+      var index = 0
+      while index < count {
+        do throws(XDRError) {
+          elements.append(try element(&self))
+        } catch {
+          throw error.inside(index: index)
+        }
+        index &+= 1
       }
     }
-    return elements
   }
 
   /// `T *x` where the value has a bound of its own.
@@ -81,22 +82,23 @@ extension XDRReader {
   }
 
   @inlinable
-  mutating func readElements<Element: XDRCodable>(_ count: Int) throws(XDRError) -> [Element] {
-    var elements: [Element] = []
-    elements.reserveCapacity(count)
-    for index in 0..<count {
-      do throws(XDRError) {
-        elements.append(try Element(from: &self))
-      } catch {
-        throw error.inside(index: index)
+  mutating func readElements<Element: XDRDecodable>(_ count: Int) throws(XDRError) -> [Element] {
+    try [Element](capacity: count) { (elements: inout OutputSpan<Element>) throws(XDRError) in
+      var index = 0
+      while index < count {
+        do throws(XDRError) {
+          elements.append(try Element(from: &self))
+        } catch {
+          throw error.inside(index: index)
+        }
+        index &+= 1
       }
     }
-    return elements
   }
 
   /// `T *x`
   @inlinable
-  public mutating func readOptional<Value: XDRCodable>(
+  public mutating func readOptional<Value: XDRDecodable>(
     of type: Value.Type = Value.self
   ) throws(XDRError) -> Value? {
     try readBool() ? try Value(from: &self) : nil

@@ -87,20 +87,23 @@ extension XDRReader {
   func copy(_ start: Int, _ count: Int) -> [UInt8] {
     if count == 0 { return [] }
     let source = unsafe bytes.extracting(unchecked: start..<(start &+ count))
-    return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-      unsafe source.withUnsafeBytes { from in
-        unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: from)
-      }
-      initialized = count
+    return unsafe source.withUnsafeBytes { from in
+      unsafe [UInt8](from.assumingMemoryBound(to: UInt8.self))
     }
   }
 
-  @usableFromInline
+  /// Nil when the bytes are no text.
+  @inlinable
   func makeString(_ start: Int, _ count: Int) -> String? {
     let text = unsafe bytes.extracting(unchecked: start..<(start &+ count))
     return unsafe text.withUnsafeBytes { (buffer) -> String? in
-      if unsafe buffer.contains(0) { return nil }
-      return unsafe String(validating: buffer, as: UTF8.self)
+      let utf8 = unsafe buffer.assumingMemoryBound(to: UInt8.self)
+      switch unsafe TextScan(utf8) {
+      // ASCII needs no second look, and nearly all names and paths are ASCII.
+      case .ascii: return unsafe String(decoding: utf8, as: UTF8.self)
+      case .other: return unsafe String(validating: utf8, as: UTF8.self)
+      case .nul: return nil
+      }
     }
   }
 

@@ -22,10 +22,12 @@ extension XDRWriter {
 
   @inlinable
   mutating func writeElements<Element: XDRCodable>(_ elements: [Element]) throws(XDRError) {
+    // Through a span elements are borrowed; a loop over the array would retain what each of them holds.
+    let span = elements.span
     var index = 0
-    for element in elements {
+    while index < span.count {
       do throws(XDRError) {
-        try element.encode(into: &self)
+        try span[index].encode(into: &self)
       } catch {
         throw error.inside(index: index)
       }
@@ -55,10 +57,11 @@ extension XDRWriter {
   mutating func writeElements<Element>(
     _ elements: [Element], _ write: (inout XDRWriter, Element) throws(XDRError) -> Void
   ) throws(XDRError) {
+    let span = elements.span
     var index = 0
-    for element in elements {
+    while index < span.count {
       do throws(XDRError) {
-        try write(&self, element)
+        try write(&self, span[index])
       } catch {
         throw error.inside(index: index)
       }

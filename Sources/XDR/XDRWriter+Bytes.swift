@@ -7,50 +7,64 @@ extension XDRWriter {
   @inlinable
   public static func paddedSize(_ count: Int) -> Int { (count &+ 3) & ~3 }
 
+  /// `count` bytes, and zeros up to a multiple of four.
   @inlinable
-  mutating func writePadded(_ bytes: UnsafeRawBufferPointer) {
-    let count = bytes.count
-    let padding = -count & 3
-    let place = unsafe take(count &+ padding)
+  mutating func writePadded(_ bytes: UnsafeRawBufferPointer, count: Int) {
+    let size = XDRWriter.paddedSize(count)
+    if size == 0 { return }
+    let place = unsafe take(size)
+    // The last word first: what the bytes do not cover of it is padding.
+    unsafe place.storeBytes(of: 0, toByteOffset: size &- 4, as: UInt32.self)
     if let source = bytes.baseAddress { unsafe place.copyMemory(from: source, byteCount: count) }
-    var index = count
-    while index < count &+ padding {
-      unsafe place.storeBytes(of: 0, toByteOffset: index, as: UInt8.self)
-      index &+= 1
-    }
   }
 
   /// `opaque x[count]`
   @inlinable
   public mutating func writeOpaque(_ bytes: [UInt8], count: Int) throws(XDRError) {
     guard bytes.count == count else { throw failure(.wrongCount(bytes.count, expected: count)) }
-    unsafe bytes.withUnsafeBytes { unsafe writePadded($0) }
+    unsafe bytes.withUnsafeBytes { unsafe writePadded($0, count: count) }
   }
 
   /// `opaque x<max>`
   @inlinable
   public mutating func writeOpaque(_ bytes: [UInt8], max: Int) throws(XDRError) {
     try writeCount(bytes.count, max: max)
-    unsafe bytes.withUnsafeBytes { unsafe writePadded($0) }
+    unsafe bytes.withUnsafeBytes { unsafe writePadded($0, count: bytes.count) }
   }
 
   /// `string x<max>`: the UTF-8 of the text, which must not hold a NUL.
   @inlinable
   public mutating func writeString(_ text: String, max: Int) throws(XDRError) {
-    var text = text
-    let clean = text.withUTF8 { utf8 in
-      unsafe writeText(UnsafeRawBufferPointer(utf8), max: max)
-    }
-    guard clean else { throw textFailure(text, max: max) }
+    let isWritten = unsafe text.utf8.withContiguousStorageIfAvailable { utf8 in unsafe put(utf8, max: max) }
+    if isWritten == true { return }
+    try writeSlowly(text, isContiguous: isWritten != nil, max: max)
   }
 
-  @usableFromInline
-  mutating func writeText(_ utf8: UnsafeRawBufferPointer, max: Int) -> Bool {
-    guard utf8.count <= max, utf8.count <= UInt32.max else { return false }
-    if unsafe utf8.contains(0) { return false }
-    writeUInt32(UInt32(truncatingIfNeeded: utf8.count))
-    unsafe writePadded(utf8)
+  /// False, and nothing written, for what must not be sent.
+  @inlinable
+  mutating func put(_ utf8: UnsafeBufferPointer<UInt8>, max: Int) -> Bool {
+    let count = utf8.count
+    guard count <= max, count <= UInt32.max else { return false }
+    if case .nul = unsafe TextScan(utf8) { return false }
+    let size = 4 &+ XDRWriter.paddedSize(count)
+    let place = unsafe take(size)
+    // The last word first: what the bytes do not cover of it is padding.
+    unsafe place.storeBytes(of: 0, toByteOffset: size &- 4, as: UInt32.self)
+    unsafe place.storeBytes(of: UInt32(truncatingIfNeeded: count).bigEndian, as: UInt32.self)
+    if let source = utf8.baseAddress { unsafe (place + 4).copyMemory(from: source, byteCount: count) }
     return true
+  }
+
+  /// For strings that are not UTF-8 in one piece (none on Linux), and for what is refused.
+  @inline(never)
+  @usableFromInline
+  mutating func writeSlowly(_ text: String, isContiguous: Bool, max: Int) throws(XDRError) {
+    if !isContiguous {
+      var native = text
+      let isWritten = native.withUTF8 { utf8 in unsafe put(utf8, max: max) }
+      if isWritten { return }
+    }
+    throw textFailure(text, max: max)
   }
 
   @inline(never)

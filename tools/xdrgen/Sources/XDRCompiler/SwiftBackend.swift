@@ -4,6 +4,10 @@ public struct SwiftOptions {
   public var namespace: String?
   /// Emit server protocols and clients, which are async.
   public var emitsServices = true
+  /// Fixed opaques of up to so many bytes are stored in place, as `XDRFixedBytes`, and others as arrays.
+  public var inlineOpaque: UInt32 = 0
+  /// Emit a second form of structs, read only, that leaves text and bytes in the message.
+  public var emitsBorrowed = false
   /// Emit random values and a table of types, which import XDRTesting.
   public var emitsTesting = false
 
@@ -25,6 +29,8 @@ public final class SwiftBackend {
   let options: SwiftOptions
   let diagnostics: DiagnosticSink
   let names: SwiftNames
+  /// Types are to be written in the form that leaves text and bytes in the message.
+  var borrows = false
 
   public init(_ model: Model, options: SwiftOptions, diagnostics: DiagnosticSink) {
     self.model = model
@@ -100,6 +106,14 @@ public final class SwiftBackend {
     for type in types {
       writer.line()
       inNamespace(&writer) { writer in emit(type, &writer) }
+    }
+    if options.emitsBorrowed {
+      borrows = true
+      for type in types where hasBorrowedForm(type) {
+        writer.line()
+        inNamespace(&writer) { writer in emitBorrowed(type, &writer) }
+      }
+      borrows = false
     }
     for program in model.programs where owner(program.range.file) == input {
       emit(program, &writer)

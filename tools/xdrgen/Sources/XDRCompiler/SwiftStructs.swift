@@ -31,6 +31,20 @@ extension SwiftBackend {
     }
   }
 
+  /// The same fields with `XDRSlice` for text and bytes, to be read and not written.
+  func emitBorrowed(_ type: TypeDefinition, _ writer: inout SwiftWriter) {
+    guard case .structure(let fields) = type.body else { return }
+    let members = Array(zip(fields, names.fields(fields)))
+    writer.line("/// `\(names.type(type))` with its text and bytes left in the message.")
+    writer.block("public struct \(typeName(type)): XDRDecodable, \(std("Hashable")) {") { writer in
+      for (field, name) in members { property(field, name, &writer) }
+      writer.gap()
+      writer.line("public static var xdrMinimumSize: \(std("Int")) { \(type.minimumSize) }")
+      writer.gap()
+      decode(members, isRecursive: false, &writer)
+    }
+  }
+
   private func property(_ field: Field, _ name: String, _ writer: inout SwiftWriter) {
     if field.isBoxed {
       // A struct cannot hold itself in place.

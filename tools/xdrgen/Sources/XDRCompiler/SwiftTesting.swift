@@ -58,7 +58,9 @@ extension SwiftBackend {
       }
     case .string(let bound): return "source.string(max: \(bound.value))"
     case .opaque(let bound): return "source.opaque(max: \(bound.value))"
-    case .fixedOpaque(let count): return "source.opaque(count: \(count.value))"
+    case .fixedOpaque(let count):
+      let bytes = "source.opaque(count: \(count.value))"
+      return inlineSize(type).map { "XDRFixedBytes<\($0)>(\(bytes)) ?? XDRFixedBytes()" } ?? bytes
     case .fixedArray(let element, let count):
       return "source.array(count: \(count.value)) { source in \(random(element)) }"
     case .array(let element, let bound): return "source.array(max: \(bound.value)) { source in \(random(element)) }"

@@ -6,8 +6,11 @@ extension SwiftBackend {
     switch type {
     case .void: return "XDRVoid"
     case .scalar(let scalar): return swiftScalar(scalar)
-    case .string: return std("String")
-    case .fixedOpaque, .opaque: return "[\(std("UInt8"))]"
+    case .string, .fixedOpaque, .opaque:
+      if borrows { return "XDRSlice" }
+      if case .string = type { return std("String") }
+      if let size = inlineSize(type) { return "XDRFixedBytes<\(size)>" }
+      return "[\(std("UInt8"))]"
     case .fixedArray(let element, _), .array(let element, _):
       // `node next<1>` of a list is its link.
       return "[\(swiftType(element))]"
@@ -15,7 +18,41 @@ extension SwiftBackend {
       if let node = inner.definition, node.list != nil { return "[\(names.type(node))]" }
       return swiftType(inner) + "?"
     case .named(let definition):
-      return definition.list != nil ? "[\(names.type(definition))]" : names.type(definition)
+      // A typedef names the owned type; what borrows spells out its own.
+      if borrows, case .alias(let target) = definition.body { return swiftType(target) }
+      return definition.list != nil ? "[\(names.type(definition))]" : typeName(definition)
+    }
+  }
+
+  /// The size of a fixed opaque that is to be stored in place.
+  func inlineSize(_ type: WireType) -> UInt32? {
+    guard case .fixedOpaque(let count) = type.resolved, count.value <= options.inlineOpaque, count.value > 0, !borrows
+    else {
+      return nil
+    }
+    return count.value
+  }
+
+  /// A definition's type: the borrowing one where that is asked for and there is one.
+  func typeName(_ definition: TypeDefinition) -> String {
+    names.type(definition) + (borrows && hasBorrowedForm(definition) ? "Borrowed" : "")
+  }
+
+  /// Structs with text or bytes somewhere inside. Others, lists and trees are read as they are.
+  func hasBorrowedForm(_ definition: TypeDefinition) -> Bool {
+    guard case .structure(let fields) = definition.body, definition.list == nil, !definition.isRecursive else {
+      return false
+    }
+    return fields.contains { canBorrow($0.type) }
+  }
+
+  private func canBorrow(_ type: WireType) -> Bool {
+    switch type.resolved {
+    case .string, .opaque, .fixedOpaque: true
+    case .fixedArray(let element, _), .array(let element, _): canBorrow(element)
+    case .optional(let inner): canBorrow(inner)
+    case .named(let definition): hasBorrowedForm(definition)
+    default: false
     }
   }
 
@@ -100,9 +137,13 @@ extension SwiftBackend {
       guard let method = method(scalar) else { return "try XDRQuadruple(from: &reader)" }
       return method == "Narrow"
         ? "try reader.readNarrow(\(swiftScalar(scalar)).self)" : "try reader.read\(method)()"
-    case .string(let bound): return "try reader.readString(max: \(bound.value))"
-    case .opaque(let bound): return "try reader.readOpaque(max: \(bound.value))"
-    case .fixedOpaque(let count): return "try reader.readOpaque(count: \(count.value))"
+    case .string(let bound), .opaque(let bound):
+      if borrows { return "try reader.readSlice(max: \(bound.value))" }
+      if case .string = type.resolved { return "try reader.readString(max: \(bound.value))" }
+      return "try reader.readOpaque(max: \(bound.value))"
+    case .fixedOpaque(let count):
+      if let size = inlineSize(type) { return "try XDRFixedBytes<\(size)>(from: &reader)" }
+      return "try reader.read\(borrows ? "Slice" : "Opaque")(count: \(count.value))"
     case .fixedArray(let element, let count): return readElements(element, "count: \(count.value)")
     case .array(let element, let bound): return readElements(element, "max: \(bound.value)")
     case .optional(let inner):
@@ -111,7 +152,7 @@ extension SwiftBackend {
       return "try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in \(read(inner)) }"
     case .named(let definition):
       if definition.list != nil { return "try reader.readNonEmptyList(of: \(names.type(definition)).self)" }
-      return "try \(names.type(definition))(from: &reader)"
+      return "try \(typeName(definition))(from: &reader)"
     }
   }
 
@@ -135,7 +176,8 @@ extension SwiftBackend {
   func codable(_ type: WireType) -> String? {
     switch type.resolved {
     case .scalar(let scalar): swiftScalar(scalar)
-    case .named(let definition): definition.list == nil ? names.type(definition) : nil
+    case .named(let definition): definition.list == nil ? typeName(definition) : nil
+    case .fixedOpaque: inlineSize(type).map { "XDRFixedBytes<\($0)>" }
     default: nil
     }
   }
@@ -151,7 +193,9 @@ extension SwiftBackend {
       return "writer.write\(method)(\(value))"
     case .string(let bound): return "try writer.writeString(\(value), max: \(bound.value))"
     case .opaque(let bound): return "try writer.writeOpaque(\(value), max: \(bound.value))"
-    case .fixedOpaque(let count): return "try writer.writeOpaque(\(value), count: \(count.value))"
+    case .fixedOpaque(let count):
+      if inlineSize(type) != nil { return "try \(value).encode(into: &writer)" }
+      return "try writer.writeOpaque(\(value), count: \(count.value))"
     case .fixedArray(let element, let count): return writeElements(element, value, "count: \(count.value)")
     case .array(let element, let bound): return writeElements(element, value, "max: \(bound.value)")
     case .optional(let inner):
@@ -180,6 +224,7 @@ extension SwiftBackend {
   func isRunItem(_ type: WireType) -> Bool {
     switch type.resolved {
     case .scalar(let scalar): return scalar != .quadruple
+    case .fixedOpaque: return inlineSize(type).map { $0 % 4 == 0 } ?? false
     case .named(let definition):
       if case .enumeration = definition.body { return true }
       return false
@@ -197,6 +242,7 @@ extension SwiftBackend {
       default: return ("\(run).\(runMethod(scalar))(\(offset))", false)
       }
     case .named(let definition): return ("try \(names.type(definition))(from: \(run), at: \(offset))", true)
+    case .fixedOpaque(let count): return ("\(run).fixedBytes(\(offset), XDRFixedBytes<\(count.value)>.self)", false)
     default: return ("", false)
     }
   }
@@ -205,6 +251,7 @@ extension SwiftBackend {
     switch type.resolved {
     case .scalar(let scalar): "run.\(runMethod(scalar))(\(offset), \(value))"
     case .named: "run.int32(\(offset), \(value).rawValue)"
+    case .fixedOpaque: "run.fixedBytes(\(offset), \(value))"
     default: ""
     }
   }

@@ -17,6 +17,12 @@ struct Generate: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Server protocols and clients, which are async, in files of their own.")
   var services = true
 
+  @Option(help: "Store fixed opaques of up to so many bytes in place instead of in an array.")
+  var inlineOpaque: UInt32 = 0
+
+  @Flag(help: "A second form of each struct with text or bytes, NAMEBorrowed, that is read without copying them.")
+  var borrowed = false
+
   @Flag(help: "Random values and a table of all types, for tests and fuzzers; they import XDRTesting.")
   var testing = false
 
@@ -29,6 +35,8 @@ struct Generate: ParsableCommand {
     options.namespace = namespace
     options.emitsServices = services
     options.emitsTesting = testing
+    options.emitsBorrowed = borrowed
+    options.inlineOpaque = inlineOpaque
     var files: [GeneratedFile] = []
     if compilation.succeeded {
       files = SwiftBackend(compilation.model, options: options, diagnostics: compilation.diagnostics).generate()

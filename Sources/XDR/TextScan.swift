@@ -1,0 +1,45 @@
+/// What a look at each eight bytes tells about a text.
+@usableFromInline
+enum TextScan {
+  case ascii
+  /// Some byte is not ASCII; whether it is UTF-8 is another question.
+  case other
+  case nul
+
+  @inline(__always)
+  @inlinable
+  init(_ utf8: UnsafeBufferPointer<UInt8>) {
+    let raw = UnsafeRawBufferPointer(utf8)
+    let count = raw.count
+    var high: UInt64 = 0
+    var zero: UInt64 = 0
+    if count >= 8 {
+      var index = 0
+      while index &+ 8 <= count {
+        let word = unsafe raw.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+        high |= word
+        zero |= TextScan.zeros(word)
+        index &+= 8
+      }
+      // The last bytes, with some of those before them once more.
+      let word = unsafe raw.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+      high |= word
+      zero |= TextScan.zeros(word)
+    } else {
+      var index = 0
+      while index < count {
+        let byte = unsafe utf8[index]
+        high |= UInt64(byte)
+        if byte == 0 { zero = 1 }
+        index &+= 1
+      }
+    }
+    self = zero != 0 ? .nul : high & 0x8080_8080_8080_8080 != 0 ? .other : .ascii
+  }
+
+  /// Not zero exactly if one of the bytes is.
+  @inlinable
+  static func zeros(_ word: UInt64) -> UInt64 {
+    (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080
+  }
+}

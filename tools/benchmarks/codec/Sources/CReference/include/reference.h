@@ -1,0 +1,15 @@
+long tirpc_decode(const char *bytes, long size);
+long tirpc_encode(char *out, long size);
+void tirpc_free(void);
+long tirpc_decode_numbers(const char *bytes, long size);
+long tirpc_encode_numbers(char *out, long size);
+void tirpc_free_numbers(void);
+long hand_decode_owned(const char *bytes, long size);
+long hand_decode_in_place(const char *bytes, long size);
+void hand_free_owned(void);
+void hand_free_in_place(void);
+long hand_encode(char *out, long size);
+long hand_encode_allocating(long size);
+long hand_decode_numbers(const char *bytes, long size);
+long hand_encode_numbers(char *out, long size);
+void hand_free_numbers(void);
