@@ -10,8 +10,10 @@ struct OnAddVerb: Verb {
     words: ["on", "add"], group: .host,
     abstract: "Have the daemon run a program at events: once for each, whatever crashes",
     discussion: """
-      The program gets the event as one JSON object on its standard input, and its main fields as LODGE_ variables. A \
-      program that fails is tried again --retries times; it never holds up a guest. It may call lodge.
+      The event comes in the program's environment: LODGE_SEQUENCE, LODGE_TYPE, LODGE_GUEST, LODGE_RUN, LODGE_FROM, \
+      LODGE_TO, LODGE_ACTOR, LODGE_MESSAGE, LODGE_CAUSE with LODGE_CODE or LODGE_SIGNAL, and LODGE_LABEL_key for each \
+      label. A program that fails is tried again --retries times; LODGE_ATTEMPT counts. It never holds up a guest, and it \
+      may call lodge.
       """,
     examples: [
       Example("lodge on add page --filter cause=oom --exec /bin/true", "when a guest runs out of memory"),
