@@ -23,6 +23,7 @@ dev_check() {
   build_debug --quiet || failed=1
   check_child_symbols || failed=1
   check_generated || failed=1
+  check_protocol || failed=1
   build_static || failed=1
   check_lean || failed=1
   [ $failed = 0 ] || fail "check: not all is well: see above"
@@ -76,6 +77,22 @@ check_generated() {
     echo "check: tools/dev generate puts it right" >&2
     return 1
   }
+}
+
+# The .x files: their form, what could be better, what would break peers that are out there, the page about them.
+check_protocol() {
+  say "check: protocol/ is in form and keeps what was released"
+  local wrong=0
+  dev_xdrgen fmt --check protocol/*.x || { echo "check: tools/dev xdrgen fmt protocol/*.x puts it right" >&2; wrong=1; }
+  # Both unions over open enums refuse what they do not know on purpose: an end without its facts would be a lie.
+  dev_xdrgen lint --allow lint-open-union --allow lint-undocumented --message-limit 4194304 protocol/*.x || wrong=1
+  # protocol/released/ is the last released revision; a release copies protocol/*.x there.
+  dev_xdrgen breaking protocol/released protocol || wrong=1
+  dev_xdrgen docs --check --title "The protocol" --output docs/protocol.md protocol/*.x || {
+    echo "check: tools/dev xdrgen docs --title 'The protocol' --output docs/protocol.md protocol/*.x puts it right" >&2
+    wrong=1
+  }
+  return $wrong
 }
 
 # Lean: no shared library, no Foundation, no NIO, within the size budget.
