@@ -15,25 +15,11 @@ final class AdminServer: Sendable {
   let manager: GuestManager
   let clients: ClientList
   let logger: Logger
-  private let executor: EventLoopTaskExecutor
 
   init(manager: GuestManager, clients: ClientList, logger: Logger) {
     self.manager = manager
     self.clients = clients
     self.logger = logger
-    executor = EventLoopTaskExecutor(manager.eventLoop)
-  }
-}
-
-/// Runs tasks on the thread of an event loop, so that a call costs no wake-up of another.
-final class EventLoopTaskExecutor: TaskExecutor {
-  private let eventLoop: any EventLoop
-
-  init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
-
-  func enqueue(_ job: consuming ExecutorJob) {
-    let job = UnownedJob(job)
-    eventLoop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 }
 
@@ -46,24 +32,7 @@ extension AdminServer: RPCServerDelegate {
   }
 
   func received(_ call: IncomingCall, on connection: RPCServerConnection) {
-    let context = CallContext(connection: connection)
-    Task(executorPreference: executor) {
-      do {
-        guard
-          let reply = try await dispatchAdmin(
-            self.manager, procedure: call.procedure.number, args: call.args, context: context)
-        else {
-          return connection.fail(
-            call, RPCErrorBody(.notSupported, "unknown procedure \(call.procedure.number)"))
-        }
-        connection.reply(call, encoded: reply)
-        if call.procedure.number == Admin.EventsSubscribe.number {
-          await self.manager.activateSubscriptions(of: connection.id)
-        }
-      } catch {
-        connection.fail(call, self.body(error, call))
-      }
-    }
+    manager.onLoop { $0.begin(call, on: connection, server: self) }
   }
 
   func connectionWritable(_ connection: RPCServerConnection) {
@@ -86,7 +55,7 @@ extension AdminServer: RPCServerDelegate {
   }
 
   /// Every error that leaves the daemon leaves through here.
-  private func body(_ error: any Error, _ call: IncomingCall) -> RPCErrorBody {
+  func body(_ error: any Error, _ call: IncomingCall) -> RPCErrorBody {
     let known: GuestError
     switch error {
     case let error as GuestError: known = error
@@ -96,6 +65,26 @@ extension AdminServer: RPCServerDelegate {
       known = GuestError(.internalError, "\(call.procedure.name): \(error)")
     }
     return RPCErrorBody(known)
+  }
+}
+
+extension GuestManager {
+  /// Serves a call from beginning to end in the manager's isolation: no thread is changed, and calls of one connection
+  /// are decided in the order in which they were sent.
+  fileprivate func begin(_ call: IncomingCall, on connection: RPCServerConnection, server: AdminServer) {
+    Task {
+      do {
+        let reply = try await dispatchAdmin(
+          self, procedure: call.procedure.number, args: call.args, context: CallContext(connection: connection))
+        guard let reply else {
+          return connection.fail(call, RPCErrorBody(.notSupported, "unknown procedure \(call.procedure.number)"))
+        }
+        connection.reply(call, encoded: reply)
+        if call.procedure.number == Admin.EventsSubscribe.number { activateSubscriptions(of: connection.id) }
+      } catch {
+        connection.fail(call, server.body(error, call))
+      }
+    }
   }
 }
 

@@ -38,67 +38,68 @@ extension GuestManager: AdminService {
   // MARK: Guests
 
   func guestCreate(_ args: Wire.GuestCreateArgs, context: CallContext) async throws -> Wire.GuestCreateReply {
-    try await once(args.request, context) {
+    try await once(args.request, context) { manager in
       let name = try GuestName(args.name)
       let spec = try GuestSpec(args.spec)
       var waits = false
       if args.replace {
-        waits = try await replace(name, spec, by: context.actor)
+        waits = try await manager.replace(name, spec, by: context.actor)
       } else {
-        try await create(name, spec, by: context.actor)
+        try await manager.create(name, spec, by: context.actor)
       }
-      return Wire.GuestCreateReply(guest: try summary(of: name), atNextStart: waits)
+      return Wire.GuestCreateReply(guest: try manager.summary(of: name), atNextStart: waits)
     }
   }
 
   func guestRemove(_ args: Wire.GuestRemoveArgs, context: CallContext) async throws {
-    try await once(args.request, context) {
-      try await remove(
+    try await once(args.request, context) { manager in
+      try await manager.remove(
         GuestName(args.name), force: args.force, by: context.actor, connection: context.connection.id)
     }
   }
 
   func guestStart(_ args: Wire.GuestStartArgs, context: CallContext) async throws -> Wire.GuestStartReply {
-    try await once(args.request, context) {
+    try await once(args.request, context) { manager in
       let name = try GuestName(args.name)
-      let run = try await start(name, by: context.actor, connection: context.connection.id)
-      return Wire.GuestStartReply(guest: try await lastKnown(name), run: run.bytes)
+      let run = try await manager.start(name, by: context.actor, connection: context.connection.id)
+      return Wire.GuestStartReply(guest: try await manager.lastKnown(name), run: run.bytes)
     }
   }
 
   func guestStop(_ args: Wire.GuestStopArgs, context: CallContext) async throws -> Wire.GuestEndedReply {
-    try await once(args.request, context) {
+    try await once(args.request, context) { manager in
       let name = try GuestName(args.name)
-      let ended = try await stop(name, try order(args, context), connection: context.connection.id)
-      return Wire.GuestEndedReply(guest: try await lastKnown(name), ended: ended.map { .init($0) })
+      let ended = try await manager.stop(name, try manager.order(args, context), connection: context.connection.id)
+      return Wire.GuestEndedReply(guest: try await manager.lastKnown(name), ended: ended.map { .init($0) })
     }
   }
 
   func guestKill(_ args: Wire.GuestKillArgs, context: CallContext) async throws -> Wire.GuestEndedReply {
-    try await once(args.request, context) {
+    try await once(args.request, context) { manager in
       let name = try GuestName(args.name)
       guard (1...64).contains(args.signal) else {
         throw GuestError(.invalidArgument, "kill \(name): signal \(args.signal) does not exist; 1 to 64 do")
       }
       guard args.signal == 9 else {
-        try await signal(name, args.signal, by: context.actor)
-        return Wire.GuestEndedReply(guest: try await lastKnown(name), ended: nil)
+        try await manager.signal(name, args.signal, by: context.actor)
+        return Wire.GuestEndedReply(guest: try await manager.lastKnown(name), ended: nil)
       }
       let order = GuestLifecycle.StopOrder(by: context.actor, force: true)
-      let ended = try await stop(name, order, connection: context.connection.id)
-      return Wire.GuestEndedReply(guest: try await lastKnown(name), ended: ended.map { .init($0) })
+      let ended = try await manager.stop(name, order, connection: context.connection.id)
+      return Wire.GuestEndedReply(guest: try await manager.lastKnown(name), ended: ended.map { .init($0) })
     }
   }
 
   func guestRestart(_ args: Wire.GuestStopArgs, context: CallContext) async throws -> Wire.GuestStartReply {
-    try await once(args.request, context) {
+    try await once(args.request, context) { manager in
       let name = try GuestName(args.name)
-      let run = try await restart(name, try order(args, context), connection: context.connection.id)
-      return Wire.GuestStartReply(guest: try await lastKnown(name), run: run.bytes)
+      let run = try await manager.restart(name, try manager.order(args, context), connection: context.connection.id)
+      return Wire.GuestStartReply(guest: try await manager.lastKnown(name), run: run.bytes)
     }
   }
 
-  private func order(_ args: Wire.GuestStopArgs, _ context: CallContext) throws(GuestError) -> GuestLifecycle.StopOrder
+  fileprivate func order(_ args: Wire.GuestStopArgs, _ context: CallContext) throws(GuestError)
+    -> GuestLifecycle.StopOrder
   {
     guard (0...64).contains(args.signal) else {
       throw GuestError(.invalidArgument, "stop \(args.name): signal \(args.signal) does not exist; 1 to 64 do")

@@ -43,9 +43,9 @@ extension GuestManager {
   /// Carries out a request unless the same one runs or ran already. The first is carried out right here, so that it
   /// keeps its place among the calls of its connection.
   func once<Reply: Sendable>(
-    _ id: [UInt8]?, _ context: CallContext, _ body: () async throws -> Reply
+    _ id: [UInt8]?, _ context: CallContext, _ body: (isolated GuestManager) async throws -> Reply
   ) async throws -> Reply {
-    guard let id else { return try await body() }
+    guard let id else { return try await body(self) }
     let key = RequestLedger.Key(uid: context.connection.peer.uid, id: id)
     ledger.forget(before: Clock.bootNanoseconds)
     switch ledger.entries[key] {
@@ -59,7 +59,7 @@ extension GuestManager {
     }
     ledger.begin(key, now: Clock.bootNanoseconds)
     let result: Result<Reply, any Error>
-    do { result = .success(try await body()) } catch { result = .failure(error) }
+    do { result = .success(try await body(self)) } catch { result = .failure(error) }
     let kept = result.map { $0 as any Sendable }
     if case .running(let waiting) = ledger.entries[key] {
       for continuation in waiting { continuation.resume(with: kept) }

@@ -266,7 +266,7 @@ extension SwiftBackend {
     writer.line(
       "/// Errors of decoding are `XDRError`; all others are the service's own. The first `headerSize` bytes of")
     writer.line("/// the result are zero and left to the caller, so that a frame takes one allocation.")
-    writer.line("public func dispatch\(item.name)<Service: \(item.name)Service>(")
+    writer.line("nonisolated(nonsending) public func dispatch\(item.name)<Service: \(item.name)Service>(")
     writer.indented { writer in
       writer.line("_ service: Service, procedure: \(std("Int32")), args: \(std("ArraySlice"))<\(std("UInt8"))>,")
       writer.line("context: Service.Context, headerSize: \(std("Int")) = 0")

@@ -31,7 +31,7 @@ public protocol KsV1Service: Sendable {
 /// Decodes a call, has it served and encodes the reply; nil when there is no such procedure.
 /// Errors of decoding are `XDRError`; all others are the service's own. The first `headerSize` bytes of
 /// the result are zero and left to the caller, so that a frame takes one allocation.
-public func dispatchKsV1<Service: KsV1Service>(
+nonisolated(nonsending) public func dispatchKsV1<Service: KsV1Service>(
   _ service: Service, procedure: Int32, args: ArraySlice<UInt8>,
   context: Service.Context, headerSize: Swift.Int = 0
 ) async throws -> [UInt8]? {
@@ -120,7 +120,7 @@ public protocol KsV2Service: Sendable {
 /// Decodes a call, has it served and encodes the reply; nil when there is no such procedure.
 /// Errors of decoding are `XDRError`; all others are the service's own. The first `headerSize` bytes of
 /// the result are zero and left to the caller, so that a frame takes one allocation.
-public func dispatchKsV2<Service: KsV2Service>(
+nonisolated(nonsending) public func dispatchKsV2<Service: KsV2Service>(
   _ service: Service, procedure: Int32, args: ArraySlice<UInt8>,
   context: Service.Context, headerSize: Swift.Int = 0
 ) async throws -> [UInt8]? {
@@ -167,7 +167,7 @@ public protocol KsProg2Service: Sendable {
 /// Decodes a call, has it served and encodes the reply; nil when there is no such procedure.
 /// Errors of decoding are `XDRError`; all others are the service's own. The first `headerSize` bytes of
 /// the result are zero and left to the caller, so that a frame takes one allocation.
-public func dispatchKsProg2<Service: KsProg2Service>(
+nonisolated(nonsending) public func dispatchKsProg2<Service: KsProg2Service>(
   _ service: Service, procedure: Int32, args: ArraySlice<UInt8>,
   context: Service.Context, headerSize: Swift.Int = 0
 ) async throws -> [UInt8]? {

@@ -17,7 +17,7 @@ public protocol RService: Sendable {
 /// Decodes a call, has it served and encodes the reply; nil when there is no such procedure.
 /// Errors of decoding are `XDRError`; all others are the service's own. The first `headerSize` bytes of
 /// the result are zero and left to the caller, so that a frame takes one allocation.
-public func dispatchR<Service: RService>(
+nonisolated(nonsending) public func dispatchR<Service: RService>(
   _ service: Service, procedure: Int32, args: ArraySlice<UInt8>,
   context: Service.Context, headerSize: Int = 0
 ) async throws -> [UInt8]? {
