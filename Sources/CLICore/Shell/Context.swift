@@ -53,11 +53,26 @@ final class Context {
     _ procedure: Procedure.Type, _ args: Procedure.Args, _ intent: String, timeout: UInt64? = nil
   ) throws(Failure) -> Procedure.Reply {
     let client = try client(for: procedure)
+    let begin = Clock.bootNanoseconds
+    defer { console.clearStatus() }
     do throws(RPCCallError) {
-      return try client.call(procedure, args, timeout: timeout)
+      let ticket = try client.send(procedure, args, timeout: timeout)
+      while true {
+        if let reply = try client.receive(ticket, within: 500_000_000) { return reply }
+        if wasInterrupted { throw RPCCallError.cancelled }
+        let waited = UInt64(max(0, Clock.bootNanoseconds - begin))
+        // Of what lasts by its nature nothing is said: a log that is followed, a guest that is to come back.
+        if !isLasting(procedure) {
+          console.status("waiting for the daemon, \(TimeText.wholeSeconds(waited))")
+        }
+      }
     } catch {
-      throw Failure(error, intent)
+      throw Failure(error, intent, isLook: Procedure.allowedReadOnly)
     }
+  }
+
+  private func isLasting<Procedure: RPCProcedure>(_ procedure: Procedure.Type) -> Bool {
+    Procedure.number == Admin.LogRead.number || Procedure.number == Admin.GuestWait.number
   }
 
   /// The connection. A procedure that only looks may go over the read-only socket where the other is not permitted.

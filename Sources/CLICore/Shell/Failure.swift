@@ -33,8 +33,11 @@ struct Failure: Error {
       hint: error.hint.map { Visible.text($0) })
   }
 
-  /// - Parameter intent: what was being done, for example `stop web`.
-  init(_ error: RPCCallError, _ intent: String) {
+  /// - Parameters:
+  ///   - intent: what was being done, for example `stop web`.
+  ///   - isLook: whether nothing can have been changed by it.
+  init(_ error: RPCCallError, _ intent: String, isLook: Bool = false) {
+    let doubt = isLook ? "" : "; whether it was done is not known"
     switch error {
     case .remote(let body):
       var error = GuestError(body)
@@ -42,12 +45,14 @@ struct Failure: Error {
       if error.code == .denied, error.message.hasPrefix("not allowed") { error.message = "\(intent): \(error.message)" }
       self.init(error)
     case .timedOut:
-      self.init(.timedOut, code: "timedOut", "\(intent): no answer in time; whether it was done is not known")
+      self.init(
+        .timedOut, code: "timedOut", "\(intent): no answer in time\(doubt)",
+        hint: "is the daemon stopped, or busy? systemctl status lodged")
     case .connectionClosed(let reason):
       self.init(
         .unreachable, code: "unavailable",
         "\(intent): the connection to the daemon ended: \(Visible.text(reason.description))",
-        hint: "whether it was done is not known; lodge ls tells")
+        hint: isLook ? nil : "whether it was done is not known; lodge ls tells")
     case .cancelled: self.init(.interrupted, code: "cancelled", "\(intent): given up")
     case .invalidArguments(let error):
       self.init(.usage, code: GuestError.Code.invalidArgument.word, "\(intent): \(error)")
