@@ -44,13 +44,12 @@ extension IntegrationTests {
         let connections = try guests.map { _ in try RawConnection(to: daemon.socketPath) }
         let rounds = count / guests.count
         for round in 0..<rounds {
-          let serial = UInt32(2 * round + 1)
-          for (name, connection) in zip(guests, connections) {
-            _ = try connection.begin(.start, name, serial: serial)
-            _ = try connection.begin(.wait, name, serial: serial + 1)
-          }
-          for connection in connections {
-            for _ in 0..<2 { #expect(try connection.receive()?.status == 0) }
+          // Calls are answered in any order, so the wait is made when the start has been answered.
+          for (step, procedure) in [RawConnection.Procedure.start, .wait].enumerated() {
+            for (name, connection) in zip(guests, connections) {
+              _ = try connection.begin(procedure, name, serial: UInt32(2 * round + step + 1))
+            }
+            for connection in connections { try #require(try connection.receive()?.status == 0) }
           }
         }
         for connection in connections { connection.close() }
