@@ -17,7 +17,12 @@ extension Daemon {
   func openStore(_ boot: BootID) throws -> (GuestStore, StoredState, StoreError?) {
     do throws(StoreError) {
       let store = try GuestStore(path: paths.database, boot: boot)
-      return (store, try store.load(), nil)
+      let state = try store.load()
+      // A new database beside guests that run is not this host's: what is in it must not decide about them.
+      if state.guests.isEmpty, try store.journalRange().newest == 0, guestsRun {
+        throw StoreError.damaged(path: paths.database, reason: "it is empty, and guests run")
+      }
+      return (store, state, nil)
     } catch {
       switch error {
       case .damaged, .newer: break
@@ -34,6 +39,14 @@ extension Daemon {
       for suffix in ["", "-wal", "-shm"] { try? Files.removeTree(paths.runtime + "/rescue.db" + suffix) }
       let store = try GuestStore(path: paths.runtime + "/rescue.db", boot: boot)
       return (store, try store.load(), error)
+    }
+  }
+
+  /// Whether any controller lives.
+  private var guestsRun: Bool {
+    ((try? Files.list(paths.runs)) ?? []).contains { entry in
+      guard let name = try? GuestName(entry.name) else { return false }
+      return RunDirectory(runs: paths.runs, guest: name).isHeld()
     }
   }
 }

@@ -16,6 +16,8 @@ public enum Requirement: Sendable {
   case busybox
   /// mmdebstrap and a reachable Debian archive.
   case debianArchive
+  /// A program of the host's, by path, and the Debian package that has it.
+  case program(String, package: String)
   /// Set on demand: a test that takes minutes.
   case environment(String)
 
@@ -34,6 +36,8 @@ public enum Requirement: Sendable {
       return RootTrees.busyboxProgram != nil ? nil : "needs busybox; apt-get install busybox-static"
     case .debianArchive:
       return access("/usr/bin/mmdebstrap", X_OK) == 0 ? nil : "needs mmdebstrap; apt-get install mmdebstrap"
+    case .program(let path, let package):
+      return access(path, X_OK) == 0 ? nil : "needs \(path); apt-get install \(package)"
     case .environment(let name):
       return getenv(name) != nil ? nil : "runs only when asked for; set \(name)"
     }

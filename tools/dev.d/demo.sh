@@ -3,8 +3,7 @@
 dev_demo() {
   need_root demo
   build_debug --quiet
-  local root before
-  before=$(leftovers)
+  local root
   root=$(scratch_folder demo)
   say "a daemon in $root, and a busybox root filesystem"
   busybox_tree "$root/tree"
@@ -29,10 +28,10 @@ dev_demo() {
 
   trap - EXIT
   daemon_end "$root"
-  local after
-  after=$(leftovers)
-  [ "$before" = "$after" ] || {
-    diff <(echo "$before") <(echo "$after") >&2 || true
+  local left
+  left=$(leftovers "$root")
+  [ -z "$left" ] || {
+    echo "$left" >&2
     fail "demo: something was left behind"
   }
   say "nothing was left behind"
@@ -44,7 +43,7 @@ demo_serve() {
   say "a guest that serves a page at http://127.0.0.1:$port/"
   # Returns when the guest's init was executed; the server inside then takes a moment to listen.
   scratch_lodge create web --rootfs "$root/tree" --overlay --network host -- \
-    /bin/httpd -f -p "127.0.0.1:$port" -h /srv/www
+    /bin/sh -c "trap 'exit 0' TERM; httpd -f -p 127.0.0.1:$port -h /srv/www & wait"
   scratch_lodge start web
   local deadline=$((SECONDS + 5))
   until page=$(busybox wget -qO- "http://127.0.0.1:$port/" 2>/dev/null); do
@@ -112,10 +111,22 @@ free_port() {
   echo "$port"
 }
 
-# What a daemon and its guests could leave: processes, mounts, cgroups, interfaces.
+# leftovers ROOT: what the daemon of ROOT and its guests could leave: processes, mounts, cgroups, the folder.
 leftovers() {
-  pgrep -x 'lodged|lodge-controller' | sort || true
-  awk '$5 ~ /lodge/ { print $5 }' /proc/self/mountinfo | sort
-  find /sys/fs/cgroup -maxdepth 4 -type d -name 'lodge*' 2>/dev/null | sort
-  ls /sys/class/net
+  local root=$1 deadline=$((SECONDS + 3))
+  # A controller whose guest has ended is done a moment after its daemon.
+  while pgrep -f "lodge.*$root" >/dev/null && [ $SECONDS -lt $deadline ]; do sleep 0.05; done
+  pgrep -fa "lodge.*$root" || true
+  grep -F "$root" /proc/self/mountinfo || true
+  find /sys/fs/cgroup -maxdepth 3 -type d -name "lodge-$(fnv "$root")" 2>/dev/null
+  [ ! -e "$root" ] || echo "$root"
+}
+
+# FNV-1a, 32 bits: the daemon's cgroup is named after its folder.
+fnv() {
+  local text=$1 sum=$((0x811c9dc5)) i
+  for ((i = 0; i < ${#text}; i++)); do
+    sum=$((((sum ^ $(printf '%d' "'${text:i:1}")) * 0x01000193) & 0xffffffff))
+  done
+  printf '%08x' "$sum"
 }
