@@ -52,6 +52,8 @@ let package = Package(
     // Lifetimes: a reader borrows the bytes it reads and cannot outlive them.
     .target(name: "XDR", swiftSettings: pure + [.enableExperimentalFeature("Lifetimes")]),
     .target(name: "WireProtocol", dependencies: ["XDR"], swiftSettings: pure),
+    // Server protocols and clients: async, and so not for the controller and the CLI.
+    .target(name: "WireServices", dependencies: ["WireProtocol", "XDR"], swiftSettings: pure),
     .target(name: "RPC", dependencies: ["WireProtocol", "XDR"], swiftSettings: pure),
     .target(name: "Guest", swiftSettings: pure),
     .target(name: "GuestWire", dependencies: ["Guest", "WireProtocol", "XDR"], swiftSettings: pure),
@@ -90,7 +92,8 @@ let package = Package(
     .target(
       name: "DaemonCore",
       dependencies: [
-        "Guest", "GuestWire", "GuestStore", "WireProtocol", "XDR", "RPC", "RPCNIO", "LinuxSystem", "ContainerRuntime",
+        "Guest", "GuestWire", "GuestStore", "WireProtocol", "WireServices", "XDR", "RPC", "RPCNIO", "LinuxSystem",
+        "ContainerRuntime",
         "SpecFile", nioCore, nioPosix, deque, logging, lifecycle,
       ],
       swiftSettings: common + crashPoints),
@@ -141,7 +144,8 @@ let package = Package(
     .testTarget(
       name: "ControllerCoreTests",
       dependencies: [
-        "ControllerCore", "lodge-controller", "ContainerRuntime", "Guest", "GuestWire", "LinuxSystem", "RPC", "RPCSocket",
+        "ControllerCore", "lodge-controller", "ContainerRuntime", "Guest", "GuestWire", "LinuxSystem", "RPC",
+        "RPCSocket",
         "WireProtocol", "XDR",
       ],
       swiftSettings: common),

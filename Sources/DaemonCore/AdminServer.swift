@@ -6,6 +6,7 @@ internal import NIOCore
 internal import RPC
 internal import RPCNIO
 internal import WireProtocol
+internal import WireServices
 internal import XDR
 
 /// The daemon's two doors: takes calls from connections to the handlers and their answers back.

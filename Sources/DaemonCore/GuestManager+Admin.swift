@@ -6,6 +6,7 @@ internal import NIOCore
 internal import RPC
 internal import RPCNIO
 internal import WireProtocol
+internal import WireServices
 internal import XDR
 
 /// What the handlers need beside the manager itself.

@@ -61,4 +61,8 @@ dev_xdrgen() {
 }
 
 # Options go to the compiler: --check writes nothing and fails where files are stale.
-dev_generate() { dev_xdrgen generate --namespace Wire --output Sources/WireProtocol/Generated "$@" protocol/*.x; }
+# Services are async and have a module of their own: the controller and the CLI do without the concurrency runtime.
+dev_generate() {
+  dev_xdrgen generate --namespace Wire --no-services --output Sources/WireProtocol/Generated "$@" protocol/*.x &&
+    dev_xdrgen generate --namespace Wire --services-above WireProtocol --output Sources/WireServices/Generated "$@" protocol/*.x
+}

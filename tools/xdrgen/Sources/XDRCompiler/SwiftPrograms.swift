@@ -222,6 +222,7 @@ extension SwiftBackend {
 
   func services(_ programs: [ProgramDefinition], of input: FileID) -> String {
     var writer = header(input)
+    if let module = options.typesModule { writer.line("public import \(module)") }
     writer.line("public import XDR")
     for item in programs.flatMap(programNames) {
       let calls = zip(item.version.procedures, item.procedures).filter { !$0.0.isEvent }

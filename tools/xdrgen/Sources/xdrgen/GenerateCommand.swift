@@ -22,6 +22,8 @@ struct Generate: ParsableCommand {
 
   @Flag(help: "A second form of each struct with text or bytes, NAMEBorrowed, that is read without copying them.")
   var borrowed = false
+  @Option(help: "Only services, for a module of their own above this one, which has the types.")
+  var servicesAbove: String?
 
   @Flag(help: "Random values and a table of all types, for tests and fuzzers; they import XDRTesting.")
   var testing = false
@@ -34,6 +36,7 @@ struct Generate: ParsableCommand {
     var options = SwiftOptions()
     options.namespace = namespace
     options.emitsServices = services
+    options.typesModule = servicesAbove
     options.emitsTesting = testing
     options.emitsBorrowed = borrowed
     options.inlineOpaque = inlineOpaque

@@ -2,6 +2,7 @@
 // sha256 7132129bd5808a6fde194f42493d71418a7cbe779b713e0097ade427b0c420b5
 // swift-format-ignore-file
 
+public import WireProtocol
 public import XDR
 
 /// What serves Admin: one requirement for each procedure.

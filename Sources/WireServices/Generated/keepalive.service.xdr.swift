@@ -2,6 +2,7 @@
 // sha256 51a7e8042eda7d5836a79e074696eff4a8d89e7ccfa81b30ad129a4c53194d1f
 // swift-format-ignore-file
 
+public import WireProtocol
 public import XDR
 
 /// The events of Keepalive among all messages that arrive; others are passed over.

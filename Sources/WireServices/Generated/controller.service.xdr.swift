@@ -2,6 +2,7 @@
 // sha256 eaa3cc87cb78b393408e925b1c4004b0e09d7a4082ca25d5b0c9de5d09eb30ee
 // swift-format-ignore-file
 
+public import WireProtocol
 public import XDR
 
 /// What serves Controller: one requirement for each procedure.
