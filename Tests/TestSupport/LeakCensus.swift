@@ -68,12 +68,13 @@ public struct LeakCensus: Sendable, Equatable {
     }
   }
 
-  /// The daemon's parent cgroup and all below it.
+  /// The groups of runs. The daemon's standing groups stay, empty, where a controller outlived it for a moment.
   private static func cgroups(under mount: String, named cgroup: String) -> [String] {
+    let standing: Set = ["guests", "controllers"]
     func below(_ path: String) -> [String] {
       ((try? Files.list(path)) ?? []).filter { $0.kind == .directory }.sorted { $0.name < $1.name }
         .flatMap { entry in
-          ["\(path)/\(entry.name)"] + below("\(path)/\(entry.name)")
+          (standing.contains(entry.name) ? [] : ["\(path)/\(entry.name)"]) + below("\(path)/\(entry.name)")
         }
     }
     func parents(_ path: String, depth: Int) -> [String] {
@@ -82,7 +83,7 @@ public struct LeakCensus: Sendable, Equatable {
         $0.name == cgroup ? ["\(path)/\($0.name)"] : parents("\(path)/\($0.name)", depth: depth - 1)
       }
     }
-    return parents(mount, depth: 3).flatMap { [$0] + below($0) }
+    return parents(mount, depth: 3).flatMap(below)
   }
 
   private static func lines(_ path: String, containing tags: [String]) -> [String] {
