@@ -13,7 +13,7 @@ extension GuestError {
     case .denied:
       self.init(
         .denied, "the daemon's socket is not open to you: \(error)",
-        hint: "join its group (usermod -aG lodge USER, then log in again), or be root")
+        hint: "join group lodge (usermod -aG lodge USER, then log in again), or be root")
     case .timedOut:
       self.init(.unavailable, "the daemon does not answer: \(error)", hint: "is it stopped or overrun?")
     case .failed(_, let errno, _):

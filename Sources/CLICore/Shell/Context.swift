@@ -170,7 +170,7 @@ extension Failure {
     case .denied:
       self.init(
         .denied, code: "denied", "the daemon's socket is not open to you: \(path): permission denied",
-        hint: "join its group (usermod -aG lodge USER, then log in again), or be root")
+        hint: "join group lodge (usermod -aG lodge USER, then log in again), or be root")
     case .timedOut:
       self.init(
         .unreachable, code: "unavailable", "the daemon listens at \(path) but does not answer",
