@@ -14,7 +14,7 @@
 
 int ci_report_socket(int *controller, int *child) {
   int fds[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1) return -1;
+  if (syscall(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1) return -1;
   if (fcntl(fds[0], F_SETFL, O_NONBLOCK) == -1) {
     close(fds[0]);
     close(fds[1]);

@@ -20,7 +20,8 @@ public struct CgroupHost: Equatable, Sendable {
 
   /// Looks at the host.
   public static func detect() throws(ContainerError) -> CgroupHost {
-    let mounts = try during("read the table of mounts") { () throws(SystemError) in try MountEntry.all() }
+    let mounts = try during("read the table of mounts") { () throws(SystemError) in try MountEntry.all(ofType: "cgroup")
+    }
     guard var host = CgroupHost(mounts: mounts) else {
       throw ContainerError(
         step: "find cgroup v2", reason: "it is not mounted",

@@ -98,6 +98,7 @@ struct MountTableTests {
     let entries = MountEntry.parse(Array(text.utf8))
     #expect(entries.map(\.mountPoint) == ["/proc", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/with space"])
     #expect(entries[1].superOptions == ["rw", "memory"])
+    #expect(MountEntry.parse(Array(text.utf8), typePrefix: "cgroup") == Array(entries.dropFirst()))
     let host = CgroupHost(mounts: entries)
     #expect(host?.unified == "/sys/fs/cgroup/with space")
     #expect(host?.legacy == ["memory": "/sys/fs/cgroup/memory"])
