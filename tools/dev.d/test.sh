@@ -57,4 +57,23 @@ test_xdrgen() {
   need_packages rpcsvc-proto libtirpc-dev gcc
   # The compiler comes before its tests.
   [ ! -d tools/xdrgen/Tests ] || swift test --package-path tools/xdrgen --disable-xctest
+  say "the .x compiler and its decoders against random bytes"
+  tools/xdrgen/fuzz/run 20
+  test_c_client
+}
+
+# The C client of examples/, made by stock rpcgen, against a daemon of its own.
+test_c_client() {
+  say "the C client"
+  build_xdrgen
+  local root xdrgen
+  xdrgen=$(swift build --package-path tools/xdrgen --show-bin-path)/xdrgen
+  if [ "$(id -u)" != 0 ]; then
+    examples/c-client/test "$xdrgen"
+    return
+  fi
+  root=$(scratch_folder c-client)
+  daemon_start "$root"
+  examples/c-client/test "$xdrgen" "$root" || { daemon_end "$root"; return 1; }
+  daemon_end "$root"
 }

@@ -2,15 +2,28 @@
 /// comments, directives and passthrough lines all stay; formatting a second time changes nothing.
 public struct Formatter {
   /// Nil when the text is not made of tokens; `diagnostics` say why.
-  public static func format(path: String, bytes: [UInt8], diagnostics: DiagnosticSink, sources: SourceManager)
-    -> String?
-  {
-    let file = sources.add(path: path, bytes: bytes)
+  public static func format(
+    path: String, bytes: [UInt8], diagnostics: DiagnosticSink, sources: SourceManager
+  ) -> String? {
     guard String(validating: bytes, as: UTF8.self) != nil else {
-      diagnostics.error(
-        .invalidCharacter, "\(path) is not UTF-8, and its comments could not be kept", at: nil)
+      diagnostics.error(.invalidCharacter, "\(path) is not UTF-8, and its comments could not be kept", at: nil)
       return nil
     }
+    guard var text = once(path, bytes, diagnostics, sources) else { return nil }
+    // Files that are XDR are in form after one pass. Others may need more, or never settle: those stay as they are.
+    for _ in 0..<4 {
+      guard let again = once(path, Array(text.utf8), DiagnosticSink(), SourceManager()) else { break }
+      if again == text { return text }
+      text = again
+    }
+    diagnostics.error(.unexpectedToken, "\(path) has no form that fmt could give it: is it an .x file?", at: nil)
+    return nil
+  }
+
+  private static func once(
+    _ path: String, _ bytes: [UInt8], _ diagnostics: DiagnosticSink, _ sources: SourceManager
+  ) -> String? {
+    let file = sources.add(path: path, bytes: bytes)
     let before = diagnostics.diagnostics.count
     var formatter = Formatter(file)
     formatter.run(diagnostics)

@@ -99,8 +99,11 @@ extension Parser {
     while !token.is("}"), token.kind != .end, !Parser.startsUnclosed(self) {
       let docs = leadingDocs()
       if take(";") { continue }
+      let start = index
       guard var field = declaration(in: .field) else {
         recoverInBody()
+        // Recovery stops at what may begin a definition; if that is where it began, it must go past it.
+        if index == start { advance() }
         continue
       }
       if case .void(let range) = field.type {
@@ -142,8 +145,10 @@ extension Parser {
     if token.is("}") { diagnostics.error(.emptyBody, "a union needs at least one arm", at: opened) }
     while !token.is("}"), token.kind != .end, !Parser.startsUnclosed(self) {
       if take(";") { continue }
+      let start = index
       guard let (arm, isDefault) = arm() else {
         recoverInBody()
+        if index == start { advance() }
         continue
       }
       if !isDefault {

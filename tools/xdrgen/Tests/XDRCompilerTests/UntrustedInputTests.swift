@@ -59,6 +59,12 @@ import XDRCompiler
     ("underscores", "struct " + String(repeating: "_", count: 1000) + " { int _; int __; int ___; };"),
   ]
 
+  /// Found by the fuzzer: recovery stopped at a keyword that it had to go past.
+  @Test func recoveryGoesPastWhatItStopsAt() {
+    _ = everything("union u switch (e d) { case 1: ;\nunion B swi (e d) { case A: void;\n}")
+    _ = everything("struct s {\nunion B swi;\nstruct {\nenum x\n")
+  }
+
   @Test(arguments: hostile.map(\.0)) func compilationEndsSoon(name: String) throws {
     let text = try #require(UntrustedInputTests.hostile.first { $0.0 == name }?.1)
     let clock = ContinuousClock()

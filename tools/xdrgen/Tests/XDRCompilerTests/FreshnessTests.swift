@@ -1,0 +1,35 @@
+import Foundation
+import Testing
+import XDRCompiler
+
+/// What is checked in as generated is what the compiler generates now, on any machine.
+@Suite struct FreshnessTests {
+  @Test(arguments: [("KS", "kitchen-sink"), ("KSRfc", "kitchen-sink-rfc"), ("KSDialect", "kitchen-sink-dialect")])
+  func theKitchenSinkIsFresh(namespace: String, name: String) throws {
+    let folder = fixtures.appending(path: "kitchen-sink")
+    let inc = try String(contentsOf: folder.appending(path: "kitchen-sink-inc.x"), encoding: .utf8)
+    let bytes = [UInt8](try Data(contentsOf: folder.appending(path: "\(name).x")))
+    func generate(_ path: String) -> [GeneratedFile] {
+      var options = CompilerOptions()
+      options.dialect = .all
+      let compilation = Compilation(
+        [CompilerInput(path: path, bytes: bytes)], provider: MemorySources(["kitchen-sink-inc.x": inc]),
+        options: options)
+      var swift = SwiftOptions()
+      swift.namespace = namespace
+      swift.emitsTesting = true
+      return SwiftBackend(compilation.model, options: swift, diagnostics: compilation.diagnostics).generate()
+    }
+    let files = generate("Fixtures/kitchen-sink/\(name).x")
+    #expect(files.count >= 3)
+    // The folder it lies in leaves no trace.
+    #expect(generate("/elsewhere/\(name).x") == files)
+    let place = testsFolder.deletingLastPathComponent().appending(path: "KitchenSink/\(namespace)")
+    for file in files {
+      let old = try String(contentsOf: place.appending(path: file.name), encoding: .utf8)
+      #expect(
+        unifiedDiff(old: old, new: file.text, oldName: file.name, newName: "now").isEmpty,
+        "run regenerate-tests in tools/xdrgen")
+    }
+  }
+}
