@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum { UNIX98_SLAVE_FIRST = 136, UNIX98_SLAVE_LAST = 143, PTMX_MAJOR = 5, PTMX_MINOR = 2 };
@@ -22,7 +21,9 @@ static int is_terminal(int fd, int slave) {
   struct stat info;
   if (syscall(SYS_fstatfs, fd, &filesystem) == -1) return -1;
   if (syscall(SYS_fstat, fd, &info) == -1) return -1;
-  unsigned first = major(info.st_rdev), second = minor(info.st_rdev);
+  // The numbers of a device as the kernel encodes them; the C library's major and minor are functions.
+  unsigned first = (unsigned)(info.st_rdev >> 8 & 0xfff);
+  unsigned second = (unsigned)(info.st_rdev & 0xff) | (unsigned)(info.st_rdev >> 12 & 0xfff00);
   int right = S_ISCHR(info.st_mode) && filesystem.f_type == DEVPTS_SUPER_MAGIC &&
               (slave ? first >= UNIX98_SLAVE_FIRST && first <= UNIX98_SLAVE_LAST
                      : first == PTMX_MAJOR && second == PTMX_MINOR);
