@@ -36,7 +36,8 @@ extension Checker {
   }
 
   private func enumeratorValue(_ enumeration: String, _ index: Int, depth: Int) -> Int128? {
-    guard let enumerators = enumSyntax[enumeration]?.enumerators else { return nil }
+    // Of two enums with one name, which is reported, only the later one's values are here.
+    guard let enumerators = enumSyntax[enumeration]?.enumerators, index < enumerators.count else { return nil }
     // Values are asked for in order, so the one before is nearly always known.
     if index > 0, enumerators[index].value == nil, case .known(let value)? = values[enumerators[index - 1].name.text] {
       return value + 1

@@ -62,6 +62,7 @@ import XDRCompiler
   /// Found by the fuzzer: recovery stopped at a keyword that it had to go past.
   @Test func recoveryGoesPastWhatItStopsAt() {
     _ = everything("union u switch (e d) { case 1: ;\nunion B swi (e d) { case A: void;\n}")
+    _ = everything("enum e { A = 0, B, C }; enum e { D };")
     _ = everything("struct s {\nunion B swi;\nstruct {\nenum x\n")
   }
 
