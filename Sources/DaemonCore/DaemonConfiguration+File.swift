@@ -13,13 +13,13 @@ extension DaemonConfiguration {
   private static let defaults = DaemonConfiguration()
 
   private static let limits = Schema(
-    defaults: defaults,
+    defaults: defaults.limitsSection,
     [
       Key(
-        "guests", .integer(in: 1...100_000), \.maximumGuests, default: defaults.maximumGuests,
+        "guests", .integer(in: 1...100_000), \.guests, default: defaults.maximumGuests,
         "guests that can be defined"),
       Key(
-        "connections", .integer(in: 8...100_000), \.maximumConnections, default: defaults.maximumConnections,
+        "connections", .integer(in: 8...100_000), \.connections, default: defaults.maximumConnections,
         "clients at once, over both sockets"),
       Key(
         "connectionsPerUser", .integer(in: 1...100_000), \.connectionsPerUser, default: defaults.connectionsPerUser,
@@ -30,42 +30,42 @@ extension DaemonConfiguration {
     ])
 
   private static let journal = Schema(
-    defaults: defaults,
+    defaults: defaults.journalSection,
     [
       Key(
-        "events", .integer(in: 1_000...1_000_000_000), \.retention.events, default: defaults.retention.events,
+        "events", .integer(in: 1_000...1_000_000_000), \.events, default: defaults.retention.events,
         "events kept at most"),
       Key(
-        "age", .duration(in: 60_000...315_360_000_000), \.journalAgeMillis, default: defaults.journalAgeMillis,
+        "age", .duration(in: 60_000...315_360_000_000), \.ageMillis, default: defaults.journalSection.ageMillis,
         "events older than this go"),
       Key(
-        "size", .size(in: (1 << 20)...(1 << 40)), \.retention.bytes, default: defaults.retention.bytes,
+        "size", .size(in: (1 << 20)...(1 << 40)), \.bytes, default: defaults.retention.bytes,
         "bytes of the journal at most"),
       Key(
-        "runsPerGuest", .integer(in: 1...1_000_000), \.retention.runsPerGuest, default: defaults.retention.runsPerGuest,
+        "runsPerGuest", .integer(in: 1...1_000_000), \.runsPerGuest, default: defaults.retention.runsPerGuest,
         "runs kept in the history of each guest"),
     ])
 
   private static let socket = Schema(
-    defaults: defaults,
+    defaults: defaults.socketSection,
     [
       Key(
-        "group", .text(maximumBytes: 64), \.socketGroup, default: defaults.socketGroup,
+        "group", .text(maximumBytes: 64), \.group, default: defaults.socketGroup,
         "the group that may use the full socket; if it does not exist, only root may"),
       Key(
         "groupRight", .choice(["view": .view, "operate": .operate, "admin": .admin]), \.groupRight,
         default: defaults.groupRight, "what members of that group may do: defining guests needs admin"),
       Key(
-        "readOnly", .bool, \.readOnlySocket, default: defaults.readOnlySocket,
+        "readOnly", .bool, \.readOnly, default: defaults.readOnlySocket,
         "open the read-only socket, for everybody to look"),
     ])
 
   private static let schema = Schema(
     defaults: defaults,
     [
-      Key("socket", socket, \.self, "who may talk to the daemon"),
-      Key("limits", limits, \.self, "how much of everything"),
-      Key("journal", journal, \.self, "how much of the past is kept"),
+      Key("socket", socket, \.socketSection, "who may talk to the daemon"),
+      Key("limits", limits, \.limitsSection, "how much of everything"),
+      Key("journal", journal, \.journalSection, "how much of the past is kept"),
       Key(
         "launchTimeout", .duration(in: 1_000...3_600_000), \.launchMillis, default: defaults.launchMillis,
         "a start that takes longer has failed"),
@@ -77,11 +77,4 @@ extension DaemonConfiguration {
         ]),
         \.logLevel, default: defaults.logLevel, "how much the daemon's own log says"),
     ])
-}
-
-extension DaemonConfiguration {
-  var journalAgeMillis: UInt64 {
-    get { retention.ageSeconds * 1000 }
-    set { retention.ageSeconds = newValue / 1000 }
-  }
 }

@@ -19,3 +19,59 @@ public struct DaemonConfiguration: Sendable, Hashable {
 
   public init() {}
 }
+
+// The sections of the file. Each is a value of its own, so that reading one leaves the others as they are.
+
+extension DaemonConfiguration {
+  struct SocketSection: Sendable, Hashable {
+    var group: String
+    var groupRight: GroupRight
+    var readOnly: Bool
+  }
+
+  struct LimitsSection: Sendable, Hashable {
+    var guests: Int
+    var connections: Int
+    var connectionsPerUser: Int
+    var subscriptionsPerConnection: Int
+  }
+
+  struct JournalSection: Sendable, Hashable {
+    var events: UInt64
+    var ageMillis: UInt64
+    var bytes: UInt64
+    var runsPerGuest: UInt32
+  }
+
+  var socketSection: SocketSection {
+    get { SocketSection(group: socketGroup, groupRight: groupRight, readOnly: readOnlySocket) }
+    set { (socketGroup, groupRight, readOnlySocket) = (newValue.group, newValue.groupRight, newValue.readOnly) }
+  }
+
+  var limitsSection: LimitsSection {
+    get {
+      LimitsSection(
+        guests: maximumGuests, connections: maximumConnections, connectionsPerUser: connectionsPerUser,
+        subscriptionsPerConnection: subscriptionsPerConnection)
+    }
+    set {
+      maximumGuests = newValue.guests
+      maximumConnections = newValue.connections
+      connectionsPerUser = newValue.connectionsPerUser
+      subscriptionsPerConnection = newValue.subscriptionsPerConnection
+    }
+  }
+
+  var journalSection: JournalSection {
+    get {
+      JournalSection(
+        events: retention.events, ageMillis: retention.ageSeconds * 1000, bytes: retention.bytes,
+        runsPerGuest: retention.runsPerGuest)
+    }
+    set {
+      retention = Retention(
+        events: newValue.events, ageSeconds: newValue.ageMillis / 1000, bytes: newValue.bytes,
+        runsPerGuest: newValue.runsPerGuest)
+    }
+  }
+}

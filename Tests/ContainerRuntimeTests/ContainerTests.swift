@@ -30,9 +30,9 @@ import Testing
 
   @Test func processIsAloneInItsNamespaces() throws {
     let end = try bench.run(
-      bench.spec("echo $$; ls /proc | grep -c '^[0-9]'; hostname; cat /proc/net/dev | grep -c :; ip link show lo"))
-    // Init, ls and grep; the loopback interface and no other.
-    #expect(end.output.split(separator: "\n").prefix(4) == ["1", "3", "test", "1"])
+      bench.spec("echo $$; set -- /proc/[0-9]*; echo $#; hostname; cat /proc/net/dev | grep -c :; ip link show lo"))
+    // Init alone, as its shell sees it; the loopback interface and no other.
+    #expect(end.output.split(separator: "\n").prefix(4) == ["1", "1", "test", "1"])
     #expect(end.output.contains("LOOPBACK,UP"))
   }
 

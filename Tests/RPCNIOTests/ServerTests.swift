@@ -54,7 +54,8 @@ import XDR
         for (call, connection) in calls.suffix(4) { ToyService.echo(call, connection) }
       }
       await bench.connection().closeDelayed(deadline: .now() + .seconds(20))
-      let replies = try frames(await socket.readToEnd())
+      // On a slow machine there is a sign of life between them: the client is not read for the time being.
+      let replies = try frames(await socket.readToEnd()).filter { $0.header.type == .reply }
       #expect(replies.map(\.header.serial) == Array(0..<400))
     }
   }
