@@ -37,8 +37,8 @@ vm_image() {
     mkdir -p "$(dirname "$base")"
     mmdebstrap --quiet --variant=minbase --aptopt='APT::Install-Recommends "false"' \
       --include=systemd-sysv,dbus,udev,linux-image-cloud-amd64,initramfs-tools,kmod,libsqlite3-0,libyaml-0-2,procps,jq \
-      bookworm "$base.new"
-    mv "$base.new" "$base"
+      bookworm "${base%.tar}.new.tar"
+    mv "${base%.tar}.new.tar" "$base"
   fi
   say "vm: installing Lodge into the image"
   local tree=$folder/tree
