@@ -58,7 +58,7 @@ test_xdrgen() {
   # The compiler comes before its tests.
   [ ! -d tools/xdrgen/Tests ] || swift test --package-path tools/xdrgen --disable-xctest
   say "the .x compiler and its decoders against random bytes"
-  tools/xdrgen/fuzz/run 20
+  tools/xdrgen/fuzz/run ci
   test_c_client
 }
 
