@@ -23,13 +23,6 @@ actor GuestManager {
     /// The executable of the controller.
     var controllerPath: String
     var boot: BootID
-
-    init(paths: DaemonPaths, configuration: DaemonConfiguration, controllerPath: String, boot: BootID) {
-      self.paths = paths
-      self.configuration = configuration
-      self.controllerPath = controllerPath
-      self.boot = boot
-    }
   }
 
   nonisolated let eventLoop: any EventLoop

@@ -19,7 +19,8 @@ struct RunDirectory {
   /// While a controller holds it, it is not touched: one guest never runs twice.
   /// - Returns: the directory and the held lock, both to be handed to the controller.
   func create() throws(SystemError) -> (directory: OwnedFD, lock: LockFile) {
-    if isHeld() { throw SystemError("take over", on: path, errno: 16 /* EBUSY */) }
+    let busy: Int32 = 16  // EBUSY
+    if isHeld() { throw SystemError("take over", on: path, errno: busy) }
     try remove()
     try Files.makeDirectory(path, mode: 0o700)
     let directory = try Files.openDirectory(path)

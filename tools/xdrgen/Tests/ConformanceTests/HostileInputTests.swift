@@ -45,15 +45,20 @@ import XDRTesting
       bytes: Array((0..<100_000).flatMap { _ in words(0, 1) } + words(0, 0, 0))
     ) { if case .tooDeep = $0 { true } else { false } },
     Attack(
-      name: "arrays nested 100,000 deep", type: "ks_nary", bytes: Array((0..<100_000).flatMap { _ in words(1, 1) } + words(1, 0))
+      name: "arrays nested 100,000 deep", type: "ks_nary",
+      bytes: Array((0..<100_000).flatMap { _ in words(1, 1) } + words(1, 0))
     ) { if case .tooDeep = $0 { true } else { false } },
     Attack(
       name: "two types by turns, 100,000 deep", type: "ks_ping",
       bytes: Array((0..<50_000).flatMap { _ in words(1, 1, 0, 1) } + words(1, 0))
     ) { if case .tooDeep = $0 { true } else { false } },
     Attack(name: "list of 1,000,000 nodes", type: "ks_listp", bytes: list(1_000_000, firstIsBare: false), refusal: nil),
-    Attack(name: "list of 1,000,000 nodes by value", type: "ks_list", bytes: list(1_000_000, firstIsBare: true), refusal: nil),
-    Attack(name: "list whose end is missing", type: "ks_listp", bytes: Array(list(1_000_000, firstIsBare: false).dropLast(4))) {
+    Attack(
+      name: "list of 1,000,000 nodes by value", type: "ks_list", bytes: list(1_000_000, firstIsBare: true), refusal: nil
+    ),
+    Attack(
+      name: "list whose end is missing", type: "ks_listp", bytes: Array(list(1_000_000, firstIsBare: false).dropLast(4))
+    ) {
       if case .truncated = $0 { true } else { false }
     },
     Attack(name: "padding that is not zero", type: "t_op1", bytes: [7, 0, 0, 1]) {
