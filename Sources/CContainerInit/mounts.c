@@ -170,7 +170,9 @@ static int mask(int source, int at, const char *path) {
   int target = open_existing(at, path);
   if (target == -1) return errno == ENOENT ? 0 : -1;
   int copy = ci_clone_mount(source, "", 0, 0);
-  int result = copy == -1 ? -1 : move_onto(copy, target);
+  // Before Linux 6.15 a mount that is attached nowhere yet cannot be copied (open_tree(2)): then the first cover is the
+  // mount itself, and the others are copies of it.
+  int result = copy >= 0 ? move_onto(copy, target) : errno == EINVAL ? move_onto(source, target) : -1;
   if (copy >= 0) close_keeping_errno(copy);
   close_keeping_errno(target);
   return result;

@@ -38,8 +38,15 @@ public struct HostCapability: Equatable, Sendable {
       add("cgroup", false, error.reason, fix: error.hint ?? "")
     }
     let filesystems = (try? Files.readText("/proc/filesystems")) ?? ""
-    let overlay = filesystems.split(separator: "\n").contains { $0.hasSuffix("\toverlay") }
-    add("overlay", overlay, overlay ? "filesystem known" : "filesystem unknown", fix: "modprobe overlay")
+    if filesystems.split(separator: "\n").contains(where: { $0.hasSuffix("\toverlay") }) {
+      add("overlay", true, "filesystem known")
+    } else {
+      let modules = (try? Files.readText("/lib/modules/\(kernel.release)/modules.dep")) ?? ""
+      let hasModule = names(overlayIn: modules)
+      add(
+        "overlay", hasModule, hasModule ? "a module, loaded when a guest needs it" : "filesystem unknown",
+        fix: "boot a kernel with CONFIG_OVERLAY_FS, or give guests rootfs.mode direct or readOnly")
+    }
     add(
       "reboot watch", RebootWatch.isAvailable,
       RebootWatch.isAvailable ? "seccomp notifications" : "no seccomp notifications; halt is seen as power off",
@@ -50,6 +57,14 @@ public struct HostCapability: Equatable, Sendable {
       missing.isEmpty ? "all that are needed" : "missing: \(missing.joined(separator: ", "))",
       fix: "run the daemon as root, outside of a restricted container")
     return found
+  }
+
+  /// Whether a list of modules (modules.dep(5)) has overlay, compressed or not: mounting it loads it.
+  static func names(overlayIn dependencies: String) -> Bool {
+    dependencies.split(separator: "\n").contains { line in
+      let file = line.prefix { $0 != ":" }.split(separator: "/").last ?? ""
+      return file == "overlay.ko" || file.hasPrefix("overlay.ko.")
+    }
   }
 
   static func isKernel(_ release: String, atLeast wanted: (Int, Int)) -> Bool {
