@@ -9,6 +9,8 @@ public final class RunCgroup {
   private var limits: CgroupLimits?
   /// Where the memory is counted, if anywhere.
   private let memory: (folder: String, legacy: Bool)?
+  /// How often the limits of the groups above had been reached when it was made: that is none of this run's.
+  private var reachedBefore: [String: UInt64] = [:]
 
   private var folder: String { "\(tree.guestsPath)/\(name)" }
 
@@ -32,6 +34,7 @@ public final class RunCgroup {
     group.limits = limits
     do {
       try group.make(runID: runID)
+      group.reachedBefore = group.reachedAbove()
     } catch {
       group.remove()
       throw error
@@ -236,13 +239,21 @@ public final class RunCgroup {
     else { return OutOfMemory() }
     // `oom` counts where the limit stands that could not be kept; `oom_kill` where the victim was (cgroup-v2).
     if (keyedValue("oom", in: events) ?? 0) > 0 { return OutOfMemory(kills: kills, limit: .own) }
+    let isParents = reachedAbove().contains { $0.value > reachedBefore[$0.key, default: 0] }
+    return OutOfMemory(kills: kills, limit: isParents ? .parent : .host)
+  }
+
+  /// By group above this one in the unified hierarchy: how often its own memory limit could not be kept.
+  private func reachedAbove() -> [String: UInt64] {
+    guard let memory, !memory.legacy else { return [:] }
+    var counts: [String: UInt64] = [:]
     var above = Files.parent(of: memory.folder)
     while above != tree.host.unified, above.utf8.count > tree.host.unified.utf8.count {
       let local = (try? Files.read(above + "/memory.events.local")) ?? []
-      if (keyedValue("oom", in: local) ?? 0) > 0 { return OutOfMemory(kills: kills, limit: .parent) }
+      counts[above] = keyedValue("oom", in: local) ?? 0
       above = Files.parent(of: above)
     }
-    return OutOfMemory(kills: kills, limit: .host)
+    return counts
   }
 
   /// What the kernel charges ahead (MEMCG_CHARGE_BATCH, 64 pages).
