@@ -62,7 +62,7 @@ public struct Daemon: Service {
 
     let limits = ConnectionLimits(
       total: configuration.maximumConnections, perUser: configuration.connectionsPerUser, reserved: 32)
-    let doors = try await open(server, limits, eventLoop)
+    let (doors, ownSockets) = try await open(server, limits, eventLoop)
     logger.notice(
       "ready",
       metadata: ["version": "\(LodgeVersion.current)", "guests": "\(state.guests.count)", "socket": "\(paths.socket)"])
@@ -79,8 +79,7 @@ public struct Daemon: Service {
     for door in doors { await door.shutdown(deadline: .now() + .seconds(2)) }
     await manager.shutDown()
     try store.settle()
-    try? Files.removeTree(paths.socket)
-    try? Files.removeTree(paths.readOnlySocket)
+    for path in ownSockets { try? Files.removeTree(path) }
     try await group.shutdownGracefully()
   }
 
@@ -99,10 +98,11 @@ public struct Daemon: Service {
       hint: "lodge daemon status; a second instance needs a folder of its own: --root DIR", status: 6)
   }
 
-  /// The sockets that were passed to us, or our own.
+  /// The sockets that were passed to us, or our own; and the paths of our own, which go with us. A service manager's
+  /// stay: it listens on them while we are away, and clients wait there.
   private func open(
     _ server: AdminServer, _ limits: ConnectionLimits, _ eventLoop: any EventLoop
-  ) async throws -> [RPCServer] {
+  ) async throws -> (doors: [RPCServer], ownSockets: [String]) {
     var session = ServerSession.Configuration(
       programs: [ServedProgram(Admin.self, features: AdminServices.features)],
       serverName: "lodged \(LodgeVersion.current)")
@@ -127,18 +127,24 @@ public struct Daemon: Service {
     for socket in ServiceManager.takeSockets() { passed[socket.name] = socket.fd }
     let group = OwnProcess.groupNumber(named: configuration.socketGroup)
     var doors: [RPCServer] = []
-    let full =
-      try passed["lodge"] ?? UnixSocket.listen(at: paths.socket, mode: group == nil ? 0o600 : 0o660, group: group)
+    var ownSockets: [String] = []
+    func listening(as name: String, at path: String, mode: UInt32, group: UInt32? = nil) throws -> OwnedFD {
+      if let socket = passed[name] { return socket }
+      let socket = try UnixSocket.listen(at: path, mode: mode, group: group)
+      ownSockets.append(path)
+      return socket
+    }
+    let full = try listening(as: "lodge", at: paths.socket, mode: group == nil ? 0o600 : 0o660, group: group)
     doors.append(
       try await RPCServer.start(
         listening: full, readOnly: false, configuration: shared, delegate: server, on: eventLoop))
     if configuration.readOnlySocket {
-      let narrow = try passed["lodge-ro"] ?? UnixSocket.listen(at: paths.readOnlySocket, mode: 0o666)
+      let narrow = try listening(as: "lodge-ro", at: paths.readOnlySocket, mode: 0o666)
       doors.append(
         try await RPCServer.start(
           listening: narrow, readOnly: true, configuration: shared, delegate: server, on: eventLoop))
     }
-    return doors
+    return (doors, ownSockets)
   }
 }
 

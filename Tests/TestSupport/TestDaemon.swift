@@ -35,15 +35,19 @@ public final class TestDaemon: Sendable {
   ///
   /// - Parameter prelude: shell commands to run before it in a mount namespace of its own, for example a small disk
   ///   mounted at `$ROOT/lib`.
+  /// - Parameter sockets: passed to it as a service manager does, by name and descriptor (sd_listen_fds(3)).
   public func start(
-    environment: [String: String] = [:], arguments: [String] = [], prelude: String? = nil
+    environment: [String: String] = [:], arguments: [String] = [], prelude: String? = nil,
+    sockets: [(name: String, descriptor: Int32)] = []
   ) async throws {
     try await offThread { [self] in
-      try startAndWait(environment: environment, arguments: arguments, prelude: prelude)
+      try startAndWait(environment: environment, arguments: arguments, prelude: prelude, sockets: sockets)
     }
   }
 
-  private func startAndWait(environment: [String: String], arguments: [String], prelude: String?) throws {
+  private func startAndWait(
+    environment: [String: String], arguments: [String], prelude: String?, sockets: [(name: String, descriptor: Int32)]
+  ) throws {
     let notify = try NotifySocket(at: "\(root)/notify.sock")
     let log = try Files.open(logPath, flags: O_WRONLY | O_CREAT | O_APPEND, mode: 0o644)
     let program = "\(Self.programs)/lodged"
@@ -54,13 +58,20 @@ public final class TestDaemon: Sendable {
         ["/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec", prelude + "\nexec \"$@\"", "sh"]
         + command
     }
+    var environment = environment
+    if !sockets.isEmpty {
+      command = ["/bin/sh", "-ec", "export LISTEN_PID=$$\nexec \"$@\"", "sh"] + command
+      environment["LISTEN_FDS"] = "\(sockets.count)"
+      environment["LISTEN_FDNAMES"] = sockets.map(\.name).joined(separator: ":")
+    }
     var plan = SpawnPlan(
       executable: command[0], arguments: command,
       environment: [
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "NOTIFY_SOCKET": notify.path, "LODGE_TEST_TAG": scratch.tag,
         "ROOT": root,
       ].merging(environment) { _, new in new }.map { "\($0)=\($1)" })
-    plan.descriptors = [(log.rawValue, 1), (log.rawValue, 2)]
+    plan.descriptors =
+      [(log.rawValue, 1), (log.rawValue, 2)] + zip(sockets, Int32(3)...).map { ($0.descriptor, $1) }
     plan.newSession = true
     let handle = try plan.run()
     process.withLock { $0 = handle }
