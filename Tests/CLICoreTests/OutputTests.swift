@@ -85,6 +85,15 @@ import Testing
   }
 
   /// Whatever a guest, a label or a message holds, a terminal gets none of its control bytes.
+  /// The host went down: when, nobody knows.
+  @Test func aLengthThatNobodyKnowsIsNotTold() {
+    let lost = Samples.record("web", number: 3, .hostReset, length: 0).ended
+    #expect(lost.knownLength == nil)
+    #expect(lost.lengthJSON == .null)
+    let known = Samples.record("web", number: 3, .exited(code: 0), length: 0).ended
+    #expect(known.knownLength == 0)
+  }
+
   @Test func nothingReachesTheTerminalUnseen() throws {
     var outputs = Samples.guests.map { WhyParagraph(guest: $0, now: Samples.now, run: $0.last).text }
     let listing = Listing.guests(style: Style(isOn: false), now: Samples.now)

@@ -78,8 +78,7 @@ struct WaitVerb: Verb {
 
   private static func words(_ record: RunRecord) -> String {
     let words = record.ended.cause.inWords
-    guard record.ended.startedAt != nil else { return words }
-    return "\(words), after \(TimeText.span(nanoseconds: record.ended.lengthNanos))"
+    return record.ended.knownLength.map { "\(words), after \(TimeText.span(nanoseconds: $0))" } ?? words
   }
 
   private func waitForEvent(_ expression: String, _ millis: UInt64?, _ context: Context) throws -> ExitStatus {

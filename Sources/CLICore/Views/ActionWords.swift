@@ -22,7 +22,7 @@ extension Context {
     guard let wire = reply.ended, let record = try? RunRecord(wire) else {
       return Outcome(line: "\(name): \(verb); its restart was called off", json: json(reply.guest))
     }
-    let length = TimeText.span(nanoseconds: record.ended.lengthNanos)
+    let length = record.ended.knownLength.map { "; it had run for \(TimeText.span(nanoseconds: $0))" } ?? ""
     let how =
       switch record.ended.cause {
       case .stopped(_, .polite, let status): "stopped politely (\(status?.short ?? "gone"))"
@@ -30,6 +30,6 @@ extension Context {
       case .stopped(_, .cancelled, _): "its start was called off"
       default: "had ended by itself: \(record.ended.cause.inWords)"
       }
-    return Outcome(line: "\(name): \(how); it had run for \(length)", json: json(reply.guest))
+    return Outcome(line: "\(name): \(how)\(length)", json: json(reply.guest))
   }
 }

@@ -19,7 +19,7 @@ extension JournalEntry {
       "cause": event.ended?.cause.json,
       "startedAt": event.ended.map { .time($0.startedAt) },
       "endedAt": event.ended.map { .time($0.endedAt) },
-      "length": event.ended.map { .seconds(nanoseconds: $0.lengthNanos) },
+      "length": event.ended?.lengthJSON,
       "usage": event.ended?.usage.json,
       "actor": event.by.json,
       "message": event.message.isEmpty ? nil : .text(event.message),
@@ -81,9 +81,7 @@ struct EventLines {
       TextTable.padded(cause?.kind ?? event.by.inWords, to: 11),
     ]
     var details = [cause?.details ?? "", Visible.text(event.message)].filter { !$0.isEmpty }
-    if let ended = event.ended, ended.startedAt != nil {
-      details.append("after \(TimeText.span(nanoseconds: ended.lengthNanos))")
-    }
+    if let length = event.ended?.knownLength { details.append("after \(TimeText.span(nanoseconds: length))") }
     if !details.isEmpty { parts.append(details.joined(separator: ", ")) }
     if event.runNumber > 0 {
       parts.append(style(.dim, "run \(event.runNumber)" + (isWide ? " \(event.run?.description ?? "")" : "")))

@@ -62,13 +62,23 @@ extension RunRecord {
       "run": .text(ended.run.description),
       "startedAt": .time(ended.startedAt),
       "endedAt": .time(ended.endedAt),
-      "length": .seconds(nanoseconds: ended.lengthNanos),
+      "length": ended.lengthJSON,
       "startedBy": startedBy.json,
       "cause": ended.cause.json,
       "usage": ended.usage.json,
       "logTail": .list(ended.logTail.map { .text($0) }),
     ])
   }
+}
+
+extension ExitRecord {
+  /// How long it ran; nil where nobody knows: init was never executed, or the host went down with it, and when it did
+  /// is not known.
+  var knownLength: UInt64? { startedAt == nil || isLengthLost ? nil : lengthNanos }
+
+  var lengthJSON: DataValue { isLengthLost ? .null : .seconds(nanoseconds: lengthNanos) }
+
+  private var isLengthLost: Bool { cause == .hostReset && lengthNanos == 0 }
 }
 
 extension RunUsage {

@@ -59,8 +59,8 @@ extension Listing where Row == RunRecord {
           value: { .time($0.ended.endedAt) }),
         Column(
           "LENGTH", "length",
-          text: { $0.ended.startedAt == nil ? "-" : TimeText.span(nanoseconds: $0.ended.lengthNanos) },
-          value: { .seconds(nanoseconds: $0.ended.lengthNanos) }),
+          text: { $0.ended.knownLength.map { TimeText.span(nanoseconds: $0) } ?? "-" },
+          value: { $0.ended.lengthJSON }),
         Column("BY", "startedBy", text: { $0.startedBy.inWords }, value: { .text($0.startedBy.inWords) }),
         Column(
           "MEMORY PEAK", "memoryPeak",

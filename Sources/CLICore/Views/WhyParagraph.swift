@@ -50,8 +50,8 @@ struct WhyParagraph {
       return
         "\(subject) failed to start \(when): \(Visible.text(failure.message, limit: 500)). It was started by \(starter)."
     }
-    return "\(subject) ended \(when) after \(TimeText.span(nanoseconds: ended.lengthNanos)): \(ended.cause.sentence). "
-      + "It was started by \(starter)."
+    let length = ended.knownLength.map { " after \(TimeText.span(nanoseconds: $0))" } ?? ""
+    return "\(subject) ended \(when)\(length): \(ended.cause.sentence). It was started by \(starter)."
   }
 
   private func usage(_ usage: RunUsage) -> String? {
