@@ -1,9 +1,9 @@
 # build, format, generate, xdrgen.
 #
-# Three build folders, because their flags differ and SwiftPM would rebuild everything at each change of flags:
+# Two build folders, because their flags differ and SwiftPM would rebuild everything at each change of flags:
 #   .build           debug, for tests, demo and run
-#   .build-release   lodged as it ships: the standard library linked in
-#   .build-static    lodge and lodge-controller as they ship: fully static
+#   .build-release   as it ships: lodged with the standard library linked in, lodge and lodge-controller fully static,
+#                    as Package.swift says
 
 # A target may import only what Package.swift says it depends on: the arrows of docs/architecture.md.
 debug_flags=(--explicit-target-dependency-import-check error)
@@ -22,19 +22,17 @@ build_debug() {
   swift build "${debug_flags[@]}" "$@"
 }
 
-build_release() {
-  need_build
-  build_static
-  say "release build of lodged"
-  swift build -c release --scratch-path .build-release --static-swift-stdlib --product lodged
-}
+build_release() { build_shipped lodge lodge-controller lodged; }
 
-build_static() {
+# The two that are held to be lean.
+build_static() { build_shipped lodge lodge-controller; }
+
+build_shipped() {
   need_build
-  say "static build of lodge and lodge-controller"
   local product
-  for product in lodge lodge-controller; do
-    swift build -c release --scratch-path .build-static -Xswiftc -static-executable --product "$product"
+  for product in "$@"; do
+    say "release build of $product"
+    swift build -c release --scratch-path .build-release --static-swift-stdlib --product "$product"
   done
 }
 

@@ -99,7 +99,7 @@ check_protocol() {
 check_lean() {
   say "check: the controller and the CLI are lean"
   local bin product wrong=0 needed foreign size
-  bin=.build-static/release
+  bin=.build-release/release
   for product in lodge-controller lodge; do
     needed=$(readelf -d "$bin/$product" | awk '/NEEDED/ { print $NF }')
     [ -z "$needed" ] || { echo "check: $product needs shared libraries:" $needed >&2; wrong=1; }
