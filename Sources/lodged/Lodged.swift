@@ -47,7 +47,8 @@ struct Lodged: AsyncParsableCommand {
     let paths = try self.paths()
     let configuration = try readConfiguration(paths)
     if checkConfig {
-      print("\(paths.configuration): ok")
+      let isThere = Files.exists(paths.configuration)
+      print(paths.configuration + (isThere ? ": ok" : ": not there; every key has its default"))
       return
     }
     guard OwnProcess.uid == 0 else { throw Refusal("start: guests need root", hint: "sudo lodged") }

@@ -24,9 +24,9 @@ dev_install() {
   local list=$to/share/lodge/installed
   mkdir -p "$to/share/lodge"
   : >"$list"
-  place 755 .build-static/release/lodge bin/lodge
+  place 755 .build-release/release/lodge bin/lodge
   place 755 .build-release/release/lodged sbin/lodged
-  place 755 .build-static/release/lodge-controller libexec/lodge/lodge-controller
+  place 755 .build-release/release/lodge-controller libexec/lodge/lodge-controller
 
   local scratch unit page shell
   scratch=$(scratch_folder install)
@@ -39,16 +39,47 @@ dev_install() {
 
   for shell in bash:share/bash-completion/completions/lodge zsh:share/zsh/site-functions/_lodge \
     fish:share/fish/vendor_completions.d/lodge.fish; do
-    .build-static/release/lodge completion "${shell%%:*}" >"$scratch/completion"
+    .build-release/release/lodge completion "${shell%%:*}" >"$scratch/completion"
     place 644 "$scratch/completion" "${shell#*:}"
   done
   mkdir "$scratch/man"
-  .build-static/release/lodge --generate-man "$scratch/man"
+  .build-release/release/lodge --generate-man "$scratch/man"
+  lodged_page >"$scratch/man/lodged.8"
   for page in "$scratch"/man/*; do
     place 644 "$page" "share/man/man${page##*.}/$(basename "$page")"
   done
   rm -rf "$scratch"
-  say "installed; as root: systemd-sysusers; systemd-tmpfiles --create; systemctl daemon-reload; systemctl enable --now lodged.socket lodged-ro.socket lodged.service"
+  say "installed; what is left to do, as root:"
+  {
+    case $prefix in
+      /usr | /usr/local)
+        echo 'systemd-sysusers'
+        echo 'systemd-tmpfiles --create'
+        echo 'systemctl daemon-reload'
+        ;;
+      *)
+        # systemd looks in neither of the folders there.
+        echo "systemd-sysusers $prefix/lib/sysusers.d/lodge.conf"
+        echo "systemd-tmpfiles --create $prefix/lib/tmpfiles.d/lodge.conf"
+        echo "systemctl link $prefix/lib/systemd/system/lodge*"
+        ;;
+    esac
+    echo 'systemctl enable --now lodged.socket lodged-ro.socket lodged.service lodge-guests.service'
+  } | sed 's/^/    /' >&2
+}
+
+# The man page of the daemon; the keys of its configuration are those of docs/operating.md, where a test holds them.
+lodged_page() {
+  awk -v version="$(.build-release/release/lodge version -q 2>/dev/null | head -n1 | awk '{ print $NF }')" '
+    function roff(text) { gsub(/\\/, "\\e", text); gsub(/`/, "", text); gsub(/-/, "\\-", text); return text }
+    FNR == NR {
+      if (split($0, cell, / *\| */) == 6 && cell[2] ~ /^`[a-zA-Z.]+`$/)
+        keys = keys ".TP\n.B " roff(cell[2]) "\n" roff(cell[5]) ". Allowed: " roff(cell[4]) ". Default: " roff(cell[3]) ".\n"
+      next
+    }
+    { sub(/@VERSION@/, version) }
+    $0 == "@KEYS@" { printf "%s", keys; next }
+    { print }' docs/operating.md contrib/man/lodged.8
 }
 
 # place MODE FROM TO
