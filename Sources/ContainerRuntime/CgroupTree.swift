@@ -58,6 +58,14 @@ public struct CgroupTree: Sendable {
     }
   }
 
+  /// The controllers that live, of whichever daemon spawned them; empty where they could not be given a group.
+  public var controllerProcesses: [Int32] { Self.processes(in: controllersPath) }
+
+  static func processes(in folder: String) -> [Int32] {
+    guard let bytes = try? Files.read(folder + "/cgroup.procs") else { return [] }
+    return bytes.split(separator: UInt8(ascii: "\n")).compactMap { Int32(decimal: $0) }
+  }
+
   /// Every run's group that exists in any hierarchy, so that leftovers are found wherever they are.
   public func runs() -> [String] {
     var names: Set<String> = []

@@ -58,16 +58,11 @@ final class PreparedContainer {
     let user = numbers.user
     let step = "open console pipes"
     func pipe() throws(SystemError) -> Int32 {
-      var ends: [Int32] = [-1, -1]
-      try check("pipe") { Glibc.pipe(&ends) }
-      let (read, write) = (OwnedFD(adopting: ends[0]), OwnedFD(adopting: ends[1]))
-      try read.setCloseOnExec(true)
-      try write.setCloseOnExec(true)
-      try read.setNonblocking(true)
-      try check("chown") { fchown(write.rawValue, user.uid, user.gid) }
-      ourStreams.append(read)
-      kept.append(write)
-      return write.rawValue
+      let ends = try Pipe.make()
+      try check("chown") { fchown(ends.writing.rawValue, user.uid, user.gid) }
+      ourStreams.append(ends.reading)
+      kept.append(ends.writing)
+      return ends.writing.rawValue
     }
     try during(step) { () throws(SystemError) in
       numbers.streams = (output: try pipe(), error: try pipe())

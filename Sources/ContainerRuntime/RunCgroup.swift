@@ -166,9 +166,7 @@ public final class RunCgroup {
   public var processes: [Int32] {
     var found: [Int32] = []
     func visit(_ folder: String) {
-      if let bytes = try? Files.read(folder + "/cgroup.procs") {
-        found += bytes.split(separator: UInt8(ascii: "\n")).compactMap { Int32(decimal: $0) }
-      }
+      found += CgroupTree.processes(in: folder)
       for entry in (try? Files.list(folder)) ?? [] where entry.kind == .directory { visit(folder + "/" + entry.name) }
     }
     visit(folder)

@@ -15,6 +15,8 @@ final class ControllerLink {
   var isLaunched = false
   /// The end of the run is known; what remains is the controller's own.
   var hasEnded = false
+  /// Its end is stored, and it has been told so: it has nothing left to do but to go.
+  var isDismissed = false
   /// It gives no sign of life.
   var isSilent = false
   /// Asked about tasks that do not end, and not answered yet.

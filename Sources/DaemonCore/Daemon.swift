@@ -47,7 +47,7 @@ public struct Daemon: Service {
       store: store, state: state, journal: range, eventLoop: eventLoop, logger: logger, rescue: rescue)
     let clients = ClientList()
     let changes = LogChanges(eventLoop: eventLoop)
-    let hooks = HookRunner(manager: manager, store: store, paths: paths, logger: logger)
+    let hooks = HookRunner(manager: manager, paths: paths, logger: logger)
     await manager.install(
       AdminServices(
         clients: clients, logs: LogReader(manager: manager, changes: changes), hooks: hooks,

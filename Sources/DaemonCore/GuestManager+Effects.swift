@@ -172,7 +172,9 @@ extension GuestManager {
   func settle(_ run: RunID, _ name: GuestName, wasLaunched: Bool, killedFor: GuestLifecycle.StopOrder?) {
     do {
       if let record = try RunDirectory(runs: environment.paths.runs, guest: name).exitRecord(), record.run == run {
-        return ended(record)
+        // It may have died before it cleaned up.
+        fence.kill(name, run)
+        return waitUntilFenced(name, run, attempt: 0) { $0.ended(record) }
       }
     } catch {
       logger.error("exit record cannot be read", metadata: ["guest": "\(name)", "error": "\(error)"])
@@ -185,7 +187,9 @@ extension GuestManager {
       let launched = manager.guests[name]?.current.lifecycle.run?.launched
       let cause: EndCause =
         if let order = killedFor {
-          .stopped(by: order.by, how: .forced, status: .signaled(9, coreDumped: false))
+          wasLaunched || launched != nil
+            ? .stopped(by: order.by, how: .forced, status: .signaled(9, coreDumped: false))
+            : .stopped(by: order.by, how: .cancelled, status: nil)
         } else if wasLaunched || launched != nil {
           .controllerLost
         } else {
@@ -236,16 +240,19 @@ extension GuestManager {
 
   private func stop(_ run: RunID, _ order: GuestLifecycle.StopOrder, _ name: GuestName) {
     guard let guest = guests[name], guest.current.lifecycle.run?.id == run else { return }
+    let policy = guest.current.spec.stop
+    let deadline = stopDeadline(of: order, policy)
     guard let link = links[run] else {
-      // Nothing was spawned, or it is gone and its end on the way.
-      if !RunDirectory(runs: environment.paths.runs, guest: name).exists {
+      // Nothing was spawned, or it is gone and its end on the way, or it has not been reached.
+      let directory = RunDirectory(runs: environment.paths.runs, guest: name)
+      if directory.isHeld() {
+        unreachedDeadlines[run] = deadline
+      } else if !directory.exists {
         endStart(run, name, StartFailure(step: "launch", errno: 0, message: "launch: called off"))
       }
       return
     }
-    let policy = guest.current.spec.stop
-    let patience = (order.timeoutMillis ?? policy.timeoutMillis) + policy.termTimeoutMillis + 5_000
-    link.stopDeadline = order.noKill ? nil : now.boot.adding(milliseconds: order.force ? 2_000 : patience)
+    link.stopDeadline = deadline
     if order.force {
       if link.isSilent { return destroy(link, for: order) }
       let sending = UnsafeTransfer(link)
@@ -262,6 +269,13 @@ extension GuestManager {
           noKill: order.noKill), deadline: .now() + .seconds(60)
       ) { _ in }
     }
+  }
+
+  /// When an order given now has to have ended the guest, the controller's own deadlines included; nil for never.
+  func stopDeadline(of order: GuestLifecycle.StopOrder, _ policy: StopPolicy) -> BootTime? {
+    if order.noKill { return nil }
+    let patience = (order.timeoutMillis ?? policy.timeoutMillis) + policy.termTimeoutMillis + 5_000
+    return now.boot.adding(milliseconds: order.force ? 2_000 : patience)
   }
 
   /// Kills a guest and its controller without asking the controller.
@@ -303,6 +317,21 @@ extension GuestManager {
       logger.warning("run directory stays", metadata: ["guest": "\(name)", "error": "\(error)"])
     }
     CrashPoint.reach("daemon.end.acknowledged")
+    guard let link = links[run] else { return }
+    link.isDismissed = true
+    _ = eventLoop.scheduleTask(in: .milliseconds(Self.farewellMillis)) { self.onLoop { $0.bury(run) } }
+  }
+
+  /// How long a controller may take to go once its end is stored.
+  static let farewellMillis: Int64 = 2_000
+
+  /// Ends a controller that should have gone by itself.
+  private func bury(_ run: RunID) {
+    guard let link = links[run], link.isDismissed else { return }
+    logger.warning("killed a controller that did not go after its end", metadata: ["guest": "\(link.guest)"])
+    _ = try? link.process?.signal(9)
+    fence.kill(link.guest, run)
+    fence.remove(link.guest, run)
   }
 
   func logPath(of name: GuestName) -> String { environment.paths.logs + "/" + name.value + ".log" }

@@ -44,6 +44,7 @@ extension GuestManager {
       }
       let wasLaunched = run.launched != nil
       if directory.isHeld() {
+        unreachedDeadlines[run.id] = answerDeadline(guest.current)
         adopt(run, name, directory)
       } else if let record = (try? directory.exitRecord()) ?? nil, record.run == run.id {
         records.append(record)
@@ -64,6 +65,17 @@ extension GuestManager {
     }
     restoreReserve()
     startWatchdog()
+    _ = eventLoop.scheduleTask(in: .milliseconds(Self.farewellMillis)) { self.onLoop { $0.endLingering() } }
+  }
+
+  /// Ends controllers of earlier daemons that should have gone: the lock that they hold is of no run directory any more.
+  func endLingering() {
+    let locks = ((try? Files.list(environment.paths.runs)) ?? []).compactMap { entry in
+      (try? GuestName(entry.name)).map { RunDirectory(runs: environment.paths.runs, guest: $0).lockPath }
+    }
+    let ours = links.values.compactMap { $0.process?.pid }
+    let lingering = fence.killControllers(holdingNoneOf: locks, except: ours)
+    if lingering > 0 { logger.warning("killed controllers of ended runs", metadata: ["processes": "\(lingering)"]) }
   }
 
   private func hostReset(_ run: GuestLifecycle.Run, _ name: GuestName) -> ExitRecord {
@@ -85,6 +97,16 @@ extension GuestManager {
 
   // MARK: Adoption
 
+  /// How long a controller from before may take to be reached. One whose guest runs may take for ever: it holds the truth
+  /// about it.
+  private func answerDeadline(_ guest: StoredGuest) -> BootTime? {
+    switch guest.lifecycle.phase {
+    case .starting: now.boot.adding(milliseconds: environment.configuration.launchMillis)
+    case .stopping(_, let order, _): stopDeadline(of: order, guest.spec.stop)
+    case .running, .stopped, .waiting: nil
+    }
+  }
+
   private func adopt(_ run: GuestLifecycle.Run, _ name: GuestName, _ directory: RunDirectory, attempt: Int = 0) {
     let handlers = handlers(run.id, name)
     Task { [eventLoop] in
@@ -101,9 +123,20 @@ extension GuestManager {
   private func cannotAdopt(
     _ run: GuestLifecycle.Run, _ name: GuestName, _ directory: RunDirectory, _ attempt: Int, _ error: any Error
   ) {
-    guard guests[name]?.current.lifecycle.run?.id == run.id else { return }
+    guard let guest = guests[name], guest.current.lifecycle.run?.id == run.id else { return }
     // It lived a moment ago. Either it has ended since, or it is not listening yet, or it hangs: look again.
-    if !directory.isHeld() { return settle(run.id, name, wasLaunched: run.launched != nil, killedFor: nil) }
+    if !directory.isHeld() {
+      let isOverdue = unreachedDeadlines.removeValue(forKey: run.id).map { $0 < now.boot } ?? false
+      var killedFor: GuestLifecycle.StopOrder?
+      if isOverdue, case .stopping(_, let order, _) = guest.current.lifecycle.phase { killedFor = order }
+      return settle(run.id, name, wasLaunched: run.launched != nil, killedFor: killedFor)
+    }
+    if let deadline = unreachedDeadlines[run.id], deadline < now.boot {
+      let killed = fence.killController(holding: directory.lockPath)
+      fence.kill(name, run.id)
+      logger.warning(
+        "killed a controller that could not be reached", metadata: ["guest": "\(name)", "processes": "\(killed)"])
+    }
     if attempt == 5 {
       logger.warning("cannot reach a controller", metadata: ["guest": "\(name)", "error": "\(error)"])
       note(name) { lifecycle, _ in lifecycle.degraded(true) }
@@ -120,14 +153,23 @@ extension GuestManager {
       isChild: false)
     link.isLaunched = run.launched != nil
     links[run.id] = link
-    connection.call(Controller.Status.self, XDRVoid()) { result in
+    // It listens, which is not to say that it answers.
+    link.stopDeadline = unreachedDeadlines.removeValue(forKey: run.id)
+    var deadline: NIODeadline?
+    if case .starting? = guests[name]?.current.lifecycle.phase {
+      deadline = .now() + .milliseconds(Int64(environment.configuration.launchMillis))
+    }
+    connection.call(Controller.Status.self, XDRVoid(), deadline: deadline) { result in
       self.onLoop { $0.adopted(run.id, result) }
     }
   }
 
   private func adopted(_ run: RunID, _ result: Result<Wire.StatusReply, RPCCallError>) {
     guard let link = links[run] else { return }
-    guard case .success(let status) = result else { return }
+    guard case .success(let status) = result else {
+      if case .starting? = guests[link.guest]?.current.lifecycle.phase { destroy(link) }
+      return
+    }
     guard status.run == link.run.bytes else {
       logger.error("a controller of another run", metadata: ["guest": "\(link.guest)"])
       return destroy(link)

@@ -46,6 +46,11 @@ extension GuestManager {
             time: now.wall),
           snapshot: nil, effects: [], isRequest: true, done: { _ in done.value.resume() }))
     }
+    // Those that are about to go are seen off: their groups would stay with nobody to remove them.
+    for _ in 0..<Self.farewellMillis / 20 + 10 where links.values.contains(where: \.isDismissed) {
+      try? await Task.sleep(for: .milliseconds(20))
+    }
+    if rescue == nil { endLingering() }
     for link in links.values { link.connection.close() }
     fence.removeOwn()
   }

@@ -37,6 +37,8 @@ actor GuestManager {
   var guests: [GuestName: ManagedGuest] = [:]
   /// Every controller that is connected, also those whose run has ended and that only have to go.
   var links: [RunID: ControllerLink] = [:]
+  /// Runs whose controller lives and does not answer at its socket, with the moment at which that has to end.
+  var unreachedDeadlines: [RunID: BootTime] = [:]
   /// Decided, and not yet on the disk; in order.
   var queue: [PendingChange] = []
   var isWriting = false

@@ -14,6 +14,7 @@ struct RunDirectory {
   init(runs: String, guest: GuestName) { path = runs + "/" + guest.value }
 
   var socketPath: String { path + "/" + Self.socketName }
+  var lockPath: String { path + "/" + Self.lockName }
 
   /// Makes it for a new run. What a run left behind whose end is stored is removed first.
   /// While a controller holds it, it is not touched: one guest never runs twice.
@@ -25,7 +26,7 @@ struct RunDirectory {
     try Files.makeDirectory(path, mode: 0o700)
     let directory = try Files.openDirectory(path)
     guard let lock = try LockFile.acquire(at: Self.lockName, in: directory.rawValue) else {
-      throw SystemError("lock", on: path + "/" + Self.lockName, errno: 11)
+      throw SystemError("lock", on: lockPath, errno: 11)
     }
     return (directory, lock)
   }

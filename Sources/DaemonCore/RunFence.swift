@@ -43,6 +43,25 @@ struct RunFence: Sendable {
     do { try group.kill() } catch { logger?.error("cannot kill a cgroup", metadata: ["error": "\(error)"]) }
   }
 
+  /// Kills the controller that holds a lock, for one that nobody can talk to. Found in the group of the controllers by
+  /// what it has open; neither the lock's taker, an earlier daemon, nor anything a process says of itself would do.
+  /// - Returns: how many were killed.
+  func killController(holding lock: String) -> Int {
+    guard let tree else { return 0 }
+    return kill(ProcessHandle.all(of: tree.controllerProcesses) { $0.holds(anyOf: [lock]) })
+  }
+
+  /// Kills the controllers that hold none of these, other than those that are known.
+  func killControllers(holdingNoneOf locks: [String], except known: [Int32]) -> Int {
+    guard let tree else { return 0 }
+    let others = Set(tree.controllerProcesses).subtracting(known)
+    return kill(ProcessHandle.all(of: others.sorted()) { !$0.holds(anyOf: locks) })
+  }
+
+  private func kill(_ processes: [ProcessHandle]) -> Int {
+    processes.count { (try? $0.signal(9)) == true }
+  }
+
   func isEmpty(_ guest: GuestName, _ run: RunID) -> Bool {
     guard let group = group(guest, run), group.exists else { return true }
     return !group.isPopulated
@@ -68,11 +87,13 @@ struct RunFence: Sendable {
 
   // MARK: Hooks
 
+  /// A new group for one run of a hook's program. Never one that was killed before: some kernels kill what is born into
+  /// such a group at once (Linux 6.18, clone3(2) with CLONE_INTO_CGROUP after a write to cgroup.kill).
   func hookGroup(_ name: String) -> OwnedFD? {
     guard let tree else { return nil }
-    let path = hookPath(tree, name)
+    let path = "\(tree.controllersPath)/\(name)"
     do throws(SystemError) {
-      try Files.makeDirectories(path)
+      try Files.makeDirectory(path)
       return try Files.openDirectory(path)
     } catch {
       return nil
@@ -81,14 +102,21 @@ struct RunFence: Sendable {
 
   func killHook(_ name: String) {
     guard let tree else { return }
-    try? Files.writeControl("1", to: hookPath(tree, name) + "/cgroup.kill")
+    try? Files.writeControl("1", to: "\(tree.controllersPath)/\(name)/cgroup.kill")
   }
 
-  func endHook(_ name: String) {
-    guard let tree else { return }
-    killHook(name)
-    Files.removeEmptyDirectory(hookPath(tree, name))
+  /// - Returns: false while something of it is still there.
+  func removeHook(_ name: String) -> Bool {
+    guard let tree else { return true }
+    let path = "\(tree.controllersPath)/\(name)"
+    Files.removeEmptyDirectory(path)
+    return !Files.exists(path)
   }
 
-  private func hookPath(_ tree: CgroupTree, _ name: String) -> String { "\(tree.controllersPath)/\(name)" }
+  /// The groups of hooks whose names begin so.
+  func hookGroups(_ prefix: String) -> [String] {
+    guard let tree else { return [] }
+    return ((try? Files.list(tree.controllersPath)) ?? []).filter { $0.kind == .directory && $0.name.hasPrefix(prefix) }
+      .map(\.name)
+  }
 }

@@ -18,7 +18,8 @@ extension GuestStore {
       let hooks = try Row.fetchAll(db, sql: "SELECT * FROM hooks ORDER BY name").map { row in
         StoredHook(
           name: row["name"], spec: bytes(row["spec"]), position: UInt64(row["position"] as Int64),
-          runs: UInt64(row["runs"] as Int64), failures: UInt64(row["failures"] as Int64), lastError: row["last_error"])
+          runs: UInt64(row["runs"] as Int64), failures: UInt64(row["failures"] as Int64), lastError: row["last_error"],
+          started: UInt64(row["started"] as Int64), attempt: UInt64(row["attempt"] as Int64))
       }
       let boot = try Data.fetchOne(db, sql: "SELECT value FROM meta WHERE key = 'boot'").flatMap { BootID(Array($0)) }
       return StoredState(guests: guests, hooks: hooks, boot: boot)

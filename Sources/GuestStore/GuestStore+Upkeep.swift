@@ -42,11 +42,14 @@ extension GuestStore {
     do {
       try pool.write { db in
         try db.execute(
-          sql:
-            "INSERT OR REPLACE INTO hooks (name, spec, position, runs, failures, last_error) VALUES (?, ?, ?, ?, ?, ?)",
+          sql: """
+            INSERT OR REPLACE INTO hooks (name, spec, position, runs, failures, last_error, started, attempt)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """,
           arguments: [
             hook.name, Data(hook.spec), Int64(clamping: hook.position), Int64(clamping: hook.runs),
-            Int64(clamping: hook.failures), hook.lastError,
+            Int64(clamping: hook.failures), hook.lastError, Int64(clamping: hook.started),
+            Int64(clamping: hook.attempt),
           ])
       }
     } catch {

@@ -90,7 +90,8 @@ public final class GuestStore: Sendable {
     CREATE INDEX journal_by_time ON journal (time);
     CREATE TABLE hooks (
       name TEXT PRIMARY KEY, spec BLOB NOT NULL, position INTEGER NOT NULL, runs INTEGER NOT NULL DEFAULT 0,
-      failures INTEGER NOT NULL DEFAULT 0, last_error TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+      failures INTEGER NOT NULL DEFAULT 0, last_error TEXT NOT NULL DEFAULT '',
+      started INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
     """
 
   static func storeError(_ error: any Error, path: String) -> StoreError {

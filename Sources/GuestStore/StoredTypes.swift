@@ -77,9 +77,14 @@ public struct StoredHook: Sendable, Hashable {
   public var runs: UInt64
   public var failures: UInt64
   public var lastError: String
+  /// The event that its program was last run for, and for the how manieth time: told apart from `position`, so that it is
+  /// known after a crash that the program may have had the event.
+  public var started: UInt64
+  public var attempt: UInt64
 
   public init(
-    name: String, spec: [UInt8], position: UInt64, runs: UInt64 = 0, failures: UInt64 = 0, lastError: String = ""
+    name: String, spec: [UInt8], position: UInt64, runs: UInt64 = 0, failures: UInt64 = 0, lastError: String = "",
+    started: UInt64 = 0, attempt: UInt64 = 0
   ) {
     self.name = name
     self.spec = spec
@@ -87,6 +92,8 @@ public struct StoredHook: Sendable, Hashable {
     self.runs = runs
     self.failures = failures
     self.lastError = lastError
+    self.started = started
+    self.attempt = attempt
   }
 }
 

@@ -35,6 +35,7 @@ extension Files {
 }
 
 extension Files {
+  public static let reading = O_RDONLY
   /// For files that only grow: made if missing, every write at the end.
   public static let appending = O_WRONLY | O_CREAT | O_APPEND
 

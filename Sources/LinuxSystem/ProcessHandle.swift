@@ -65,6 +65,23 @@ public final class ProcessHandle: Sendable {
     }
   }
 
+  /// Those of `pids` that are as wished.
+  public static func all(of pids: [Int32], where isWanted: (ProcessHandle) -> Bool) -> [ProcessHandle] {
+    pids.compactMap { try? ProcessHandle(opening: $0) }.filter(isWanted)
+  }
+
+  /// Whether it has one of these files open, whatever their names are by now: told by device and inode of what
+  /// /proc/<pid>/fd refers to, which a process cannot make up. Needs ptrace rights over it (proc_pid_fd(5)).
+  ///
+  /// If the number is another's by now, that one is looked at, and a signal to this handle reaches nobody.
+  public func holds(anyOf paths: [String]) -> Bool {
+    let files = paths.compactMap(FileIdentity.init(of:))
+    let folder = "/proc/\(pid)/fd"
+    return ((try? Files.list(folder)) ?? []).contains { entry in
+      FileIdentity(of: "\(folder)/\(entry.name)").map(files.contains) ?? false
+    }
+  }
+
   /// Sends a signal; false when the process is gone.
   @discardableResult
   public func signal(_ signal: Int32) throws(SystemError) -> Bool {
@@ -127,5 +144,17 @@ public enum ProcessControl {
   /// The signal this process gets when the thread that made it ends.
   public static func setParentDeathSignal(_ signal: Int32) throws(SystemError) {
     try check("set parent death signal") { ls_prctl(Int32(LS_PR_SET_PDEATHSIG), UInt(signal), 0, 0, 0) }
+  }
+}
+
+/// Which file a path leads to.
+private struct FileIdentity: Equatable {
+  var device: UInt64
+  var inode: UInt64
+
+  init?(of path: String) {
+    var info = stat()
+    guard stat(path, &info) == 0 else { return nil }
+    (device, inode) = (UInt64(info.st_dev), UInt64(info.st_ino))
   }
 }

@@ -162,6 +162,38 @@ extension IntegrationTests {
       }
     }
 
+    struct Hang: Sendable, CustomTestStringConvertible {
+      var point: String
+      var verb: [String]
+      var testDescription: String { "\(point), \(verb.joined(separator: " "))" }
+    }
+
+    static let hangs = ["controller.started", "controller.launch.received", "controller.launch.executed"].flatMap {
+      point in [["kill"], ["rm", "--force", "--yes"]].map { Hang(point: point, verb: $0) }
+    }
+
+    /// A controller that hangs on its way, before it listens or after, and a daemon that comes back to that: an order still
+    /// ends it, and the run has its end.
+    @Test(.requiresGuests, arguments: hangs) func aControllerThatNeverAnsweredCanBeKilledByTheNextDaemon(
+      _ hang: Hang
+    ) async throws {
+      try await withDaemon { daemon in
+        try await daemon.terminate()
+        try await daemon.start(environment: ["LODGE_CONTROLLER_CRASHPOINT": "\(hang.point):pause"])
+        try await daemon.define("web", ["--restart", "never"], ["/bin/sleep", "1000"])
+        let start = try await daemon.cli(["start", "web"], deadline: 1)
+        #expect(start.code != 0, "it hangs: \(start)")
+        try await daemon.kill()
+        try await daemon.start()
+        let begin = Clock.bootNanoseconds
+        let ended = try await daemon.cli(hang.verb + ["web"], deadline: 20)
+        #expect(ended.code == 0, "\(ended)")
+        #expect(Double(Clock.bootNanoseconds - begin) / 1e9 < 15)
+        let ends = try await daemon.events().filter { $0.guest == "web" && $0.cause != nil }
+        #expect(ends.map(\.cause?.kind) == ["stopped"], "\(ends)")
+      }
+    }
+
     /// What failed to answer for a while and then does is well again, and nothing was done to its guest.
     @Test(.requiresGuests) func aControllerThatComesToItselfIsWellAgain() async throws {
       try await withDaemon { daemon in

@@ -1,0 +1,176 @@
+internal import Dispatch
+internal import Guest
+internal import LinuxSystem
+internal import NIOCore
+internal import Synchronization
+internal import WireProtocol
+
+/// Runs a hook's program once, in a cgroup of its own, and keeps what it says.
+struct HookProgram: Sendable {
+  private static let prefix = "hook-"
+  static let defaultTimeoutMillis: UInt64 = 30_000
+  /// Of one run's output; the rest is counted and dropped.
+  static let outputLimit = 64 << 10
+  /// The log is put aside when it has this size; one older log is kept.
+  static let logLimit: UInt64 = 1 << 20
+  private static let waiters = DispatchQueue(label: "lodge.hooks", attributes: .concurrent)
+
+  let paths: DaemonPaths
+  let fence: RunFence
+  let eventLoop: any EventLoop
+  private let counter = RunCounter()
+
+  init(paths: DaemonPaths, fence: RunFence, eventLoop: any EventLoop) {
+    self.paths = paths
+    self.fence = fence
+    self.eventLoop = eventLoop
+  }
+
+  /// Runs the program to its end, or to its timeout. Nil if it ended with code 0, otherwise why not.
+  func run(_ spec: Wire.HookSpec, _ entry: JournalEntry, attempt: UInt64) async -> String? {
+    let group = "\(Self.prefix)\(spec.name)+\(counter.next())"
+    let process: ProcessHandle
+    let output: OwnedFD
+    let log: OwnedFD
+    do {
+      log = try openLog(spec.name)
+      let ends = try Pipe.make()
+      output = ends.reading
+      let nothing = try Files.open("/dev/null", flags: Files.reading)
+      var plan = SpawnPlan(
+        executable: spec.program, arguments: [spec.program],
+        environment: HookEnvironment.variables(entry, attempt: attempt, socket: paths.socket, root: paths.root))
+      plan.descriptors = [(nothing.rawValue, 0), (ends.writing.rawValue, 1), (ends.writing.rawValue, 2)]
+      plan.newSession = true
+      plan.workingDirectory = "/"
+      let folder = fence.hookGroup(group)
+      plan.cgroup = folder?.rawValue
+      process = try plan.run()
+    } catch {
+      await end(group)
+      return "\(error)"
+    }
+    let timeout = spec.timeoutMillis == 0 ? Self.defaultTimeoutMillis : spec.timeoutMillis
+    let deadline = NIODeadline.now() + .milliseconds(Int64(clamping: timeout))
+    let timedOut = TimedOut()
+    let timer = eventLoop.scheduleTask(deadline: deadline) { [fence] in
+      timedOut.set()
+      fence.killHook(group)
+      _ = try? process.signal(9)
+    }
+    let status: LinuxSystem.WaitStatus? = await withCheckedContinuation { continuation in
+      Self.waiters.async {
+        Self.copy(output, to: log, until: process)
+        continuation.resume(returning: (try? process.wait(blocking: true))?.status)
+      }
+    }
+    timer.cancel()
+    // What it left running in the background goes with it.
+    await end(group)
+    if timedOut.isSet { return "it took more than \(timeout) ms and was killed" }
+    switch status {
+    case .exited(0): return nil
+    case .exited(let code): return "exit \(code)"
+    case .signaled(let signal, _): return SignalName.name(signal)
+    case nil: return "its end could not be seen"
+    }
+  }
+
+  /// Ends what an earlier daemon left of programs of hooks.
+  func endLeftovers() async {
+    for group in fence.hookGroups(Self.prefix) { await end(group) }
+  }
+
+  /// Ends what is in a group and removes it. What cannot be killed keeps it, and is left to the next daemon.
+  private func end(_ group: String) async {
+    fence.killHook(group)
+    for attempt in 0..<10 {
+      if fence.removeHook(group) { return }
+      try? await Task.sleep(for: .milliseconds(1 << attempt))
+    }
+  }
+
+  private func openLog(_ name: String) throws(SystemError) -> OwnedFD {
+    let path = paths.logs + "/hook-" + name + ".log"
+    if let status = try? Files.status(path), status.size > Self.logLimit { try Files.rename(path, to: path + ".1") }
+    return try Files.open(path, flags: Files.appending, mode: 0o640)
+  }
+
+  /// Copies what is said until the process ends or nobody can say more. What its children say after that is not waited
+  /// for.
+  private static func copy(_ output: OwnedFD, to log: OwnedFD, until process: ProcessHandle) {
+    var kept = 0
+    var dropped = 0
+    withUnsafeTemporaryAllocation(byteCount: 16 << 10, alignment: 16) { chunk in
+      var items = [Poll.Item(output.rawValue, .readable), Poll.Item(process.fd.rawValue, .readable)]
+      loop: while (try? Poll.wait(for: &items, nanoseconds: nil)) != nil {
+        let hasEnded = !items[1].found.isEmpty
+        while true {
+          // One that has ended and whose children flood on is not listened to for ever.
+          if hasEnded, kept + dropped > 2 * outputLimit { break loop }
+          guard let count = try? Pipe.read(from: output, into: chunk) else { break }
+          if count == 0 { break loop }
+          let fits = min(count, outputLimit - kept)
+          try? Files.write(
+            UnsafeRawBufferPointer(rebasing: chunk[..<fits]), to: log.rawValue, named: "the log of a hook")
+          kept += fits
+          dropped += count - fits
+        }
+        if hasEnded { break }
+      }
+    }
+    if dropped > 0 {
+      var text = "[\(dropped) more bytes of output are not kept]\n"
+      text.withUTF8 { try? Files.write(UnsafeRawBufferPointer($0), to: log.rawValue, named: "the log of a hook") }
+    }
+  }
+}
+
+/// Numbers the runs of this daemon; with its pid they are nobody else's.
+private final class RunCounter: Sendable {
+  private let number = Atomic<UInt64>(0)
+
+  func next() -> String {
+    "\(OwnProcess.pid).\(number.wrappingAdd(1, ordering: .relaxed).newValue)"
+  }
+}
+
+private final class TimedOut: @unchecked Sendable {
+  // Set on the event loop before the process ends because of it, read after it has ended.
+  private(set) var isSet = false
+  func set() { isSet = true }
+}
+
+/// What a hook's program is told: one variable a fact, so that a shell script needs no parser.
+enum HookEnvironment {
+  static func variables(_ entry: JournalEntry, attempt: UInt64, socket: String, root: String) -> [String] {
+    let event = entry.event
+    var variables = [
+      ProcessEnvironment.path, "LODGE_CONNECT=unix://" + socket, "LODGE_ATTEMPT=\(attempt)",
+      "LODGE_SEQUENCE=\(entry.sequence)", "LODGE_TIME_NANOS=\(entry.time.nanoseconds)", "LODGE_TYPE=\(event.kind)",
+      "LODGE_GUEST=\(event.guest?.value ?? "")", "LODGE_RUN=\(event.run?.description ?? "")",
+      "LODGE_FROM=\(event.from)",
+      "LODGE_TO=\(event.to)", "LODGE_ACTOR=\(event.by.inWords)", "LODGE_MESSAGE=\(event.message)",
+    ]
+    if root != "/" { variables.append("LODGE_ROOT=" + root) }
+    if let cause = event.ended?.cause {
+      variables.append("LODGE_CAUSE=\(cause.kind)")
+      variables.append("LODGE_CAUSE_TEXT=\(cause.inWords)")
+      if case .exited(let code) = cause { variables.append("LODGE_CODE=\(code)") }
+      if case .signaled(let signal, _) = cause { variables.append("LODGE_SIGNAL=\(signal)") }
+    }
+    for label in event.labels where label.key.utf8.allSatisfy({ isNameByte($0) }) {
+      variables.append("LODGE_LABEL_\(label.key)=\(label.value)")
+    }
+    return variables
+  }
+
+  private static func isNameByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+      true
+    default: false
+    }
+  }
+}
