@@ -38,11 +38,11 @@ extension XDRReader {
 extension XDRWriter {
   @inlinable
   public mutating func writeList<Node: XDRCodable>(_ nodes: [Node]) throws(XDRError) {
-    let span = nodes.span
+    let nodes = nodes.inPlace
     var index = 0
-    while index < span.count {
+    while index < nodes.count {
       writeUInt32(1)
-      do throws(XDRError) { try span[index].encode(into: &self) } catch { throw error.inside(index: index) }
+      do throws(XDRError) { try nodes[index].encode(into: &self) } catch { throw error.inside(index: index) }
       index &+= 1
     }
     writeUInt32(0)
@@ -50,11 +50,11 @@ extension XDRWriter {
 
   @inlinable
   public mutating func writeNonEmptyList<Node: XDRCodable>(_ nodes: [Node]) throws(XDRError) {
-    guard let first = nodes.first else { throw failure(.wrongCount(0, expected: 1)) }
-    do throws(XDRError) { try first.encode(into: &self) } catch { throw error.inside(index: 0) }
-    var index = 1
+    guard !nodes.isEmpty else { throw failure(.wrongCount(0, expected: 1)) }
+    let nodes = nodes.inPlace
+    var index = 0
     while index < nodes.count {
-      writeUInt32(1)
+      if index > 0 { writeUInt32(1) }
       do throws(XDRError) { try nodes[index].encode(into: &self) } catch { throw error.inside(index: index) }
       index &+= 1
     }
@@ -70,11 +70,11 @@ extension XDRWriter {
 
   @inlinable
   public static func arraySize<Element>(_ elements: [Element], _ size: (Element) -> Int) -> Int {
-    let span = elements.span
+    let elements = elements.inPlace
     var sum = 0
     var index = 0
-    while index < span.count {
-      sum += size(span[index])
+    while index < elements.count {
+      sum += elements[index].size(size)
       index &+= 1
     }
     return sum

@@ -3,6 +3,7 @@
 extension XDRReader {
   /// Consumes `count` bytes and their padding; the position of the first one.
   @inlinable
+  @inline(__always)
   mutating func takePadded(_ count: Int) throws(XDRError) -> Int {
     // `remaining` is below 2^63 - 4, so rounding up cannot overflow once `count` is known to be within it.
     guard count <= remaining else { throw truncated(count) }
@@ -27,6 +28,7 @@ extension XDRReader {
 
   /// A length word, checked against its bound.
   @inlinable
+  @inline(__always)
   public mutating func readCount(max: Int) throws(XDRError) -> Int {
     let count = Int(try readUInt32())
     guard count <= max else { throw failure(.tooLong(count: count, limit: max), back: 4) }
@@ -34,18 +36,18 @@ extension XDRReader {
   }
 
   /// `opaque x[count]`
-  @inlinable
+  @inline(never)
   public mutating func readOpaque(count: Int) throws(XDRError) -> [UInt8] {
     let start = try takePadded(count)
-    return copy(start, count)
+    return XDRReader.copy(unsafe bytes.extracting(unchecked: start..<(start &+ count)))
   }
 
   /// `opaque x<max>`
-  @inlinable
+  @inline(never)
   public mutating func readOpaque(max: Int) throws(XDRError) -> [UInt8] {
     let count = try readCount(max: max)
     let start = try takePadded(count)
-    return copy(start, count)
+    return XDRReader.copy(unsafe bytes.extracting(unchecked: start..<(start &+ count)))
   }
 
   /// `opaque x<max>` left where it is: valid as long as the bytes that are being read.
@@ -71,22 +73,25 @@ extension XDRReader {
   public mutating func readRestCopy() -> [UInt8] {
     let start = position
     position = bytes.byteCount
-    return copy(start, bytes.byteCount &- start)
+    return XDRReader.copy(unsafe bytes.extracting(unchecked: start..<bytes.byteCount))
   }
 
   /// `string x<max>`: UTF-8 without NUL.
-  @inlinable
+  @inline(never)
   public mutating func readString(max: Int) throws(XDRError) -> String {
     let count = try readCount(max: max)
     let start = try takePadded(count)
-    guard let string = makeString(start, count) else { throw stringFailure(start, count) }
+    guard let string = XDRReader.makeString(unsafe bytes.extracting(unchecked: start..<(start &+ count))) else {
+      throw XDRReader.textFailure(bytes, start, count)
+    }
     return string
   }
 
+  // Static, because `self` would be copied for a call, and copying what was written a moment ago means to wait for it.
+
   @inlinable
-  func copy(_ start: Int, _ count: Int) -> [UInt8] {
-    if count == 0 { return [] }
-    let source = unsafe bytes.extracting(unchecked: start..<(start &+ count))
+  static func copy(_ source: RawSpan) -> [UInt8] {
+    if source.byteCount == 0 { return [] }
     return unsafe source.withUnsafeBytes { from in
       unsafe [UInt8](from.assumingMemoryBound(to: UInt8.self))
     }
@@ -94,9 +99,9 @@ extension XDRReader {
 
   /// Nil when the bytes are no text.
   @inlinable
-  func makeString(_ start: Int, _ count: Int) -> String? {
-    let text = unsafe bytes.extracting(unchecked: start..<(start &+ count))
-    return unsafe text.withUnsafeBytes { (buffer) -> String? in
+  @inline(__always)
+  static func makeString(_ text: RawSpan) -> String? {
+    unsafe text.withUnsafeBytes { (buffer) -> String? in
       let utf8 = unsafe buffer.assumingMemoryBound(to: UInt8.self)
       switch unsafe TextScan(utf8) {
       // ASCII needs no second look, and nearly all names and paths are ASCII.
@@ -109,7 +114,7 @@ extension XDRReader {
 
   @inline(never)
   @usableFromInline
-  func stringFailure(_ start: Int, _ count: Int) -> XDRError {
+  static func textFailure(_ bytes: RawSpan, _ start: Int, _ count: Int) -> XDRError {
     for index in start..<(start + count) {
       if bytes.unsafeByte(at: index) == 0 { return XDRError(.containsNUL, offset: index) }
     }

@@ -68,6 +68,7 @@ public struct XDRReader: ~Escapable {
   // MARK: Scalars
 
   @inlinable
+  @inline(__always)
   public mutating func readUInt32() throws(XDRError) -> UInt32 {
     guard remaining >= 4 else { throw truncated(4) }
     let value = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: position, as: UInt32.self)

@@ -56,6 +56,7 @@ public struct XDRRun: ~Escapable {
 extension XDRReader {
   /// The next `size` bytes as one run: a single bounds check for all of its items.
   @inlinable
+  @inline(__always)
   @_lifetime(copy self)
   public mutating func readRun(_ size: Int) throws(XDRError) -> XDRRun {
     guard size <= remaining else { throw truncated(size) }

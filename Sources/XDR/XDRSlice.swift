@@ -62,3 +62,12 @@ extension XDRReader {
     return XDRSlice(start: start, count: count)
   }
 }
+
+extension XDRRun {
+  /// As an item of a run, for sizes that need no padding.
+  @inlinable
+  public func slice(_ at: Int, count: Int) throws(XDRError) -> XDRSlice {
+    guard offset &+ at &+ count <= UInt32.max else { throw failure(.tooMuchMemory(limit: Int(UInt32.max)), at: at) }
+    return XDRSlice(start: offset &+ at, count: count)
+  }
+}

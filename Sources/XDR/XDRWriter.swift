@@ -7,19 +7,19 @@ public struct XDRWriter: ~Copyable {
   /// Its count is its capacity; the bytes past `position` have not been written yet.
   @usableFromInline var storage: [UInt8]
 
-  // The address of the storage of an array that nobody shares (the writer is not copyable) and that is neither
+  // Addresses within the storage of an array that nobody shares (the writer is not copyable) and that is neither
   // grown nor read before `finish`: it stays put. Going through the array instead would test for uniqueness
   // at every item.
-  @usableFromInline var base: UnsafeMutableRawPointer
-  @usableFromInline var capacity: Int
-  @usableFromInline var position: Int
+  @usableFromInline var start: UnsafeMutableRawPointer
+  @usableFromInline var next: UnsafeMutableRawPointer
+  @usableFromInline var end: UnsafeMutableRawPointer
   @usableFromInline var depth = 0
 
   public init(capacity: Int) {
     precondition(capacity >= 0, "a capacity cannot be negative")
-    (storage, unsafe base) = unsafe XDRWriter.allocate(capacity)
-    self.capacity = storage.count
-    position = 0
+    (storage, unsafe start) = unsafe XDRWriter.allocate(capacity)
+    unsafe next = start
+    unsafe end = start + storage.count
   }
 
   static func allocate(_ capacity: Int) -> ([UInt8], UnsafeMutableRawPointer) {
@@ -35,32 +35,43 @@ public struct XDRWriter: ~Copyable {
   }
 
   /// Bytes written so far.
-  @inlinable public var count: Int { position }
+  @inlinable public var count: Int { unsafe next - start }
 
   /// The bytes, without a copy if the capacity was exact.
   @inlinable
   public consuming func finish() -> [UInt8] {
-    if position != capacity { storage.removeLast(capacity &- position) }
+    let spare = unsafe end - next
+    if spare != 0 { storage.removeLast(spare) }
     return storage
   }
 
   /// Makes room for `size` more bytes and says where they go.
   @inlinable
+  @inline(__always)
   mutating func take(_ size: Int) -> UnsafeMutableRawPointer {
-    if capacity &- position < size { grow(by: size) }
-    let place = unsafe base + position
-    position &+= size
+    let place = unsafe room(for: size)
+    unsafe next = place + size
     return unsafe place
+  }
+
+  /// Makes room for `size` more bytes, of which none are taken yet.
+  @inlinable
+  @inline(__always)
+  mutating func room(for size: Int) -> UnsafeMutableRawPointer {
+    if unsafe end - next < size { grow(by: size) }
+    return unsafe next
   }
 
   @inline(never)
   @usableFromInline
   mutating func grow(by size: Int) {
-    let (larger, newBase) = unsafe XDRWriter.allocate(max(capacity * 2, position + size))
-    unsafe newBase.copyMemory(from: base, byteCount: position)
+    let count = self.count
+    let (larger, place) = unsafe XDRWriter.allocate(max(storage.count * 2, count + size))
+    unsafe place.copyMemory(from: start, byteCount: count)
     storage = larger
-    unsafe base = newBase
-    capacity = larger.count
+    unsafe start = place
+    unsafe next = place + count
+    unsafe end = place + larger.count
   }
 
   // MARK: Limits
@@ -105,6 +116,6 @@ public struct XDRWriter: ~Copyable {
   /// An error about the item that would come next.
   @inline(never)
   public func failure(_ reason: XDRError.Reason) -> XDRError {
-    XDRError(reason, offset: position)
+    XDRError(reason, offset: count)
   }
 }

@@ -162,6 +162,108 @@ struct Node: XDRCodable, Hashable {
   }
 }
 
+/// Text is copied and looked through in one go, by words of several widths: each length takes another way.
+@Suite struct TextCopyTests {
+  @Test(arguments: 0...70) func everyLengthComesOutWholeAndEveryNULIsFound(length: Int) throws {
+    let bytes = (0..<length).map { UInt8(0x21 + $0 % 90) }
+    let encoding = [0, 0, 0, UInt8(length)] + bytes + [UInt8](repeating: 0, count: -length & 3)
+    for text in [String(decoding: bytes, as: UTF8.self), large(bytes)] {
+      // From no room at all, from exactly enough, and with bytes behind that must not be touched.
+      for capacity in [0, encoding.count, 200] {
+        for expanded in [false, true] {
+          let written = try writing(capacity) { (writer) throws(XDRError) in
+            writer.writeUInt32(7)
+            try put(text, expanded, &writer)
+            writer.writeUInt32(9)
+          }
+          #expect(written == [0, 0, 0, 7] + encoding + [0, 0, 0, 9])
+        }
+      }
+    }
+    for position in 0..<length {
+      var bad = bytes
+      bad[position] = 0
+      for text in [String(decoding: bad, as: UTF8.self), large(bad)] {
+        for expanded in [false, true] {
+          #expect(throws: XDRError(.containsNUL, offset: 4)) {
+            try writing(80) { (writer) throws(XDRError) in
+              writer.writeUInt32(7)
+              try put(text, expanded, &writer)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private func put(_ text: String, _ expanded: Bool, _ writer: inout XDRWriter) throws(XDRError) {
+    if expanded { try writer.putString(text, max: 70) } else { try writer.writeString(text, max: 70) }
+  }
+
+  /// The text in memory of its own, where Swift would keep a short one in the value.
+  private func large(_ bytes: [UInt8]) -> String {
+    var text = String(repeating: "x", count: 100)
+    text += String(decoding: bytes, as: UTF8.self)
+    text.removeFirst(100)
+    return text
+  }
+
+  @Test func aRefusedTextLeavesTheWriterAsItWas() throws {
+    let written = try writing(0) { (writer) throws(XDRError) in
+      try writer.writeString("before", max: 8)
+      for bad in ["a\0b", "longer than eight", "a name of twenty\0byte"] {
+        do throws(XDRError) { try writer.putString(bad, max: 20) } catch { continue }
+      }
+      writer.writeUInt32(1)
+    }
+    // "longer than eight" is within 20 and goes out; the two with a NUL do not.
+    let long = [0, 0, 0, 17] + [UInt8]("longer than eight".utf8) + [0, 0, 0]
+    #expect(written == [0, 0, 0, 6] + [UInt8]("before".utf8) + [0, 0] + long + [0, 0, 0, 1])
+  }
+}
+
+@Suite struct InPlaceTests {
+  @Test func elementsAreEncodedWhereTheyLieAndSayWhichOneWasWrong() throws {
+    let nodes = (0..<5).map { Node(name: "node\($0)", values: [Int32](repeating: 1, count: $0 % 4)) }
+    let written = try writing(XDRWriter.arraySize(nodes) { $0.xdrSize } + 4) { (writer) throws(XDRError) in
+      try writer.writeArray(nodes, max: 5)
+    }
+    #expect(try reading(written) { (r) throws(XDRError) in try r.readArray(of: Node.self, max: 5) } == nodes)
+    #expect(try writing(0) { (writer) throws(XDRError) in try writer.writeArray([Node](), max: 5) } == [0, 0, 0, 0])
+    var bad = nodes
+    bad[3].name = "too long a name"
+    for form in 0..<3 {
+      do throws(XDRError) {
+        _ = try writing(0) { (writer) throws(XDRError) in
+          switch form {
+          case 0: try writer.writeArray(bad, max: 5)
+          case 1: try writer.writeList(bad)
+          default: try writer.writeNonEmptyList(bad)
+          }
+        }
+        Issue.record("a name above its bound was written")
+      } catch {
+        #expect(error.path == [.index(3)])
+        #expect(error.reason == .tooLong(count: 15, limit: 8))
+      }
+    }
+  }
+
+  @Test func elementsWithABoundFromOutsideToo() throws {
+    let names = ["a", "guest-000001", "a name that does not fit fifteen bytes", ""]
+    let written = try writing(0) { (writer) throws(XDRError) in
+      try writer.writeArray(names, max: 4) { (writer: inout XDRWriter, name: String) throws(XDRError) in
+        try writer.writeString(name, max: 64)
+      }
+    }
+    #expect(written.count == 4 + XDRWriter.arraySize(names) { XDRWriter.opaqueSize($0.utf8.count) })
+    let back = try reading(written) { (r) throws(XDRError) in
+      try r.readArray(max: 4, minimumSize: 4) { (r: inout XDRReader) throws(XDRError) in try r.readString(max: 64) }
+    }
+    #expect(back == names)
+  }
+}
+
 @Suite struct ArrayTests {
   @Test func countsAreCheckedAgainstTheRestOfTheMessage() {
     let huge: [UInt8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1]

@@ -55,16 +55,22 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt32
+      let value1: Actor
+      let value2: ExitRecord
       var field = 0
       do throws(XDRError) {
-        self.number = try reader.readUInt32()
+        value0 = try reader.readUInt32()
         field = 1
-        self.startedBy = try Actor(from: &reader)
+        value1 = try Actor(from: &reader)
         field = 2
-        self.ended = try ExitRecord(from: &reader)
+        value2 = try ExitRecord(from: &reader)
       } catch {
         throw error.inside(["number", "started_by", "ended"], field)
       }
+      self.number = value0
+      self.startedBy = value1
+      self.ended = value2
     }
   }
 }
@@ -196,42 +202,78 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: GuestName
+      let value1: GuestState
+      let value2: UInt32
+      let value3: UInt32
+      let value4: RunId?
+      let value5: Int64
+      let value6: UInt64
+      let value7: Int32
+      let value8: RunRecord?
+      let value9: Int64
+      let value10: UInt64
+      let value11: UInt32
+      let value12: UInt32
+      let value13: Bool
+      let value14: Bool
+      let value15: Text
+      let value16: Text
+      let value17: [Label]
       var field = 0
       do throws(XDRError) {
-        self.name = try reader.readString(max: 64)
+        value0 = try reader.readString(max: 64)
         field = 1
         let run1 = try reader.readRun(12)
-        self.state = try GuestState(from: run1, at: 0)
-        self.runs = run1.uint32(4)
-        self.restarts = run1.uint32(8)
+        value1 = try GuestState(from: run1, at: 0)
+        value2 = run1.uint32(4)
+        value3 = run1.uint32(8)
         field = 4
-        self.run = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 16) }
+        value4 = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 16) }
         field = 5
         let run3 = try reader.readRun(20)
-        self.startedAt = run3.int64(0)
-        self.upNanos = run3.uint64(8)
-        self.initPid = run3.int32(16)
+        value5 = run3.int64(0)
+        value6 = run3.uint64(8)
+        value7 = run3.int32(16)
         field = 8
-        self.last = try reader.readOptional(of: RunRecord.self)
+        value8 = try reader.readOptional(of: RunRecord.self)
         field = 9
         let run5 = try reader.readRun(32)
-        self.restartAt = run5.int64(0)
-        self.restartInMillis = run5.uint64(8)
-        self.restartAttempt = run5.uint32(16)
-        self.restartLimit = run5.uint32(20)
+        value9 = run5.int64(0)
+        value10 = run5.uint64(8)
+        value11 = run5.uint32(16)
+        value12 = run5.uint32(20)
         field = 13
-        self.autostart = try run5.bool(24)
+        value13 = try run5.bool(24)
         field = 14
-        self.degraded = try run5.bool(28)
+        value14 = try run5.bool(28)
         field = 15
-        self.stuckTasks = try reader.readString(max: 2048)
+        value15 = try reader.readString(max: 2048)
         field = 16
-        self.note = try reader.readString(max: 2048)
+        value16 = try reader.readString(max: 2048)
         field = 17
-        self.labels = try reader.readArray(of: Label.self, max: 32)
+        value17 = try reader.readArray(of: Label.self, max: 32)
       } catch {
         throw error.inside(["name", "state", "runs", "restarts", "run", "started_at", "up_nanos", "init_pid", "last", "restart_at", "restart_in_millis", "restart_attempt", "restart_limit", "autostart", "degraded", "stuck_tasks", "note", "labels"], field)
       }
+      self.name = value0
+      self.state = value1
+      self.runs = value2
+      self.restarts = value3
+      self.run = value4
+      self.startedAt = value5
+      self.upNanos = value6
+      self.initPid = value7
+      self.last = value8
+      self.restartAt = value9
+      self.restartInMillis = value10
+      self.restartAttempt = value11
+      self.restartLimit = value12
+      self.autostart = value13
+      self.degraded = value14
+      self.stuckTasks = value15
+      self.note = value16
+      self.labels = value17
     }
   }
 }
@@ -315,29 +357,49 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: GuestSummary
+      let value1: GuestSpec
+      let value2: Bool
+      let value3: Int64
+      let value4: PathName
+      let value5: PathName
+      let value6: String
+      let value7: UInt64
+      let value8: UInt64
+      let value9: UInt64
       var field = 0
       do throws(XDRError) {
-        self.summary = try GuestSummary(from: &reader)
+        value0 = try GuestSummary(from: &reader)
         field = 1
-        self.spec = try GuestSpec(from: &reader)
+        value1 = try GuestSpec(from: &reader)
         field = 2
         let run2 = try reader.readRun(12)
-        self.specPending = try run2.bool(0)
-        self.createdAt = run2.int64(4)
+        value2 = try run2.bool(0)
+        value3 = run2.int64(4)
         field = 4
-        self.runDirectory = try reader.readString(max: 4095)
+        value4 = try reader.readString(max: 4095)
         field = 5
-        self.logPath = try reader.readString(max: 4095)
+        value5 = try reader.readString(max: 4095)
         field = 6
-        self.cgroup = try reader.readString(max: 512)
+        value6 = try reader.readString(max: 512)
         field = 7
         let run6 = try reader.readRun(24)
-        self.memoryBytes = run6.uint64(0)
-        self.cpuMicros = run6.uint64(8)
-        self.tasks = run6.uint64(16)
+        value7 = run6.uint64(0)
+        value8 = run6.uint64(8)
+        value9 = run6.uint64(16)
       } catch {
         throw error.inside(["summary", "spec", "spec_pending", "created_at", "run_directory", "log_path", "cgroup", "memory_bytes", "cpu_micros", "tasks"], field)
       }
+      self.summary = value0
+      self.spec = value1
+      self.specPending = value2
+      self.createdAt = value3
+      self.runDirectory = value4
+      self.logPath = value5
+      self.cgroup = value6
+      self.memoryBytes = value7
+      self.cpuMicros = value8
+      self.tasks = value9
     }
   }
 }
@@ -382,18 +444,26 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: RequestId?
+      let value1: GuestName
+      let value2: GuestSpec
+      let value3: Bool
       var field = 0
       do throws(XDRError) {
-        self.request = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 16) }
+        value0 = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 16) }
         field = 1
-        self.name = try reader.readString(max: 64)
+        value1 = try reader.readString(max: 64)
         field = 2
-        self.spec = try GuestSpec(from: &reader)
+        value2 = try GuestSpec(from: &reader)
         field = 3
-        self.replace = try reader.readBool()
+        value3 = try reader.readBool()
       } catch {
         throw error.inside(["request", "name", "spec", "replace"], field)
       }
+      self.request = value0
+      self.name = value1
+      self.spec = value2
+      self.replace = value3
     }
   }
 }
@@ -427,14 +497,18 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: GuestSummary
+      let value1: Bool
       var field = 0
       do throws(XDRError) {
-        self.guest = try GuestSummary(from: &reader)
+        value0 = try GuestSummary(from: &reader)
         field = 1
-        self.atNextStart = try reader.readBool()
+        value1 = try reader.readBool()
       } catch {
         throw error.inside(["guest", "at_next_start"], field)
       }
+      self.guest = value0
+      self.atNextStart = value1
     }
   }
 }
@@ -464,11 +538,13 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: GuestName
       do throws(XDRError) {
-        self.name = try reader.readString(max: 64)
+        value0 = try reader.readString(max: 64)
       } catch {
         throw error.inside(field: "name")
       }
+      self.name = value0
     }
   }
 }
@@ -508,16 +584,22 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: RequestId?
+      let value1: GuestName
+      let value2: Bool
       var field = 0
       do throws(XDRError) {
-        self.request = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 16) }
+        value0 = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 16) }
         field = 1
-        self.name = try reader.readString(max: 64)
+        value1 = try reader.readString(max: 64)
         field = 2
-        self.force = try reader.readBool()
+        value2 = try reader.readBool()
       } catch {
         throw error.inside(["request", "name", "force"], field)
       }
+      self.request = value0
+      self.name = value1
+      self.force = value2
     }
   }
 }
@@ -553,14 +635,18 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: RequestId?
+      let value1: GuestName
       var field = 0
       do throws(XDRError) {
-        self.request = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 16) }
+        value0 = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 16) }
         field = 1
-        self.name = try reader.readString(max: 64)
+        value1 = try reader.readString(max: 64)
       } catch {
         throw error.inside(["request", "name"], field)
       }
+      self.request = value0
+      self.name = value1
     }
   }
 }
@@ -609,20 +695,30 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: RequestId?
+      let value1: GuestName
+      let value2: Int32
+      let value3: Int64
+      let value4: Bool
       var field = 0
       do throws(XDRError) {
-        self.request = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 16) }
+        value0 = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 16) }
         field = 1
-        self.name = try reader.readString(max: 64)
+        value1 = try reader.readString(max: 64)
         field = 2
         let run2 = try reader.readRun(16)
-        self.signal = run2.int32(0)
-        self.timeoutMillis = run2.int64(4)
+        value2 = run2.int32(0)
+        value3 = run2.int64(4)
         field = 4
-        self.noKill = try run2.bool(12)
+        value4 = try run2.bool(12)
       } catch {
         throw error.inside(["request", "name", "signal", "timeout_millis", "no_kill"], field)
       }
+      self.request = value0
+      self.name = value1
+      self.signal = value2
+      self.timeoutMillis = value3
+      self.noKill = value4
     }
   }
 }
@@ -662,16 +758,22 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: RequestId?
+      let value1: GuestName
+      let value2: Int32
       var field = 0
       do throws(XDRError) {
-        self.request = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 16) }
+        value0 = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 16) }
         field = 1
-        self.name = try reader.readString(max: 64)
+        value1 = try reader.readString(max: 64)
         field = 2
-        self.signal = try reader.readInt32()
+        value2 = try reader.readInt32()
       } catch {
         throw error.inside(["request", "name", "signal"], field)
       }
+      self.request = value0
+      self.name = value1
+      self.signal = value2
     }
   }
 }
@@ -707,14 +809,18 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: GuestSummary
+      let value1: RunId
       var field = 0
       do throws(XDRError) {
-        self.guest = try GuestSummary(from: &reader)
+        value0 = try GuestSummary(from: &reader)
         field = 1
-        self.run = try reader.readOpaque(count: 16)
+        value1 = try reader.readOpaque(count: 16)
       } catch {
         throw error.inside(["guest", "run"], field)
       }
+      self.guest = value0
+      self.run = value1
     }
   }
 }
@@ -751,14 +857,18 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: GuestSummary
+      let value1: RunRecord?
       var field = 0
       do throws(XDRError) {
-        self.guest = try GuestSummary(from: &reader)
+        value0 = try GuestSummary(from: &reader)
         field = 1
-        self.ended = try reader.readOptional(of: RunRecord.self)
+        value1 = try reader.readOptional(of: RunRecord.self)
       } catch {
         throw error.inside(["guest", "ended"], field)
       }
+      self.guest = value0
+      self.ended = value1
     }
   }
 }
@@ -806,18 +916,26 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
+      let value1: String
+      let value2: [Label]
+      let value3: UInt32
       var field = 0
       do throws(XDRError) {
-        self.after = try reader.readString(max: 64)
+        value0 = try reader.readString(max: 64)
         field = 1
-        self.pattern = try reader.readString(max: 128)
+        value1 = try reader.readString(max: 128)
         field = 2
-        self.labels = try reader.readArray(of: Label.self, max: 8)
+        value2 = try reader.readArray(of: Label.self, max: 8)
         field = 3
-        self.limit = try reader.readUInt32()
+        value3 = try reader.readUInt32()
       } catch {
         throw error.inside(["after", "pattern", "labels", "limit"], field)
       }
+      self.after = value0
+      self.pattern = value1
+      self.labels = value2
+      self.limit = value3
     }
   }
 }
@@ -856,16 +974,22 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: [GuestSummary]
+      let value1: Bool
+      let value2: UInt64
       var field = 0
       do throws(XDRError) {
-        self.guests = try reader.readArray(of: GuestSummary.self, max: 128)
+        value0 = try reader.readArray(of: GuestSummary.self, max: 128)
         field = 1
         let run1 = try reader.readRun(12)
-        self.more = try run1.bool(0)
-        self.sequence = run1.uint64(4)
+        value1 = try run1.bool(0)
+        value2 = run1.uint64(4)
       } catch {
         throw error.inside(["guests", "more", "sequence"], field)
       }
+      self.guests = value0
+      self.more = value1
+      self.sequence = value2
     }
   }
 }
@@ -905,16 +1029,22 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: GuestName
+      let value1: UInt32
+      let value2: UInt32
       var field = 0
       do throws(XDRError) {
-        self.name = try reader.readString(max: 64)
+        value0 = try reader.readString(max: 64)
         field = 1
         let run1 = try reader.readRun(8)
-        self.before = run1.uint32(0)
-        self.limit = run1.uint32(4)
+        value1 = run1.uint32(0)
+        value2 = run1.uint32(4)
       } catch {
         throw error.inside(["name", "before", "limit"], field)
       }
+      self.name = value0
+      self.before = value1
+      self.limit = value2
     }
   }
 }
@@ -948,14 +1078,18 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: [RunRecord]
+      let value1: Bool
       var field = 0
       do throws(XDRError) {
-        self.runs = try reader.readArray(of: RunRecord.self, max: 100)
+        value0 = try reader.readArray(of: RunRecord.self, max: 100)
         field = 1
-        self.more = try reader.readBool()
+        value1 = try reader.readBool()
       } catch {
         throw error.inside(["runs", "more"], field)
       }
+      self.runs = value0
+      self.more = value1
     }
   }
 }
@@ -1047,20 +1181,30 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: GuestName
+      let value1: WaitCondition
+      let value2: RunId?
+      let value3: UInt64
+      let value4: Int64
       var field = 0
       do throws(XDRError) {
-        self.name = try reader.readString(max: 64)
+        value0 = try reader.readString(max: 64)
         field = 1
-        self.condition = try WaitCondition(from: &reader)
+        value1 = try WaitCondition(from: &reader)
         field = 2
-        self.run = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 16) }
+        value2 = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 16) }
         field = 3
         let run3 = try reader.readRun(16)
-        self.since = run3.uint64(0)
-        self.timeoutMillis = run3.int64(8)
+        value3 = run3.uint64(0)
+        value4 = run3.int64(8)
       } catch {
         throw error.inside(["name", "condition", "run", "since", "timeout_millis"], field)
       }
+      self.name = value0
+      self.condition = value1
+      self.run = value2
+      self.since = value3
+      self.timeoutMillis = value4
     }
   }
 }
@@ -1112,19 +1256,27 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: GuestName
+      let value1: LogCursor
+      let value2: UInt32
+      let value3: Bool
       var field = 0
       do throws(XDRError) {
-        self.name = try reader.readString(max: 64)
+        value0 = try reader.readString(max: 64)
         field = 1
-        self.cursor = try reader.readOpaque(max: 32)
+        value1 = try reader.readOpaque(max: 32)
         field = 2
         let run2 = try reader.readRun(8)
-        self.tailLines = run2.uint32(0)
+        value2 = run2.uint32(0)
         field = 3
-        self.wait = try run2.bool(4)
+        value3 = try run2.bool(4)
       } catch {
         throw error.inside(["name", "cursor", "tail_lines", "wait"], field)
       }
+      self.name = value0
+      self.cursor = value1
+      self.tailLines = value2
+      self.wait = value3
     }
   }
 }
@@ -1171,18 +1323,26 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: [UInt8]
+      let value1: LogCursor
+      let value2: Bool
+      let value3: UInt64
       var field = 0
       do throws(XDRError) {
-        self.bytes = try reader.readOpaque(max: 65536)
+        value0 = try reader.readOpaque(max: 65536)
         field = 1
-        self.next = try reader.readOpaque(max: 32)
+        value1 = try reader.readOpaque(max: 32)
         field = 2
         let run2 = try reader.readRun(12)
-        self.end = try run2.bool(0)
-        self.lostBytes = run2.uint64(4)
+        value2 = try run2.bool(0)
+        value3 = run2.uint64(4)
       } catch {
         throw error.inside(["bytes", "next", "end", "lost_bytes"], field)
       }
+      self.bytes = value0
+      self.next = value1
+      self.end = value2
+      self.lostBytes = value3
     }
   }
 }
@@ -1358,44 +1518,78 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt64
+      let value1: Int64
+      let value2: BootId
+      let value3: EventType
+      let value4: String
+      let value5: RunId?
+      let value6: UInt32
+      let value7: GuestState
+      let value8: GuestState
+      let value9: EndCause?
+      let value10: Actor
+      let value11: Text
+      let value12: Int64
+      let value13: Int64
+      let value14: UInt64
+      let value15: RunUsage?
+      let value16: [Label]
       var field = 0
       do throws(XDRError) {
         let run0 = try reader.readRun(16)
-        self.sequence = run0.uint64(0)
-        self.time = run0.int64(8)
+        value0 = run0.uint64(0)
+        value1 = run0.int64(8)
         field = 2
-        self.boot = try reader.readOpaque(count: 16)
+        value2 = try reader.readOpaque(count: 16)
         field = 3
-        self.type = try EventType(from: &reader)
+        value3 = try EventType(from: &reader)
         field = 4
-        self.guest = try reader.readString(max: 64)
+        value4 = try reader.readString(max: 64)
         field = 5
-        self.run = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 16) }
+        value5 = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 16) }
         field = 6
         let run5 = try reader.readRun(12)
-        self.runNumber = run5.uint32(0)
+        value6 = run5.uint32(0)
         field = 7
-        self.from = try GuestState(from: run5, at: 4)
+        value7 = try GuestState(from: run5, at: 4)
         field = 8
-        self.to = try GuestState(from: run5, at: 8)
+        value8 = try GuestState(from: run5, at: 8)
         field = 9
-        self.cause = try reader.readOptional(of: EndCause.self)
+        value9 = try reader.readOptional(of: EndCause.self)
         field = 10
-        self.by = try Actor(from: &reader)
+        value10 = try Actor(from: &reader)
         field = 11
-        self.message = try reader.readString(max: 2048)
+        value11 = try reader.readString(max: 2048)
         field = 12
         let run9 = try reader.readRun(24)
-        self.startedAt = run9.int64(0)
-        self.endedAt = run9.int64(8)
-        self.lengthNanos = run9.uint64(16)
+        value12 = run9.int64(0)
+        value13 = run9.int64(8)
+        value14 = run9.uint64(16)
         field = 15
-        self.usage = try reader.readOptional(of: RunUsage.self)
+        value15 = try reader.readOptional(of: RunUsage.self)
         field = 16
-        self.labels = try reader.readArray(of: Label.self, max: 32)
+        value16 = try reader.readArray(of: Label.self, max: 32)
       } catch {
         throw error.inside(["sequence", "time", "boot", "type", "guest", "run", "run_number", "from", "to", "cause", "by", "message", "started_at", "ended_at", "length_nanos", "usage", "labels"], field)
       }
+      self.sequence = value0
+      self.time = value1
+      self.boot = value2
+      self.type = value3
+      self.guest = value4
+      self.run = value5
+      self.runNumber = value6
+      self.from = value7
+      self.to = value8
+      self.cause = value9
+      self.by = value10
+      self.message = value11
+      self.startedAt = value12
+      self.endedAt = value13
+      self.lengthNanos = value14
+      self.usage = value15
+      self.labels = value16
     }
   }
 }
@@ -1444,18 +1638,26 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
+      let value1: [EventType]
+      let value2: [EndKind]
+      let value3: [Label]
       var field = 0
       do throws(XDRError) {
-        self.guestPattern = try reader.readString(max: 128)
+        value0 = try reader.readString(max: 128)
         field = 1
-        self.types = try reader.readArray(of: EventType.self, max: 16)
+        value1 = try reader.readArray(of: EventType.self, max: 16)
         field = 2
-        self.causes = try reader.readArray(of: EndKind.self, max: 16)
+        value2 = try reader.readArray(of: EndKind.self, max: 16)
         field = 3
-        self.labels = try reader.readArray(of: Label.self, max: 8)
+        value3 = try reader.readArray(of: Label.self, max: 8)
       } catch {
         throw error.inside(["guest_pattern", "types", "causes", "labels"], field)
       }
+      self.guestPattern = value0
+      self.types = value1
+      self.causes = value2
+      self.labels = value3
     }
   }
 }
@@ -1577,18 +1779,26 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: EventSince
+      let value1: Bool
+      let value2: EventFilter
+      let value3: UInt32
       var field = 0
       do throws(XDRError) {
-        self.since = try EventSince(from: &reader)
+        value0 = try EventSince(from: &reader)
         field = 1
-        self.snapshot = try reader.readBool()
+        value1 = try reader.readBool()
         field = 2
-        self.filter = try EventFilter(from: &reader)
+        value2 = try EventFilter(from: &reader)
         field = 3
-        self.tickMillis = try reader.readUInt32()
+        value3 = try reader.readUInt32()
       } catch {
         throw error.inside(["since", "snapshot", "filter", "tick_millis"], field)
       }
+      self.since = value0
+      self.snapshot = value1
+      self.filter = value2
+      self.tickMillis = value3
     }
   }
 }
@@ -1624,15 +1834,23 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt32
+      let value1: UInt64
+      let value2: UInt64
+      let value3: UInt64
       do throws(XDRError) {
         let run0 = try reader.readRun(28)
-        self.subscription = run0.uint32(0)
-        self.after = run0.uint64(4)
-        self.oldest = run0.uint64(12)
-        self.newest = run0.uint64(20)
+        value0 = run0.uint32(0)
+        value1 = run0.uint64(4)
+        value2 = run0.uint64(12)
+        value3 = run0.uint64(20)
       } catch {
         throw error.inside(field: "subscription")
       }
+      self.subscription = value0
+      self.after = value1
+      self.oldest = value2
+      self.newest = value3
     }
   }
 }
@@ -1654,11 +1872,13 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt32
       do throws(XDRError) {
-        self.subscription = try reader.readUInt32()
+        value0 = try reader.readUInt32()
       } catch {
         throw error.inside(field: "subscription")
       }
+      self.subscription = value0
     }
   }
 }
@@ -1698,16 +1918,22 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: EventSince
+      let value1: EventFilter
+      let value2: UInt32
       var field = 0
       do throws(XDRError) {
-        self.since = try EventSince(from: &reader)
+        value0 = try EventSince(from: &reader)
         field = 1
-        self.filter = try EventFilter(from: &reader)
+        value1 = try EventFilter(from: &reader)
         field = 2
-        self.limit = try reader.readUInt32()
+        value2 = try reader.readUInt32()
       } catch {
         throw error.inside(["since", "filter", "limit"], field)
       }
+      self.since = value0
+      self.filter = value1
+      self.limit = value2
     }
   }
 }
@@ -1753,19 +1979,29 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: [Event]
+      let value1: UInt64
+      let value2: Bool
+      let value3: UInt64
+      let value4: UInt64
       var field = 0
       do throws(XDRError) {
-        self.events = try reader.readArray(of: Event.self, max: 200)
+        value0 = try reader.readArray(of: Event.self, max: 200)
         field = 1
         let run1 = try reader.readRun(28)
-        self.next = run1.uint64(0)
+        value1 = run1.uint64(0)
         field = 2
-        self.more = try run1.bool(8)
-        self.lostFrom = run1.uint64(12)
-        self.lostTo = run1.uint64(20)
+        value2 = try run1.bool(8)
+        value3 = run1.uint64(12)
+        value4 = run1.uint64(20)
       } catch {
         throw error.inside(["events", "next", "more", "lost_from", "lost_to"], field)
       }
+      self.events = value0
+      self.next = value1
+      self.more = value2
+      self.lostFrom = value3
+      self.lostTo = value4
     }
   }
 }
@@ -1800,14 +2036,18 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt32
+      let value1: Event
       var field = 0
       do throws(XDRError) {
-        self.subscription = try reader.readUInt32()
+        value0 = try reader.readUInt32()
         field = 1
-        self.event = try Event(from: &reader)
+        value1 = try Event(from: &reader)
       } catch {
         throw error.inside(["subscription", "event"], field)
       }
+      self.subscription = value0
+      self.event = value1
     }
   }
 }
@@ -1838,14 +2078,20 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt32
+      let value1: UInt64
+      let value2: UInt64
       do throws(XDRError) {
         let run0 = try reader.readRun(20)
-        self.subscription = run0.uint32(0)
-        self.from = run0.uint64(4)
-        self.to = run0.uint64(12)
+        value0 = run0.uint32(0)
+        value1 = run0.uint64(4)
+        value2 = run0.uint64(12)
       } catch {
         throw error.inside(field: "subscription")
       }
+      self.subscription = value0
+      self.from = value1
+      self.to = value2
     }
   }
 }
@@ -1876,14 +2122,20 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt32
+      let value1: UInt64
+      let value2: Int64
       do throws(XDRError) {
         let run0 = try reader.readRun(20)
-        self.subscription = run0.uint32(0)
-        self.newest = run0.uint64(4)
-        self.time = run0.int64(12)
+        value0 = run0.uint32(0)
+        value1 = run0.uint64(4)
+        value2 = run0.int64(12)
       } catch {
         throw error.inside(field: "subscription")
       }
+      self.subscription = value0
+      self.newest = value1
+      self.time = value2
     }
   }
 }
@@ -1927,18 +2179,26 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt32
+      let value1: UInt64
+      let value2: [GuestSummary]
+      let value3: Bool
       var field = 0
       do throws(XDRError) {
         let run0 = try reader.readRun(12)
-        self.subscription = run0.uint32(0)
-        self.sequence = run0.uint64(4)
+        value0 = run0.uint32(0)
+        value1 = run0.uint64(4)
         field = 2
-        self.guests = try reader.readArray(of: GuestSummary.self, max: 128)
+        value2 = try reader.readArray(of: GuestSummary.self, max: 128)
         field = 3
-        self.more = try reader.readBool()
+        value3 = try reader.readBool()
       } catch {
         throw error.inside(["subscription", "sequence", "guests", "more"], field)
       }
+      self.subscription = value0
+      self.sequence = value1
+      self.guests = value2
+      self.more = value3
     }
   }
 }
@@ -1994,20 +2254,30 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
+      let value1: EventFilter
+      let value2: PathName
+      let value3: UInt64
+      let value4: UInt32
       var field = 0
       do throws(XDRError) {
-        self.name = try reader.readString(max: 64)
+        value0 = try reader.readString(max: 64)
         field = 1
-        self.filter = try EventFilter(from: &reader)
+        value1 = try EventFilter(from: &reader)
         field = 2
-        self.program = try reader.readString(max: 4095)
+        value2 = try reader.readString(max: 4095)
         field = 3
         let run3 = try reader.readRun(12)
-        self.timeoutMillis = run3.uint64(0)
-        self.retries = run3.uint32(8)
+        value3 = run3.uint64(0)
+        value4 = run3.uint32(8)
       } catch {
         throw error.inside(["name", "filter", "program", "timeout_millis", "retries"], field)
       }
+      self.name = value0
+      self.filter = value1
+      self.program = value2
+      self.timeoutMillis = value3
+      self.retries = value4
     }
   }
 }
@@ -2055,19 +2325,29 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: HookSpec
+      let value1: UInt64
+      let value2: UInt64
+      let value3: UInt64
+      let value4: Text
       var field = 0
       do throws(XDRError) {
-        self.spec = try HookSpec(from: &reader)
+        value0 = try HookSpec(from: &reader)
         field = 1
         let run1 = try reader.readRun(24)
-        self.position = run1.uint64(0)
-        self.runs = run1.uint64(8)
-        self.failures = run1.uint64(16)
+        value1 = run1.uint64(0)
+        value2 = run1.uint64(8)
+        value3 = run1.uint64(16)
         field = 4
-        self.lastError = try reader.readString(max: 2048)
+        value4 = try reader.readString(max: 2048)
       } catch {
         throw error.inside(["spec", "position", "runs", "failures", "last_error"], field)
       }
+      self.spec = value0
+      self.position = value1
+      self.runs = value2
+      self.failures = value3
+      self.lastError = value4
     }
   }
 }
@@ -2097,11 +2377,13 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: [HookStatus]
       do throws(XDRError) {
-        self.hooks = try reader.readArray(of: HookStatus.self, max: 64)
+        value0 = try reader.readArray(of: HookStatus.self, max: 64)
       } catch {
         throw error.inside(field: "hooks")
       }
+      self.hooks = value0
     }
   }
 }
@@ -2131,11 +2413,13 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
       do throws(XDRError) {
-        self.name = try reader.readString(max: 64)
+        value0 = try reader.readString(max: 64)
       } catch {
         throw error.inside(field: "name")
       }
+      self.name = value0
     }
   }
 }
@@ -2163,29 +2447,36 @@ extension Wire {
       return size
     }
 
+    @inline(__always)
     public func encode(into writer: inout XDRWriter) throws(XDRError) {
       var field = 0
       do throws(XDRError) {
-        try writer.writeString(self.name, max: 64)
+        try writer.putString(self.name, max: 64)
         writer.writeBool(self.available)
         field = 2
-        try writer.writeString(self.reason, max: 2048)
+        try writer.putString(self.reason, max: 2048)
       } catch {
         throw error.inside(["name", "available", "reason"], field)
       }
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
+      let value1: Bool
+      let value2: Text
       var field = 0
       do throws(XDRError) {
-        self.name = try reader.readString(max: 64)
+        value0 = try reader.readString(max: 64)
         field = 1
-        self.available = try reader.readBool()
+        value1 = try reader.readBool()
         field = 2
-        self.reason = try reader.readString(max: 2048)
+        value2 = try reader.readString(max: 2048)
       } catch {
         throw error.inside(["name", "available", "reason"], field)
       }
+      self.name = value0
+      self.available = value1
+      self.reason = value2
     }
   }
 }
@@ -2258,26 +2549,42 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
+      let value1: String
+      let value2: String
+      let value3: UInt32
+      let value4: UInt64
+      let value5: BootId
+      let value6: String
+      let value7: [HostFeature]
       var field = 0
       do throws(XDRError) {
-        self.hostname = try reader.readString(max: 64)
+        value0 = try reader.readString(max: 64)
         field = 1
-        self.kernel = try reader.readString(max: 128)
+        value1 = try reader.readString(max: 128)
         field = 2
-        self.architecture = try reader.readString(max: 32)
+        value2 = try reader.readString(max: 32)
         field = 3
         let run3 = try reader.readRun(12)
-        self.cpus = run3.uint32(0)
-        self.memoryBytes = run3.uint64(4)
+        value3 = run3.uint32(0)
+        value4 = run3.uint64(4)
         field = 5
-        self.boot = try reader.readOpaque(count: 16)
+        value5 = try reader.readOpaque(count: 16)
         field = 6
-        self.cgroupMode = try reader.readString(max: 32)
+        value6 = try reader.readString(max: 32)
         field = 7
-        self.features = try reader.readArray(of: HostFeature.self, max: 64)
+        value7 = try reader.readArray(of: HostFeature.self, max: 64)
       } catch {
         throw error.inside(["hostname", "kernel", "architecture", "cpus", "memory_bytes", "boot", "cgroup_mode", "features"], field)
       }
+      self.hostname = value0
+      self.kernel = value1
+      self.architecture = value2
+      self.cpus = value3
+      self.memoryBytes = value4
+      self.boot = value5
+      self.cgroupMode = value6
+      self.features = value7
     }
   }
 }
@@ -2376,33 +2683,61 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
+      let value1: Int32
+      let value2: Int64
+      let value3: PathName
+      let value4: PathName
+      let value5: Text
+      let value6: UInt32
+      let value7: UInt32
+      let value8: UInt32
+      let value9: UInt32
+      let value10: UInt64
+      let value11: UInt64
+      let value12: UInt64
+      let value13: String
       var field = 0
       do throws(XDRError) {
-        self.version = try reader.readString(max: 64)
+        value0 = try reader.readString(max: 64)
         field = 1
         let run1 = try reader.readRun(12)
-        self.pid = run1.int32(0)
-        self.startedAt = run1.int64(4)
+        value1 = run1.int32(0)
+        value2 = run1.int64(4)
         field = 3
-        self.root = try reader.readString(max: 4095)
+        value3 = try reader.readString(max: 4095)
         field = 4
-        self.database = try reader.readString(max: 4095)
+        value4 = try reader.readString(max: 4095)
         field = 5
-        self.storage = try reader.readString(max: 2048)
+        value5 = try reader.readString(max: 2048)
         field = 6
         let run5 = try reader.readRun(40)
-        self.guests = run5.uint32(0)
-        self.running = run5.uint32(4)
-        self.connections = run5.uint32(8)
-        self.subscriptions = run5.uint32(12)
-        self.journalOldest = run5.uint64(16)
-        self.journalNewest = run5.uint64(24)
-        self.journalBytes = run5.uint64(32)
+        value6 = run5.uint32(0)
+        value7 = run5.uint32(4)
+        value8 = run5.uint32(8)
+        value9 = run5.uint32(12)
+        value10 = run5.uint64(16)
+        value11 = run5.uint64(24)
+        value12 = run5.uint64(32)
         field = 13
-        self.logLevel = try reader.readString(max: 16)
+        value13 = try reader.readString(max: 16)
       } catch {
         throw error.inside(["version", "pid", "started_at", "root", "database", "storage", "guests", "running", "connections", "subscriptions", "journal_oldest", "journal_newest", "journal_bytes", "log_level"], field)
       }
+      self.version = value0
+      self.pid = value1
+      self.startedAt = value2
+      self.root = value3
+      self.database = value4
+      self.storage = value5
+      self.guests = value6
+      self.running = value7
+      self.connections = value8
+      self.subscriptions = value9
+      self.journalOldest = value10
+      self.journalNewest = value11
+      self.journalBytes = value12
+      self.logLevel = value13
     }
   }
 }
@@ -2455,6 +2790,7 @@ extension Wire {
       return size
     }
 
+    @inline(__always)
     public func encode(into writer: inout XDRWriter) throws(XDRError) {
       var field = 0
       do throws(XDRError) {
@@ -2464,7 +2800,7 @@ extension Wire {
           run.int32(12, self.pid)
         }
         field = 3
-        try writer.writeString(self.name, max: 128)
+        try writer.putString(self.name, max: 128)
         writer.writeRun(48) { run in
           run.bool(0, self.readOnly)
           run.int64(4, self.since)
@@ -2480,26 +2816,48 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt64
+      let value1: UInt32
+      let value2: Int32
+      let value3: String
+      let value4: Bool
+      let value5: Int64
+      let value6: UInt64
+      let value7: UInt64
+      let value8: UInt64
+      let value9: UInt64
+      let value10: UInt32
       var field = 0
       do throws(XDRError) {
         let run0 = try reader.readRun(16)
-        self.id = run0.uint64(0)
-        self.uid = run0.uint32(8)
-        self.pid = run0.int32(12)
+        value0 = run0.uint64(0)
+        value1 = run0.uint32(8)
+        value2 = run0.int32(12)
         field = 3
-        self.name = try reader.readString(max: 128)
+        value3 = try reader.readString(max: 128)
         field = 4
         let run2 = try reader.readRun(48)
-        self.readOnly = try run2.bool(0)
-        self.since = run2.int64(4)
-        self.calls = run2.uint64(12)
-        self.bytesIn = run2.uint64(20)
-        self.bytesOut = run2.uint64(28)
-        self.queuedBytes = run2.uint64(36)
-        self.subscriptions = run2.uint32(44)
+        value4 = try run2.bool(0)
+        value5 = run2.int64(4)
+        value6 = run2.uint64(12)
+        value7 = run2.uint64(20)
+        value8 = run2.uint64(28)
+        value9 = run2.uint64(36)
+        value10 = run2.uint32(44)
       } catch {
         throw error.inside(["id", "uid", "pid", "name", "read_only", "since", "calls", "bytes_in", "bytes_out", "queued_bytes", "subscriptions"], field)
       }
+      self.id = value0
+      self.uid = value1
+      self.pid = value2
+      self.name = value3
+      self.readOnly = value4
+      self.since = value5
+      self.calls = value6
+      self.bytesIn = value7
+      self.bytesOut = value8
+      self.queuedBytes = value9
+      self.subscriptions = value10
     }
   }
 }
@@ -2529,11 +2887,13 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: [ClientInfo]
       do throws(XDRError) {
-        self.clients = try reader.readArray(of: ClientInfo.self, max: 1000)
+        value0 = try reader.readArray(of: ClientInfo.self, max: 1000)
       } catch {
         throw error.inside(field: "clients")
       }
+      self.clients = value0
     }
   }
 }
@@ -2561,34 +2921,43 @@ extension Wire {
       return size
     }
 
+    @inline(__always)
     public func encode(into writer: inout XDRWriter) throws(XDRError) {
       var field = 0
       do throws(XDRError) {
-        try writer.writeString(self.name, max: 64)
+        try writer.putString(self.name, max: 64)
         writer.writeRun(16) { run in
           run.uint64(0, self.value)
           run.uint64(8, self.used)
         }
         field = 3
-        try writer.writeString(self.meaning, max: 256)
+        try writer.putString(self.meaning, max: 256)
       } catch {
         throw error.inside(["name", "value", "used", "meaning"], field)
       }
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
+      let value1: UInt64
+      let value2: UInt64
+      let value3: String
       var field = 0
       do throws(XDRError) {
-        self.name = try reader.readString(max: 64)
+        value0 = try reader.readString(max: 64)
         field = 1
         let run1 = try reader.readRun(16)
-        self.value = run1.uint64(0)
-        self.used = run1.uint64(8)
+        value1 = run1.uint64(0)
+        value2 = run1.uint64(8)
         field = 3
-        self.meaning = try reader.readString(max: 256)
+        value3 = try reader.readString(max: 256)
       } catch {
         throw error.inside(["name", "value", "used", "meaning"], field)
       }
+      self.name = value0
+      self.value = value1
+      self.used = value2
+      self.meaning = value3
     }
   }
 }
@@ -2618,11 +2987,13 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: [DaemonLimit]
       do throws(XDRError) {
-        self.limits = try reader.readArray(of: DaemonLimit.self, max: 32)
+        value0 = try reader.readArray(of: DaemonLimit.self, max: 32)
       } catch {
         throw error.inside(field: "limits")
       }
+      self.limits = value0
     }
   }
 }
@@ -2653,11 +3024,13 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
       do throws(XDRError) {
-        self.level = try reader.readString(max: 16)
+        value0 = try reader.readString(max: 16)
       } catch {
         throw error.inside(field: "level")
       }
+      self.level = value0
     }
   }
 }

@@ -52,20 +52,30 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: GuestName
+      let value1: RunId
+      let value2: GuestSpec
+      let value3: String
+      let value4: PathName
       var field = 0
       do throws(XDRError) {
-        self.guest = try reader.readString(max: 64)
+        value0 = try reader.readString(max: 64)
         field = 1
-        self.run = try reader.readOpaque(count: 16)
+        value1 = try reader.readOpaque(count: 16)
         field = 2
-        self.spec = try GuestSpec(from: &reader)
+        value2 = try GuestSpec(from: &reader)
         field = 3
-        self.cgroupParent = try reader.readString(max: 256)
+        value3 = try reader.readString(max: 256)
         field = 4
-        self.logPath = try reader.readString(max: 4095)
+        value4 = try reader.readString(max: 4095)
       } catch {
         throw error.inside(["guest", "run", "spec", "cgroup_parent", "log_path"], field)
       }
+      self.guest = value0
+      self.run = value1
+      self.spec = value2
+      self.cgroupParent = value3
+      self.logPath = value4
     }
   }
 }
@@ -97,14 +107,20 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
+      let value1: UInt64
+      let value2: Int64
       do throws(XDRError) {
         let run0 = try reader.readRun(20)
-        self.initPid = run0.int32(0)
-        self.initStartTime = run0.uint64(4)
-        self.startedAt = run0.int64(12)
+        value0 = run0.int32(0)
+        value1 = run0.uint64(4)
+        value2 = run0.int64(12)
       } catch {
         throw error.inside(field: "init_pid")
       }
+      self.initPid = value0
+      self.initStartTime = value1
+      self.startedAt = value2
     }
   }
 }
@@ -213,24 +229,38 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: GuestName
+      let value1: RunId
+      let value2: ControllerPhase
+      let value3: Int32
+      let value4: LaunchReply?
+      let value5: ExitRecord?
+      let value6: String
       var field = 0
       do throws(XDRError) {
-        self.guest = try reader.readString(max: 64)
+        value0 = try reader.readString(max: 64)
         field = 1
-        self.run = try reader.readOpaque(count: 16)
+        value1 = try reader.readOpaque(count: 16)
         field = 2
         let run2 = try reader.readRun(8)
-        self.phase = try ControllerPhase(from: run2, at: 0)
-        self.controllerPid = run2.int32(4)
+        value2 = try ControllerPhase(from: run2, at: 0)
+        value3 = run2.int32(4)
         field = 4
-        self.launched = try reader.readOptional(of: LaunchReply.self)
+        value4 = try reader.readOptional(of: LaunchReply.self)
         field = 5
-        self.ended = try reader.readOptional(of: ExitRecord.self)
+        value5 = try reader.readOptional(of: ExitRecord.self)
         field = 6
-        self.stuckTasks = try reader.readString(max: 1024)
+        value6 = try reader.readString(max: 1024)
       } catch {
         throw error.inside(["guest", "run", "phase", "controller_pid", "launched", "ended", "stuck_tasks"], field)
       }
+      self.guest = value0
+      self.run = value1
+      self.phase = value2
+      self.controllerPid = value3
+      self.launched = value4
+      self.ended = value5
+      self.stuckTasks = value6
     }
   }
 }
@@ -270,18 +300,26 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Actor
+      let value1: Int32
+      let value2: UInt64
+      let value3: Bool
       var field = 0
       do throws(XDRError) {
-        self.by = try Actor(from: &reader)
+        value0 = try Actor(from: &reader)
         field = 1
         let run1 = try reader.readRun(16)
-        self.signal = run1.int32(0)
-        self.timeoutMillis = run1.uint64(4)
+        value1 = run1.int32(0)
+        value2 = run1.uint64(4)
         field = 3
-        self.noKill = try run1.bool(12)
+        value3 = try run1.bool(12)
       } catch {
         throw error.inside(["by", "signal", "timeout_millis", "no_kill"], field)
       }
+      self.by = value0
+      self.signal = value1
+      self.timeoutMillis = value2
+      self.noKill = value3
     }
   }
 }
@@ -311,14 +349,18 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Actor
+      let value1: Int32
       var field = 0
       do throws(XDRError) {
-        self.by = try Actor(from: &reader)
+        value0 = try Actor(from: &reader)
         field = 1
-        self.signal = try reader.readInt32()
+        value1 = try reader.readInt32()
       } catch {
         throw error.inside(["by", "signal"], field)
       }
+      self.by = value0
+      self.signal = value1
     }
   }
 }
@@ -351,15 +393,23 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt64
+      let value1: UInt64
+      let value2: UInt64
+      let value3: UInt64
       do throws(XDRError) {
         let run0 = try reader.readRun(32)
-        self.memoryBytes = run0.uint64(0)
-        self.memoryPeakBytes = run0.uint64(8)
-        self.cpuMicros = run0.uint64(16)
-        self.tasks = run0.uint64(24)
+        value0 = run0.uint64(0)
+        value1 = run0.uint64(8)
+        value2 = run0.uint64(16)
+        value3 = run0.uint64(24)
       } catch {
         throw error.inside(field: "memory_bytes")
       }
+      self.memoryBytes = value0
+      self.memoryPeakBytes = value1
+      self.cpuMicros = value2
+      self.tasks = value3
     }
   }
 }
@@ -390,14 +440,18 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: RunId
+      let value1: LaunchReply
       var field = 0
       do throws(XDRError) {
-        self.run = try reader.readOpaque(count: 16)
+        value0 = try reader.readOpaque(count: 16)
         field = 1
-        self.launched = try LaunchReply(from: &reader)
+        value1 = try LaunchReply(from: &reader)
       } catch {
         throw error.inside(["run", "launched"], field)
       }
+      self.run = value0
+      self.launched = value1
     }
   }
 }
@@ -427,11 +481,13 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: ExitRecord
       do throws(XDRError) {
-        self.record = try ExitRecord(from: &reader)
+        value0 = try ExitRecord(from: &reader)
       } catch {
         throw error.inside(field: "record")
       }
+      self.record = value0
     }
   }
 }

@@ -102,26 +102,31 @@ extension Wire {
       return size
     }
 
+    @inline(__always)
     public func encode(into writer: inout XDRWriter) throws(XDRError) {
       var field = 0
       do throws(XDRError) {
-        try writer.writeString(self.key, max: 64)
+        try writer.putString(self.key, max: 64)
         field = 1
-        try writer.writeString(self.value, max: 256)
+        try writer.putString(self.value, max: 256)
       } catch {
         throw error.inside(["key", "value"], field)
       }
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
+      let value1: String
       var field = 0
       do throws(XDRError) {
-        self.key = try reader.readString(max: 64)
+        value0 = try reader.readString(max: 64)
         field = 1
-        self.value = try reader.readString(max: 256)
+        value1 = try reader.readString(max: 256)
       } catch {
         throw error.inside(["key", "value"], field)
       }
+      self.key = value0
+      self.value = value1
     }
   }
 }
@@ -174,16 +179,22 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: PathName
+      let value1: RootfsMode
+      let value2: UInt64
       var field = 0
       do throws(XDRError) {
-        self.path = try reader.readString(max: 4095)
+        value0 = try reader.readString(max: 4095)
         field = 1
         let run1 = try reader.readRun(12)
-        self.mode = try RootfsMode(from: run1, at: 0)
-        self.overlayBytes = run1.uint64(4)
+        value1 = try RootfsMode(from: run1, at: 0)
+        value2 = run1.uint64(4)
       } catch {
         throw error.inside(["path", "mode", "overlay_bytes"], field)
       }
+      self.path = value0
+      self.mode = value1
+      self.overlayBytes = value2
     }
   }
 }
@@ -247,14 +258,15 @@ extension Wire {
       return size
     }
 
+    @inline(__always)
     public func encode(into writer: inout XDRWriter) throws(XDRError) {
       var field = 0
       do throws(XDRError) {
         try self.kind.encode(into: &writer)
         field = 1
-        try writer.writeString(self.source, max: 4095)
+        try writer.putString(self.source, max: 4095)
         field = 2
-        try writer.writeString(self.target, max: 4095)
+        try writer.putString(self.target, max: 4095)
         writer.writeRun(12) { run in
           run.bool(0, self.readOnly)
           run.uint64(4, self.sizeBytes)
@@ -265,20 +277,30 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: MountKind
+      let value1: PathName
+      let value2: PathName
+      let value3: Bool
+      let value4: UInt64
       var field = 0
       do throws(XDRError) {
-        self.kind = try MountKind(from: &reader)
+        value0 = try MountKind(from: &reader)
         field = 1
-        self.source = try reader.readString(max: 4095)
+        value1 = try reader.readString(max: 4095)
         field = 2
-        self.target = try reader.readString(max: 4095)
+        value2 = try reader.readString(max: 4095)
         field = 3
         let run3 = try reader.readRun(12)
-        self.readOnly = try run3.bool(0)
-        self.sizeBytes = run3.uint64(4)
+        value3 = try run3.bool(0)
+        value4 = run3.uint64(4)
       } catch {
         throw error.inside(["kind", "source", "target", "read_only", "size_bytes"], field)
       }
+      self.kind = value0
+      self.source = value1
+      self.target = value2
+      self.readOnly = value3
+      self.sizeBytes = value4
     }
   }
 }
@@ -302,26 +324,31 @@ extension Wire {
       return size
     }
 
+    @inline(__always)
     public func encode(into writer: inout XDRWriter) throws(XDRError) {
       var field = 0
       do throws(XDRError) {
-        try writer.writeString(self.name, max: 256)
+        try writer.putString(self.name, max: 256)
         field = 1
-        try writer.writeString(self.value, max: 4096)
+        try writer.putString(self.value, max: 4096)
       } catch {
         throw error.inside(["name", "value"], field)
       }
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
+      let value1: String
       var field = 0
       do throws(XDRError) {
-        self.name = try reader.readString(max: 256)
+        value0 = try reader.readString(max: 256)
         field = 1
-        self.value = try reader.readString(max: 4096)
+        value1 = try reader.readString(max: 4096)
       } catch {
         throw error.inside(["name", "value"], field)
       }
+      self.name = value0
+      self.value = value1
     }
   }
 }
@@ -348,9 +375,10 @@ extension Wire {
       return size
     }
 
+    @inline(__always)
     public func encode(into writer: inout XDRWriter) throws(XDRError) {
       do throws(XDRError) {
-        try writer.writeString(self.name, max: 16)
+        try writer.putString(self.name, max: 16)
         writer.writeRun(16) { run in
           run.uint64(0, self.soft)
           run.uint64(8, self.hard)
@@ -361,16 +389,22 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
+      let value1: UInt64
+      let value2: UInt64
       var field = 0
       do throws(XDRError) {
-        self.name = try reader.readString(max: 16)
+        value0 = try reader.readString(max: 16)
         field = 1
         let run1 = try reader.readRun(16)
-        self.soft = run1.uint64(0)
-        self.hard = run1.uint64(8)
+        value1 = run1.uint64(0)
+        value2 = run1.uint64(8)
       } catch {
         throw error.inside(["name", "soft", "hard"], field)
       }
+      self.name = value0
+      self.soft = value1
+      self.hard = value2
     }
   }
 }
@@ -402,14 +436,20 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt64
+      let value1: UInt64
+      let value2: UInt64
       do throws(XDRError) {
         let run0 = try reader.readRun(24)
-        self.memoryBytes = run0.uint64(0)
-        self.pids = run0.uint64(8)
-        self.cpuMillis = run0.uint64(16)
+        value0 = run0.uint64(0)
+        value1 = run0.uint64(8)
+        value2 = run0.uint64(16)
       } catch {
         throw error.inside(field: "memory_bytes")
       }
+      self.memoryBytes = value0
+      self.pids = value1
+      self.cpuMillis = value2
     }
   }
 }
@@ -472,17 +512,29 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: RestartMode
+      let value1: UInt64
+      let value2: UInt64
+      let value3: UInt64
+      let value4: UInt32
+      let value5: UInt64
       do throws(XDRError) {
         let run0 = try reader.readRun(40)
-        self.mode = try RestartMode(from: run0, at: 0)
-        self.minimumUptimeMillis = run0.uint64(4)
-        self.backoffInitialMillis = run0.uint64(12)
-        self.backoffMaximumMillis = run0.uint64(20)
-        self.limitCount = run0.uint32(28)
-        self.limitWindowMillis = run0.uint64(32)
+        value0 = try RestartMode(from: run0, at: 0)
+        value1 = run0.uint64(4)
+        value2 = run0.uint64(12)
+        value3 = run0.uint64(20)
+        value4 = run0.uint32(28)
+        value5 = run0.uint64(32)
       } catch {
         throw error.inside(field: "mode")
       }
+      self.mode = value0
+      self.minimumUptimeMillis = value1
+      self.backoffInitialMillis = value2
+      self.backoffMaximumMillis = value3
+      self.limitCount = value4
+      self.limitWindowMillis = value5
     }
   }
 }
@@ -515,14 +567,20 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
+      let value1: UInt64
+      let value2: UInt64
       do throws(XDRError) {
         let run0 = try reader.readRun(20)
-        self.signal = run0.int32(0)
-        self.timeoutMillis = run0.uint64(4)
-        self.termTimeoutMillis = run0.uint64(12)
+        value0 = run0.int32(0)
+        value1 = run0.uint64(4)
+        value2 = run0.uint64(12)
       } catch {
         throw error.inside(field: "signal")
       }
+      self.signal = value0
+      self.timeoutMillis = value1
+      self.termTimeoutMillis = value2
     }
   }
 }
@@ -551,13 +609,17 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt64
+      let value1: UInt32
       do throws(XDRError) {
         let run0 = try reader.readRun(12)
-        self.maximumBytes = run0.uint64(0)
-        self.files = run0.uint32(8)
+        value0 = run0.uint64(0)
+        value1 = run0.uint32(8)
       } catch {
         throw error.inside(field: "maximum_bytes")
       }
+      self.maximumBytes = value0
+      self.files = value1
     }
   }
 }
@@ -710,53 +772,95 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
+      let value1: RootfsSpec
+      let value2: [Argument]
+      let value3: PathName
+      let value4: [EnvironmentVariable]
+      let value5: String
+      let value6: [GroupName]
+      let value7: String
+      let value8: NetworkMode
+      let value9: [MountSpec]
+      let value10: LimitsSpec
+      let value11: [RlimitSpec]
+      let value12: [Capability]
+      let value13: [Capability]
+      let value14: ConsoleMode
+      let value15: LogSpec
+      let value16: RestartSpec
+      let value17: StopSpec
+      let value18: Bool
+      let value19: Bool
+      let value20: [Label]
       var field = 0
       do throws(XDRError) {
-        self.description = try reader.readString(max: 256)
+        value0 = try reader.readString(max: 256)
         field = 1
-        self.rootfs = try RootfsSpec(from: &reader)
+        value1 = try RootfsSpec(from: &reader)
         field = 2
-        self.command = try reader.readArray(max: 128, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 4096) }
+        value2 = try reader.readArray(max: 128, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 4096) }
         field = 3
-        self.workingDirectory = try reader.readString(max: 4095)
+        value3 = try reader.readString(max: 4095)
         field = 4
-        self.environment = try reader.readArray(of: EnvironmentVariable.self, max: 128)
+        value4 = try reader.readArray(of: EnvironmentVariable.self, max: 128)
         field = 5
-        self.user = try reader.readString(max: 130)
+        value5 = try reader.readString(max: 130)
         field = 6
-        self.groups = try reader.readArray(max: 32, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 64) }
+        value6 = try reader.readArray(max: 32, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 64) }
         field = 7
-        self.hostname = try reader.readString(max: 64)
+        value7 = try reader.readString(max: 64)
         field = 8
-        self.network = try NetworkMode(from: &reader)
+        value8 = try NetworkMode(from: &reader)
         field = 9
-        self.mounts = try reader.readArray(of: MountSpec.self, max: 64)
+        value9 = try reader.readArray(of: MountSpec.self, max: 64)
         field = 10
-        self.limits = try LimitsSpec(from: &reader)
+        value10 = try LimitsSpec(from: &reader)
         field = 11
-        self.rlimits = try reader.readArray(of: RlimitSpec.self, max: 16)
+        value11 = try reader.readArray(of: RlimitSpec.self, max: 16)
         field = 12
-        self.capabilitiesAdded = try reader.readArray(max: 64, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 32) }
+        value12 = try reader.readArray(max: 64, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 32) }
         field = 13
-        self.capabilitiesDropped = try reader.readArray(max: 64, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 32) }
+        value13 = try reader.readArray(max: 64, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 32) }
         field = 14
-        self.console = try ConsoleMode(from: &reader)
+        value14 = try ConsoleMode(from: &reader)
         field = 15
-        self.log = try LogSpec(from: &reader)
+        value15 = try LogSpec(from: &reader)
         field = 16
-        self.restart = try RestartSpec(from: &reader)
+        value16 = try RestartSpec(from: &reader)
         field = 17
-        self.stop = try StopSpec(from: &reader)
+        value17 = try StopSpec(from: &reader)
         field = 18
         let run18 = try reader.readRun(8)
-        self.autostart = try run18.bool(0)
+        value18 = try run18.bool(0)
         field = 19
-        self.transient = try run18.bool(4)
+        value19 = try run18.bool(4)
         field = 20
-        self.labels = try reader.readArray(of: Label.self, max: 32)
+        value20 = try reader.readArray(of: Label.self, max: 32)
       } catch {
         throw error.inside(["description", "rootfs", "command", "working_directory", "environment", "user", "groups", "hostname", "network", "mounts", "limits", "rlimits", "capabilities_added", "capabilities_dropped", "console", "log", "restart", "stop", "autostart", "transient", "labels"], field)
       }
+      self.description = value0
+      self.rootfs = value1
+      self.command = value2
+      self.workingDirectory = value3
+      self.environment = value4
+      self.user = value5
+      self.groups = value6
+      self.hostname = value7
+      self.network = value8
+      self.mounts = value9
+      self.limits = value10
+      self.rlimits = value11
+      self.capabilitiesAdded = value12
+      self.capabilitiesDropped = value13
+      self.console = value14
+      self.log = value15
+      self.restart = value16
+      self.stop = value17
+      self.autostart = value18
+      self.transient = value19
+      self.labels = value20
     }
   }
 }
@@ -869,14 +973,20 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: ActorKind
+      let value1: UInt32
+      let value2: Int32
       do throws(XDRError) {
         let run0 = try reader.readRun(12)
-        self.kind = try ActorKind(from: run0, at: 0)
-        self.uid = run0.uint32(4)
-        self.pid = run0.int32(8)
+        value0 = try ActorKind(from: run0, at: 0)
+        value1 = run0.uint32(4)
+        value2 = run0.int32(8)
       } catch {
         throw error.inside(field: "kind")
       }
+      self.kind = value0
+      self.uid = value1
+      self.pid = value2
     }
   }
 }
@@ -976,16 +1086,22 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Bool
+      let value1: Int32
+      let value2: Bool
       var field = 0
       do throws(XDRError) {
         let run0 = try reader.readRun(12)
-        self.signaled = try run0.bool(0)
-        self.value = run0.int32(4)
+        value0 = try run0.bool(0)
+        value1 = run0.int32(4)
         field = 2
-        self.coreDumped = try run0.bool(8)
+        value2 = try run0.bool(8)
       } catch {
         throw error.inside(["signaled", "value", "core_dumped"], field)
       }
+      self.signaled = value0
+      self.value = value1
+      self.coreDumped = value2
     }
   }
 }
@@ -1052,19 +1168,29 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: OomVictim
+      let value1: OomLimit
+      let value2: UInt64
+      let value3: UInt32
+      let value4: WaitStatus
       var field = 0
       do throws(XDRError) {
         let run0 = try reader.readRun(20)
-        self.victim = try OomVictim(from: run0, at: 0)
+        value0 = try OomVictim(from: run0, at: 0)
         field = 1
-        self.limit = try OomLimit(from: run0, at: 4)
-        self.limitBytes = run0.uint64(8)
-        self.kills = run0.uint32(16)
+        value1 = try OomLimit(from: run0, at: 4)
+        value2 = run0.uint64(8)
+        value3 = run0.uint32(16)
         field = 4
-        self.status = try WaitStatus(from: &reader)
+        value4 = try WaitStatus(from: &reader)
       } catch {
         throw error.inside(["victim", "limit", "limit_bytes", "kills", "status"], field)
       }
+      self.victim = value0
+      self.limit = value1
+      self.limitBytes = value2
+      self.kills = value3
+      self.status = value4
     }
   }
 }
@@ -1100,16 +1226,22 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Actor
+      let value1: StopMethod
+      let value2: WaitStatus
       var field = 0
       do throws(XDRError) {
-        self.by = try Actor(from: &reader)
+        value0 = try Actor(from: &reader)
         field = 1
-        self.how = try StopMethod(from: &reader)
+        value1 = try StopMethod(from: &reader)
         field = 2
-        self.status = try WaitStatus(from: &reader)
+        value2 = try WaitStatus(from: &reader)
       } catch {
         throw error.inside(["by", "how", "status"], field)
       }
+      self.by = value0
+      self.how = value1
+      self.status = value2
     }
   }
 }
@@ -1150,16 +1282,22 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
+      let value1: Int32
+      let value2: Text
       var field = 0
       do throws(XDRError) {
-        self.step = try reader.readString(max: 64)
+        value0 = try reader.readString(max: 64)
         field = 1
-        self.errnoNumber = try reader.readInt32()
+        value1 = try reader.readInt32()
         field = 2
-        self.message = try reader.readString(max: 2048)
+        value2 = try reader.readString(max: 2048)
       } catch {
         throw error.inside(["step", "errno_number", "message"], field)
       }
+      self.step = value0
+      self.errnoNumber = value1
+      self.message = value2
     }
   }
 }
@@ -1314,14 +1452,20 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt64
+      let value1: UInt64
+      let value2: UInt64
       do throws(XDRError) {
         let run0 = try reader.readRun(24)
-        self.memoryPeakBytes = run0.uint64(0)
-        self.memoryLimitBytes = run0.uint64(8)
-        self.cpuMicros = run0.uint64(16)
+        value0 = run0.uint64(0)
+        value1 = run0.uint64(8)
+        value2 = run0.uint64(16)
       } catch {
         throw error.inside(field: "memory_peak_bytes")
       }
+      self.memoryPeakBytes = value0
+      self.memoryLimitBytes = value1
+      self.cpuMicros = value2
     }
   }
 }
@@ -1399,27 +1543,45 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: GuestName
+      let value1: RunId
+      let value2: BootId
+      let value3: EndCause
+      let value4: Int64
+      let value5: Int64
+      let value6: UInt64
+      let value7: RunUsage
+      let value8: [LogLine]
       var field = 0
       do throws(XDRError) {
-        self.guest = try reader.readString(max: 64)
+        value0 = try reader.readString(max: 64)
         field = 1
-        self.run = try reader.readOpaque(count: 16)
+        value1 = try reader.readOpaque(count: 16)
         field = 2
-        self.boot = try reader.readOpaque(count: 16)
+        value2 = try reader.readOpaque(count: 16)
         field = 3
-        self.cause = try EndCause(from: &reader)
+        value3 = try EndCause(from: &reader)
         field = 4
         let run4 = try reader.readRun(24)
-        self.startedAt = run4.int64(0)
-        self.endedAt = run4.int64(8)
-        self.lengthNanos = run4.uint64(16)
+        value4 = run4.int64(0)
+        value5 = run4.int64(8)
+        value6 = run4.uint64(16)
         field = 7
-        self.usage = try RunUsage(from: &reader)
+        value7 = try RunUsage(from: &reader)
         field = 8
-        self.logTail = try reader.readArray(max: 10, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 512) }
+        value8 = try reader.readArray(max: 10, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 512) }
       } catch {
         throw error.inside(["guest", "run", "boot", "cause", "started_at", "ended_at", "length_nanos", "usage", "log_tail"], field)
       }
+      self.guest = value0
+      self.run = value1
+      self.boot = value2
+      self.cause = value3
+      self.startedAt = value4
+      self.endedAt = value5
+      self.lengthNanos = value6
+      self.usage = value7
+      self.logTail = value8
     }
   }
 }
@@ -1462,18 +1624,26 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt32
+      let value1: UInt32
+      let value2: ExitRecord
+      let value3: UInt32
       var field = 0
       do throws(XDRError) {
         let run0 = try reader.readRun(8)
-        self.magic = run0.uint32(0)
-        self.format = run0.uint32(4)
+        value0 = run0.uint32(0)
+        value1 = run0.uint32(4)
         field = 2
-        self.record = try ExitRecord(from: &reader)
+        value2 = try ExitRecord(from: &reader)
         field = 3
-        self.crc = try reader.readUInt32()
+        value3 = try reader.readUInt32()
       } catch {
         throw error.inside(["magic", "format", "record", "crc"], field)
       }
+      self.magic = value0
+      self.format = value1
+      self.record = value2
+      self.crc = value3
     }
   }
 }

@@ -95,21 +95,35 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt32
+      let value1: UInt32
+      let value2: UInt32
+      let value3: Int32
+      let value4: RpcMessageType
+      let value5: UInt32
+      let value6: RpcStatus
       var field = 0
       do throws(XDRError) {
         let run0 = try reader.readRun(28)
-        self.length = run0.uint32(0)
-        self.program = run0.uint32(4)
-        self.version = run0.uint32(8)
-        self.procedure = run0.int32(12)
+        value0 = run0.uint32(0)
+        value1 = run0.uint32(4)
+        value2 = run0.uint32(8)
+        value3 = run0.int32(12)
         field = 4
-        self.type = try RpcMessageType(from: run0, at: 16)
-        self.serial = run0.uint32(20)
+        value4 = try RpcMessageType(from: run0, at: 16)
+        value5 = run0.uint32(20)
         field = 6
-        self.status = try RpcStatus(from: run0, at: 24)
+        value6 = try RpcStatus(from: run0, at: 24)
       } catch {
         throw error.inside(["length", "program", "version", "procedure", "type", "serial", "status"], field)
       }
+      self.length = value0
+      self.program = value1
+      self.version = value2
+      self.procedure = value3
+      self.type = value4
+      self.serial = value5
+      self.status = value6
     }
   }
 }
@@ -261,20 +275,30 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: RpcErrorCode
+      let value1: String
+      let value2: String
+      let value3: Int32?
+      let value4: RpcStepName?
       var field = 0
       do throws(XDRError) {
-        self.code = try RpcErrorCode(from: &reader)
+        value0 = try RpcErrorCode(from: &reader)
         field = 1
-        self.message = try reader.readString(max: 2048)
+        value1 = try reader.readString(max: 2048)
         field = 2
-        self.hint = try reader.readString(max: 1024)
+        value2 = try reader.readString(max: 1024)
         field = 3
-        self.errnoNumber = try reader.readOptional(of: Int32.self)
+        value3 = try reader.readOptional(of: Int32.self)
         field = 4
-        self.step = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 64) }
+        value4 = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 64) }
       } catch {
         throw error.inside(["code", "message", "hint", "errno_number", "step"], field)
       }
+      self.code = value0
+      self.message = value1
+      self.hint = value2
+      self.errnoNumber = value3
+      self.step = value4
     }
   }
 }
@@ -311,11 +335,13 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
       do throws(XDRError) {
-        self.client = try reader.readString(max: 128)
+        value0 = try reader.readString(max: 128)
       } catch {
         throw error.inside(field: "client")
       }
+      self.client = value0
     }
   }
 }
@@ -359,16 +385,22 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
+      let value1: [UInt32]
+      let value2: [FeatureName]
       var field = 0
       do throws(XDRError) {
-        self.server = try reader.readString(max: 128)
+        value0 = try reader.readString(max: 128)
         field = 1
-        self.versions = try reader.readWords(of: UInt32.self, max: 16)
+        value1 = try reader.readWords(of: UInt32.self, max: 16)
         field = 2
-        self.features = try reader.readArray(max: 64, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 64) }
+        value2 = try reader.readArray(max: 64, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 64) }
       } catch {
         throw error.inside(["server", "versions", "features"], field)
       }
+      self.server = value0
+      self.versions = value1
+      self.features = value2
     }
   }
 }

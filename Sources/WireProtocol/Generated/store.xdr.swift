@@ -37,15 +37,23 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
+      let value1: UInt64
+      let value2: Int64
+      let value3: UInt64
       do throws(XDRError) {
         let run0 = try reader.readRun(28)
-        self.initPid = run0.int32(0)
-        self.initStartTime = run0.uint64(4)
-        self.at = run0.int64(12)
-        self.atBoot = run0.uint64(20)
+        value0 = run0.int32(0)
+        value1 = run0.uint64(4)
+        value2 = run0.int64(12)
+        value3 = run0.uint64(20)
       } catch {
         throw error.inside(field: "init_pid")
       }
+      self.initPid = value0
+      self.initStartTime = value1
+      self.at = value2
+      self.atBoot = value3
     }
   }
 }
@@ -88,18 +96,26 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: RunId
+      let value1: UInt32
+      let value2: Actor
+      let value3: StoredLaunch?
       var field = 0
       do throws(XDRError) {
-        self.id = try reader.readOpaque(count: 16)
+        value0 = try reader.readOpaque(count: 16)
         field = 1
-        self.number = try reader.readUInt32()
+        value1 = try reader.readUInt32()
         field = 2
-        self.startedBy = try Actor(from: &reader)
+        value2 = try Actor(from: &reader)
         field = 3
-        self.launched = try reader.readOptional(of: StoredLaunch.self)
+        value3 = try reader.readOptional(of: StoredLaunch.self)
       } catch {
         throw error.inside(["id", "number", "started_by", "launched"], field)
       }
+      self.id = value0
+      self.number = value1
+      self.startedBy = value2
+      self.launched = value3
     }
   }
 }
@@ -167,24 +183,38 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Actor
+      let value1: Int32
+      let value2: Int64
+      let value3: Bool
+      let value4: Bool
+      let value5: StoredAfterStop
+      let value6: Actor
       var field = 0
       do throws(XDRError) {
-        self.by = try Actor(from: &reader)
+        value0 = try Actor(from: &reader)
         field = 1
         let run1 = try reader.readRun(24)
-        self.signal = run1.int32(0)
-        self.timeoutMillis = run1.int64(4)
+        value1 = run1.int32(0)
+        value2 = run1.int64(4)
         field = 3
-        self.noKill = try run1.bool(12)
+        value3 = try run1.bool(12)
         field = 4
-        self.force = try run1.bool(16)
+        value4 = try run1.bool(16)
         field = 5
-        self.then = try StoredAfterStop(from: run1, at: 20)
+        value5 = try StoredAfterStop(from: run1, at: 20)
         field = 6
-        self.thenBy = try Actor(from: &reader)
+        value6 = try Actor(from: &reader)
       } catch {
         throw error.inside(["by", "signal", "timeout_millis", "no_kill", "force", "then", "then_by"], field)
       }
+      self.by = value0
+      self.signal = value1
+      self.timeoutMillis = value2
+      self.noKill = value3
+      self.force = value4
+      self.then = value5
+      self.thenBy = value6
     }
   }
 }
@@ -217,15 +247,23 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt32
+      let value1: UInt64
+      let value2: Int64
+      let value3: UInt64
       do throws(XDRError) {
         let run0 = try reader.readRun(28)
-        self.attempt = run0.uint32(0)
-        self.delayMillis = run0.uint64(4)
-        self.due = run0.int64(12)
-        self.dueBoot = run0.uint64(20)
+        value0 = run0.uint32(0)
+        value1 = run0.uint64(4)
+        value2 = run0.int64(12)
+        value3 = run0.uint64(20)
       } catch {
         throw error.inside(field: "attempt")
       }
+      self.attempt = value0
+      self.delayMillis = value1
+      self.due = value2
+      self.dueBoot = value3
     }
   }
 }
@@ -260,14 +298,18 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: StoredRun
+      let value1: StoredStop
       var field = 0
       do throws(XDRError) {
-        self.run = try StoredRun(from: &reader)
+        value0 = try StoredRun(from: &reader)
         field = 1
-        self.stop = try StoredStop(from: &reader)
+        value1 = try StoredStop(from: &reader)
       } catch {
         throw error.inside(["run", "stop"], field)
       }
+      self.run = value0
+      self.stop = value1
     }
   }
 }
@@ -392,16 +434,22 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt32
+      let value1: Actor
+      let value2: ExitRecord
       var field = 0
       do throws(XDRError) {
-        self.number = try reader.readUInt32()
+        value0 = try reader.readUInt32()
         field = 1
-        self.startedBy = try Actor(from: &reader)
+        value1 = try Actor(from: &reader)
         field = 2
-        self.ended = try ExitRecord(from: &reader)
+        value2 = try ExitRecord(from: &reader)
       } catch {
         throw error.inside(["number", "started_by", "ended"], field)
       }
+      self.number = value0
+      self.startedBy = value1
+      self.ended = value2
     }
   }
 }
@@ -494,34 +542,58 @@ extension Wire {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt32
+      let value1: GuestSpec
+      let value2: Int64
+      let value3: Bool
+      let value4: StoredPhase
+      let value5: UInt32
+      let value6: UInt32
+      let value7: UInt32
+      let value8: [UInt64]
+      let value9: StoredLastRun?
+      let value10: Bool
+      let value11: Text
       var field = 0
       do throws(XDRError) {
-        self.format = try reader.readUInt32()
+        value0 = try reader.readUInt32()
         field = 1
-        self.spec = try GuestSpec(from: &reader)
+        value1 = try GuestSpec(from: &reader)
         field = 2
         let run2 = try reader.readRun(12)
-        self.createdAt = run2.int64(0)
+        value2 = run2.int64(0)
         field = 3
-        self.specPending = try run2.bool(8)
+        value3 = try run2.bool(8)
         field = 4
-        self.phase = try StoredPhase(from: &reader)
+        value4 = try StoredPhase(from: &reader)
         field = 5
         let run4 = try reader.readRun(12)
-        self.runCount = run4.uint32(0)
-        self.restartAttempt = run4.uint32(4)
-        self.restartTotal = run4.uint32(8)
+        value5 = run4.uint32(0)
+        value6 = run4.uint32(4)
+        value7 = run4.uint32(8)
         field = 8
-        self.restartTimes = try reader.readWords(of: UInt64.self, max: 1000)
+        value8 = try reader.readWords(of: UInt64.self, max: 1000)
         field = 9
-        self.last = try reader.readOptional(of: StoredLastRun.self)
+        value9 = try reader.readOptional(of: StoredLastRun.self)
         field = 10
-        self.desired = try reader.readBool()
+        value10 = try reader.readBool()
         field = 11
-        self.note = try reader.readString(max: 2048)
+        value11 = try reader.readString(max: 2048)
       } catch {
         throw error.inside(["format", "spec", "created_at", "spec_pending", "phase", "run_count", "restart_attempt", "restart_total", "restart_times", "last", "desired", "note"], field)
       }
+      self.format = value0
+      self.spec = value1
+      self.createdAt = value2
+      self.specPending = value3
+      self.phase = value4
+      self.runCount = value5
+      self.restartAttempt = value6
+      self.restartTotal = value7
+      self.restartTimes = value8
+      self.last = value9
+      self.desired = value10
+      self.note = value11
     }
   }
 }

@@ -34,6 +34,9 @@ public final class SwiftBackend {
   let names: SwiftNames
   /// Types are to be written in the form that leaves text and bytes in the message.
   var borrows = false
+  /// What is being emitted will be expanded within loops.
+  var expands = false
+  lazy var elementTypes = findElementTypes()
 
   public init(_ model: Model, options: SwiftOptions, diagnostics: DiagnosticSink) {
     self.model = model

@@ -11,7 +11,47 @@ extension SwiftBackend {
     }
     writer.docs(type.docs, type.docs.isEmpty ? Array(notes.dropFirst()) : notes)
     deprecation(type.annotations, &writer)
+    expands = isSmallElement(type, stored)
     emitStruct(named: names.type(type), stored, isRecursive: type.isRecursive, &writer)
+    expands = false
+  }
+
+  /// An element of arrays, encoded by a few instructions: worth its space within the loop over the array, where the
+  /// compiler would rather call it.
+  private func isSmallElement(_ type: TypeDefinition, _ stored: [Field]) -> Bool {
+    guard elementTypes.contains(ObjectIdentifier(type)), !type.isRecursive, stored.count <= 12 else { return false }
+    var texts = 0
+    for field in stored where !isRunItem(field.type) {
+      switch field.type.resolved {
+      case .string, .opaque, .fixedOpaque: texts += 1
+      default: return false
+      }
+    }
+    return texts <= 2
+  }
+
+  /// Types that stand in arrays and lists somewhere.
+  func findElementTypes() -> Set<ObjectIdentifier> {
+    var found: Set<ObjectIdentifier> = []
+    func visit(_ type: WireType) {
+      switch type.resolved {
+      case .fixedArray(let element, _), .array(let element, _):
+        if let definition = element.definition { found.insert(ObjectIdentifier(definition)) }
+        visit(element)
+      case .optional(let inner): visit(inner)
+      default: break
+      }
+    }
+    for type in model.types {
+      if type.list != nil { found.insert(ObjectIdentifier(type)) }
+      switch type.body {
+      case .alias(let target): visit(target)
+      case .structure(let fields): fields.forEach { visit($0.type) }
+      case .union(let union): (union.arms + [union.defaultArm].compactMap(\.self)).forEach { visit($0.type) }
+      case .enumeration: break
+      }
+    }
+    return found
   }
 
   /// Also for the arguments of procedures, which are structs without a name in the `.x`.
@@ -162,6 +202,7 @@ extension SwiftBackend {
       }
       return tracking
     }
+    if expands { writer.line("@inline(__always)") }
     writer.block("public func encode(into writer: inout XDRWriter) throws(XDRError) {") { writer in
       if isRecursive { writer.line("try writer.enter()") }
       tracked(members.map(\.0.name), &writer, body)
@@ -209,14 +250,7 @@ extension SwiftBackend {
   }
 
   private func decode(_ members: [(Field, String)], isRecursive: Bool, _ writer: inout SwiftWriter) {
-    func assign(_ index: Int, _ expression: String, _ writer: inout SwiftWriter) {
-      let (field, name) = members[index]
-      if field.isBoxed {
-        writer.line("self.\(name)Box = XDRBox(\(expression))")
-      } else {
-        writer.line("self.\(SwiftNames.escaped(name)) = \(expression)")
-      }
-    }
+    // Into values of their own first: an error half-way through `self` would make the compiler copy all of it.
     func body(_ writer: inout SwiftWriter) -> Tracking {
       var tracking = Tracking()
       for (number, segment) in segments(members).enumerated() {
@@ -229,20 +263,26 @@ extension SwiftBackend {
           for index in indices {
             let (expression, canFail) = runRead(members[index].0.type, "run\(number)", offset)
             if canFail { tracking.fail(at: index, &writer) }
-            assign(index, expression, &writer)
+            writer.line("value\(index) = \(expression)")
             offset += members[index].0.type.minimumSize
           }
         case .single(let index):
           let expression = read(members[index].0.type)
           if expression.hasPrefix("try") { tracking.fail(at: index, &writer) }
-          assign(index, expression, &writer)
+          writer.line("value\(index) = \(expression)")
         }
       }
       return tracking
     }
     writer.block("public init(from reader: inout XDRReader) throws(XDRError) {") { writer in
       if isRecursive { writer.line("try reader.enter()") }
+      for (index, member) in members.enumerated() { writer.line("let value\(index): \(swiftType(member.0.type))") }
       tracked(members.map(\.0.name), &writer, body)
+      for (index, (field, name)) in members.enumerated() {
+        writer.line(
+          field.isBoxed
+            ? "self.\(name)Box = XDRBox(value\(index))" : "self.\(SwiftNames.escaped(name)) = value\(index)")
+      }
       if isRecursive { writer.line("reader.leave()") }
     }
   }

@@ -191,7 +191,7 @@ extension SwiftBackend {
     case .scalar(let scalar):
       guard let method = method(scalar) else { return "try \(value).encode(into: &writer)" }
       return "writer.write\(method)(\(value))"
-    case .string(let bound): return "try writer.writeString(\(value), max: \(bound.value))"
+    case .string(let bound): return "try writer.\(expands ? "put" : "write")String(\(value), max: \(bound.value))"
     case .opaque(let bound): return "try writer.writeOpaque(\(value), max: \(bound.value))"
     case .fixedOpaque(let count):
       if inlineSize(type) != nil { return "try \(value).encode(into: &writer)" }
@@ -224,7 +224,8 @@ extension SwiftBackend {
   func isRunItem(_ type: WireType) -> Bool {
     switch type.resolved {
     case .scalar(let scalar): return scalar != .quadruple
-    case .fixedOpaque: return inlineSize(type).map { $0 % 4 == 0 } ?? false
+    case .fixedOpaque(let count):
+      return count.value % 4 == 0 && (borrows ? count.value <= 4096 : inlineSize(type) != nil)
     case .named(let definition):
       if case .enumeration = definition.body { return true }
       return false
@@ -242,6 +243,7 @@ extension SwiftBackend {
       default: return ("\(run).\(runMethod(scalar))(\(offset))", false)
       }
     case .named(let definition): return ("try \(names.type(definition))(from: \(run), at: \(offset))", true)
+    case .fixedOpaque(let count) where borrows: return ("try \(run).slice(\(offset), count: \(count.value))", true)
     case .fixedOpaque(let count): return ("\(run).fixedBytes(\(offset), XDRFixedBytes<\(count.value)>.self)", false)
     default: return ("", false)
     }

@@ -142,6 +142,36 @@ long hand_encode_allocating(long size) {
   return result;
 }
 
+/* As a library does that is given a value and nothing else: the exact size first, memory for it, and no text with a NUL
+ * inside, which the other end would refuse. */
+long hand_encode_exact(void) {
+  long size = 4;
+  for (uint32_t i = 0; i < hand_count; i++) size += 28 + ((hand_value[i].name_len + 3) & ~3u);
+  unsigned char *out = malloc(size), *p = out, *end = out + size;
+  if (!out) return -1;
+  put32(p, hand_count);
+  p += 4;
+  for (uint32_t i = 0; i < hand_count; i++) {
+    struct hand_record *r = &hand_value[i];
+    uint32_t padded = (r->name_len + 3) & ~3u;
+    if (r->name_len > 64 || end - p < (long)padded + 28 || memchr(r->name, 0, r->name_len)) {
+      free(out);
+      return -1;
+    }
+    put32(p, r->name_len);
+    p += 4;
+    if (padded) put32(p + padded - 4, 0);
+    memcpy(p, r->name, r->name_len);
+    p += padded;
+    memcpy(p, r->uuid, 16);
+    put32(p + 16, r->state);
+    put32(p + 20, r->flags);
+    p += 24;
+  }
+  free(out);
+  return p - out;
+}
+
 static int32_t *hand_numbers;
 static uint32_t hand_numbers_count;
 

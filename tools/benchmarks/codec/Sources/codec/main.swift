@@ -79,6 +79,7 @@ var groups: [(String, [Contestant])] = [
       Contestant(name: "libtirpc", work: { tirpc_encode(out, 1 << 20) }),
       Contestant(name: "C by hand, into a buffer it has", work: { hand_encode(out, 1 << 20) }),
       Contestant(name: "C by hand, malloc and free", work: { hand_encode_allocating(Int(message.count)) }),
+      Contestant(name: "C by hand, exact size first, refuses NUL, malloc and free", work: { hand_encode_exact() }),
       Contestant(name: "Swift, into an array of its own", work: { succeed { try records.xdrEncoded() }.count }),
       Contestant(
         name: "Swift, into a writer it has",
@@ -158,8 +159,11 @@ _ = bytes(message, hand_decode_owned)
 _ = bytes(numbersMessage, tirpc_decode_numbers)
 _ = bytes(numbersMessage, hand_decode_numbers)
 
-/// A second argument, for profiling: one group alone.
+/// For profiling: a second argument takes one group alone, a third one contestant of it.
 let only = CommandLine.arguments.dropFirst(2).first.flatMap { Int($0) }
+if let only, groups.indices.contains(only), let one = CommandLine.arguments.dropFirst(3).first.flatMap({ Int($0) }) {
+  groups[only].1 = groups[only].1.indices.contains(one) ? [groups[only].1[one]] : []
+}
 
 for group in groups.indices where only == nil || only == group {
   for round in -5..<rounds {

@@ -28,9 +28,10 @@ public struct Record: XDRCodable, Hashable {
     return size
   }
 
+  @inline(__always)
   public func encode(into writer: inout XDRWriter) throws(XDRError) {
     do throws(XDRError) {
-      try writer.writeString(self.name, max: 64)
+      try writer.putString(self.name, max: 64)
       writer.writeRun(24) { run in
         run.fixedBytes(0, self.uuid)
         run.int32(16, self.state)
@@ -42,17 +43,25 @@ public struct Record: XDRCodable, Hashable {
   }
 
   public init(from reader: inout XDRReader) throws(XDRError) {
+    let value0: String
+    let value1: XDRFixedBytes<16>
+    let value2: Int32
+    let value3: Int32
     var field = 0
     do throws(XDRError) {
-      self.name = try reader.readString(max: 64)
+      value0 = try reader.readString(max: 64)
       field = 1
       let run1 = try reader.readRun(24)
-      self.uuid = run1.fixedBytes(0, XDRFixedBytes<16>.self)
-      self.state = run1.int32(16)
-      self.flags = run1.int32(20)
+      value1 = run1.fixedBytes(0, XDRFixedBytes<16>.self)
+      value2 = run1.int32(16)
+      value3 = run1.int32(20)
     } catch {
       throw error.inside(["name", "uuid", "state", "flags"], field)
     }
+    self.name = value0
+    self.uuid = value1
+    self.state = value2
+    self.flags = value3
   }
 }
 
@@ -80,11 +89,13 @@ public struct Records: XDRCodable, Hashable {
   }
 
   public init(from reader: inout XDRReader) throws(XDRError) {
+    let value0: [Record]
     do throws(XDRError) {
-      self.items = try reader.readArray(of: Record.self, max: 1000000)
+      value0 = try reader.readArray(of: Record.self, max: 1000000)
     } catch {
       throw error.inside(field: "items")
     }
+    self.items = value0
   }
 }
 
@@ -112,11 +123,13 @@ public struct Numbers: XDRCodable, Hashable {
   }
 
   public init(from reader: inout XDRReader) throws(XDRError) {
+    let value0: [Int32]
     do throws(XDRError) {
-      self.items = try reader.readWords(of: Int32.self, max: 1000000)
+      value0 = try reader.readWords(of: Int32.self, max: 1000000)
     } catch {
       throw error.inside(field: "items")
     }
+    self.items = value0
   }
 }
 
@@ -130,18 +143,25 @@ public struct RecordBorrowed: XDRDecodable, Hashable {
   public static var xdrMinimumSize: Int { 28 }
 
   public init(from reader: inout XDRReader) throws(XDRError) {
+    let value0: XDRSlice
+    let value1: XDRSlice
+    let value2: Int32
+    let value3: Int32
     var field = 0
     do throws(XDRError) {
-      self.name = try reader.readSlice(max: 64)
+      value0 = try reader.readSlice(max: 64)
       field = 1
-      self.uuid = try reader.readSlice(count: 16)
-      field = 2
-      let run2 = try reader.readRun(8)
-      self.state = run2.int32(0)
-      self.flags = run2.int32(4)
+      let run1 = try reader.readRun(24)
+      value1 = try run1.slice(0, count: 16)
+      value2 = run1.int32(16)
+      value3 = run1.int32(20)
     } catch {
       throw error.inside(["name", "uuid", "state", "flags"], field)
     }
+    self.name = value0
+    self.uuid = value1
+    self.state = value2
+    self.flags = value3
   }
 }
 
@@ -152,10 +172,12 @@ public struct RecordsBorrowed: XDRDecodable, Hashable {
   public static var xdrMinimumSize: Int { 4 }
 
   public init(from reader: inout XDRReader) throws(XDRError) {
+    let value0: [RecordBorrowed]
     do throws(XDRError) {
-      self.items = try reader.readArray(of: RecordBorrowed.self, max: 1000000)
+      value0 = try reader.readArray(of: RecordBorrowed.self, max: 1000000)
     } catch {
       throw error.inside(field: "items")
     }
+    self.items = value0
   }
 }

@@ -285,11 +285,13 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: [Int32]
       do throws(XDRError) {
-        self.row = try reader.readWords(of: Int32.self, count: 4)
+        value0 = try reader.readWords(of: Int32.self, count: 4)
       } catch {
         throw error.inside(field: "row")
       }
+      self.row = value0
     }
   }
 }
@@ -361,29 +363,47 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
+      let value1: UInt32
+      let value2: [Int32]
+      let value3: Swift.Bool
+      let value4: KsColor
+      let value5: Int16
+      let value6: UInt16
+      let value7: Int8
+      let value8: UInt8
       var field = 0
       do throws(XDRError) {
         let run0 = try reader.readRun(8)
-        self.a = run0.int32(0)
-        self.b = run0.uint32(4)
+        value0 = run0.int32(0)
+        value1 = run0.uint32(4)
         field = 2
-        self.c = try reader.readWords(of: Int32.self, count: 4)
+        value2 = try reader.readWords(of: Int32.self, count: 4)
         field = 3
         let run2 = try reader.readRun(24)
-        self.d = try run2.bool(0)
+        value3 = try run2.bool(0)
         field = 4
-        self.e = try KsColor(from: run2, at: 4)
+        value4 = try KsColor(from: run2, at: 4)
         field = 5
-        self.f = try run2.narrow(8, Int16.self)
+        value5 = try run2.narrow(8, Int16.self)
         field = 6
-        self.g = try run2.narrow(12, UInt16.self)
+        value6 = try run2.narrow(12, UInt16.self)
         field = 7
-        self.h = try run2.narrow(16, Int8.self)
+        value7 = try run2.narrow(16, Int8.self)
         field = 8
-        self.i = try run2.narrow(20, UInt8.self)
+        value8 = try run2.narrow(20, UInt8.self)
       } catch {
         throw error.inside(["a", "b", "c", "d", "e", "f", "g", "h", "i"], field)
       }
+      self.a = value0
+      self.b = value1
+      self.c = value2
+      self.d = value3
+      self.e = value4
+      self.f = value5
+      self.g = value6
+      self.h = value7
+      self.i = value8
     }
   }
 }
@@ -462,31 +482,59 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int8
+      let value1: UInt8
+      let value2: Int16
+      let value3: UInt16
+      let value4: Int32
+      let value5: UInt32
+      let value6: Int32
+      let value7: UInt32
+      let value8: Int64
+      let value9: UInt64
+      let value10: Float
+      let value11: Double
+      let value12: Swift.Bool
+      let value13: KsColor
       var field = 0
       do throws(XDRError) {
         let run0 = try reader.readRun(68)
-        self.c = try run0.narrow(0, Int8.self)
+        value0 = try run0.narrow(0, Int8.self)
         field = 1
-        self.uc = try run0.narrow(4, UInt8.self)
+        value1 = try run0.narrow(4, UInt8.self)
         field = 2
-        self.s = try run0.narrow(8, Int16.self)
+        value2 = try run0.narrow(8, Int16.self)
         field = 3
-        self.us = try run0.narrow(12, UInt16.self)
-        self.i = run0.int32(16)
-        self.u = run0.uint32(20)
-        self.l = run0.int32(24)
-        self.ul = run0.uint32(28)
-        self.h = run0.int64(32)
-        self.uh = run0.uint64(40)
-        self.f = run0.float(48)
-        self.d = run0.double(52)
+        value3 = try run0.narrow(12, UInt16.self)
+        value4 = run0.int32(16)
+        value5 = run0.uint32(20)
+        value6 = run0.int32(24)
+        value7 = run0.uint32(28)
+        value8 = run0.int64(32)
+        value9 = run0.uint64(40)
+        value10 = run0.float(48)
+        value11 = run0.double(52)
         field = 12
-        self.b = try run0.bool(60)
+        value12 = try run0.bool(60)
         field = 13
-        self.e = try KsColor(from: run0, at: 64)
+        value13 = try KsColor(from: run0, at: 64)
       } catch {
         throw error.inside(["c", "uc", "s", "us", "i", "u", "l", "ul", "h", "uh", "f", "d", "b", "e"], field)
       }
+      self.c = value0
+      self.uc = value1
+      self.s = value2
+      self.us = value3
+      self.i = value4
+      self.u = value5
+      self.l = value6
+      self.ul = value7
+      self.h = value8
+      self.uh = value9
+      self.f = value10
+      self.d = value11
+      self.b = value12
+      self.e = value13
     }
   }
 }
@@ -563,28 +611,46 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Swift.String
+      let value1: Swift.String
+      let value2: [UInt8]
+      let value3: [UInt8]
+      let value4: [UInt8]
+      let value5: [UInt8]
+      let value6: [UInt8]
+      let value7: [UInt8]
+      let value8: [UInt8]
       var field = 0
       do throws(XDRError) {
-        self.s = try reader.readString(max: 4294967295)
+        value0 = try reader.readString(max: 4294967295)
         field = 1
-        self.s8 = try reader.readString(max: 8)
+        value1 = try reader.readString(max: 8)
         field = 2
-        self.fixed1 = try reader.readOpaque(count: 1)
+        value2 = try reader.readOpaque(count: 1)
         field = 3
-        self.fixed3 = try reader.readOpaque(count: 3)
+        value3 = try reader.readOpaque(count: 3)
         field = 4
-        self.fixed4 = try reader.readOpaque(count: 4)
+        value4 = try reader.readOpaque(count: 4)
         field = 5
-        self.fixed5 = try reader.readOpaque(count: 5)
+        value5 = try reader.readOpaque(count: 5)
         field = 6
-        self.v = try reader.readOpaque(max: 4294967295)
+        value6 = try reader.readOpaque(max: 4294967295)
         field = 7
-        self.v7 = try reader.readOpaque(max: 7)
+        value7 = try reader.readOpaque(max: 7)
         field = 8
-        self.vk = try reader.readOpaque(max: 12)
+        value8 = try reader.readOpaque(max: 12)
       } catch {
         throw error.inside(["s", "s8", "fixed1", "fixed3", "fixed4", "fixed5", "v", "v7", "vk"], field)
       }
+      self.s = value0
+      self.s8 = value1
+      self.fixed1 = value2
+      self.fixed3 = value3
+      self.fixed4 = value4
+      self.fixed5 = value5
+      self.v = value6
+      self.v7 = value7
+      self.vk = value8
     }
   }
 }
@@ -708,44 +774,78 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: [Int32]
+      let value1: [Int32]
+      let value2: [Int32]
+      let value3: [Int64]
+      let value4: [Float]
+      let value5: [Double]
+      let value6: [Swift.Bool]
+      let value7: [KsColor]
+      let value8: [KsColor]
+      let value9: [TStr8]
+      let value10: [TStr8]
+      let value11: [TOp3]
+      let value12: [TOp3]
+      let value13: [TFi]
+      let value14: [TFi]
+      let value15: [KsMatrix]
+      let value16: [KsInline]
       var field = 0
       do throws(XDRError) {
-        self.fi = try reader.readWords(of: Int32.self, count: 3)
+        value0 = try reader.readWords(of: Int32.self, count: 3)
         field = 1
-        self.vi = try reader.readWords(of: Int32.self, max: 4294967295)
+        value1 = try reader.readWords(of: Int32.self, max: 4294967295)
         field = 2
-        self.vi4 = try reader.readWords(of: Int32.self, max: 4)
+        value2 = try reader.readWords(of: Int32.self, max: 4)
         field = 3
-        self.vh = try reader.readWords(of: Int64.self, max: 3)
+        value3 = try reader.readWords(of: Int64.self, max: 3)
         field = 4
-        self.ff = try reader.readArray(of: Float.self, count: 2)
+        value4 = try reader.readArray(of: Float.self, count: 2)
         field = 5
-        self.vd = try reader.readArray(of: Double.self, max: 3)
+        value5 = try reader.readArray(of: Double.self, max: 3)
         field = 6
-        self.vb = try reader.readArray(of: Swift.Bool.self, max: 9)
+        value6 = try reader.readArray(of: Swift.Bool.self, max: 9)
         field = 7
-        self.fe = try reader.readArray(of: KsColor.self, count: 2)
+        value7 = try reader.readArray(of: KsColor.self, count: 2)
         field = 8
-        self.ve = try reader.readArray(of: KsColor.self, max: 4)
+        value8 = try reader.readArray(of: KsColor.self, max: 4)
         field = 9
-        self.vs = try reader.readArray(max: 4, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 8) }
+        value9 = try reader.readArray(max: 4, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 8) }
         field = 10
-        self.fs = try reader.readArray(count: 2, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 8) }
+        value10 = try reader.readArray(count: 2, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 8) }
         field = 11
-        self.fo = try reader.readArray(count: 2, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 3) }
+        value11 = try reader.readArray(count: 2, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 3) }
         field = 12
-        self.vo = try reader.readArray(max: 4, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 3) }
+        value12 = try reader.readArray(max: 4, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 3) }
         field = 13
-        self.ff2 = try reader.readArray(count: 2, minimumSize: 12) { (reader: inout XDRReader) throws(XDRError) in try reader.readWords(of: Int32.self, count: 3) }
+        value13 = try reader.readArray(count: 2, minimumSize: 12) { (reader: inout XDRReader) throws(XDRError) in try reader.readWords(of: Int32.self, count: 3) }
         field = 14
-        self.vf = try reader.readArray(max: 2, minimumSize: 12) { (reader: inout XDRReader) throws(XDRError) in try reader.readWords(of: Int32.self, count: 3) }
+        value14 = try reader.readArray(max: 2, minimumSize: 12) { (reader: inout XDRReader) throws(XDRError) in try reader.readWords(of: Int32.self, count: 3) }
         field = 15
-        self.vm = try reader.readArray(of: KsMatrix.self, max: 2)
+        value15 = try reader.readArray(of: KsMatrix.self, max: 2)
         field = 16
-        self.vin = try reader.readArray(of: KsInline.self, max: 2)
+        value16 = try reader.readArray(of: KsInline.self, max: 2)
       } catch {
         throw error.inside(["fi", "vi", "vi4", "vh", "ff", "vd", "vb", "fe", "ve", "vs", "fs", "fo", "vo", "ff2", "vf", "vm", "vin"], field)
       }
+      self.fi = value0
+      self.vi = value1
+      self.vi4 = value2
+      self.vh = value3
+      self.ff = value4
+      self.vd = value5
+      self.vb = value6
+      self.fe = value7
+      self.ve = value8
+      self.vs = value9
+      self.fs = value10
+      self.fo = value11
+      self.vo = value12
+      self.ff2 = value13
+      self.vf = value14
+      self.vm = value15
+      self.vin = value16
     }
   }
 }
@@ -832,30 +932,50 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32?
+      let value1: Int64?
+      let value2: Swift.Bool?
+      let value3: KsColor?
+      let value4: TStr8?
+      let value5: TVar7?
+      let value6: TOp3?
+      let value7: KsInline?
+      let value8: KsMatrix?
+      let value9: TVi4?
       var field = 0
       do throws(XDRError) {
-        self.oi = try reader.readOptional(of: Int32.self)
+        value0 = try reader.readOptional(of: Int32.self)
         field = 1
-        self.oh = try reader.readOptional(of: Int64.self)
+        value1 = try reader.readOptional(of: Int64.self)
         field = 2
-        self.ob = try reader.readOptional(of: Swift.Bool.self)
+        value2 = try reader.readOptional(of: Swift.Bool.self)
         field = 3
-        self.oe = try reader.readOptional(of: KsColor.self)
+        value3 = try reader.readOptional(of: KsColor.self)
         field = 4
-        self.os = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 8) }
+        value4 = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 8) }
         field = 5
-        self.ov = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(max: 7) }
+        value5 = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(max: 7) }
         field = 6
-        self.oo = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 3) }
+        value6 = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 3) }
         field = 7
-        self.ost = try reader.readOptional(of: KsInline.self)
+        value7 = try reader.readOptional(of: KsInline.self)
         field = 8
-        self.ocs = try reader.readOptional(of: KsMatrix.self)
+        value8 = try reader.readOptional(of: KsMatrix.self)
         field = 9
-        self.oa = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readWords(of: Int32.self, max: 4) }
+        value9 = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readWords(of: Int32.self, max: 4) }
       } catch {
         throw error.inside(["oi", "oh", "ob", "oe", "os", "ov", "oo", "ost", "ocs", "oa"], field)
       }
+      self.oi = value0
+      self.oh = value1
+      self.ob = value2
+      self.oe = value3
+      self.os = value4
+      self.ov = value5
+      self.oo = value6
+      self.ost = value7
+      self.ocs = value8
+      self.oa = value9
     }
   }
 }
@@ -891,16 +1011,19 @@ extension KS {
 
     public var xdrSize: Swift.Int { 4 }
 
+    @inline(__always)
     public func encode(into writer: inout XDRWriter) throws(XDRError) {
       writer.writeInt32(self.v)
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
       do throws(XDRError) {
-        self.v = try reader.readInt32()
+        value0 = try reader.readInt32()
       } catch {
         throw error.inside(field: "v")
       }
+      self.v = value0
     }
   }
 }
@@ -945,14 +1068,18 @@ extension KS {
 
     public init(from reader: inout XDRReader) throws(XDRError) {
       try reader.enter()
+      let value0: KsListMid?
+      let value1: Int32
       var field = 0
       do throws(XDRError) {
-        self.nextBox = XDRBox(try reader.readOptional(of: KsListMid.self))
+        value0 = try reader.readOptional(of: KsListMid.self)
         field = 1
-        self.v = try reader.readInt32()
+        value1 = try reader.readInt32()
       } catch {
         throw error.inside(["next", "v"], field)
       }
+      self.nextBox = XDRBox(value0)
+      self.v = value1
       reader.leave()
     }
   }
@@ -1005,16 +1132,22 @@ extension KS {
 
     public init(from reader: inout XDRReader) throws(XDRError) {
       try reader.enter()
+      let value0: TStr8
+      let value1: KsTree?
+      let value2: KsTree?
       var field = 0
       do throws(XDRError) {
-        self.name = try reader.readString(max: 8)
+        value0 = try reader.readString(max: 8)
         field = 1
-        self.leftBox = XDRBox(try reader.readOptional(of: KsTree.self))
+        value1 = try reader.readOptional(of: KsTree.self)
         field = 2
-        self.rightBox = XDRBox(try reader.readOptional(of: KsTree.self))
+        value2 = try reader.readOptional(of: KsTree.self)
       } catch {
         throw error.inside(["name", "left", "right"], field)
       }
+      self.name = value0
+      self.leftBox = XDRBox(value1)
+      self.rightBox = XDRBox(value2)
       reader.leave()
     }
   }
@@ -1059,14 +1192,18 @@ extension KS {
 
     public init(from reader: inout XDRReader) throws(XDRError) {
       try reader.enter()
+      let value0: Int32
+      let value1: KsNarys
       var field = 0
       do throws(XDRError) {
-        self.v = try reader.readInt32()
+        value0 = try reader.readInt32()
         field = 1
-        self.kids = try reader.readArray(of: KsNary.self, max: 4294967295)
+        value1 = try reader.readArray(of: KsNary.self, max: 4294967295)
       } catch {
         throw error.inside(["v", "kids"], field)
       }
+      self.v = value0
+      self.kids = value1
       reader.leave()
     }
   }
@@ -1110,14 +1247,18 @@ extension KS {
 
     public init(from reader: inout XDRReader) throws(XDRError) {
       try reader.enter()
+      let value0: Int32
+      let value1: KsPong?
       var field = 0
       do throws(XDRError) {
-        self.n = try reader.readInt32()
+        value0 = try reader.readInt32()
         field = 1
-        self.pongBox = XDRBox(try reader.readOptional(of: KsPong.self))
+        value1 = try reader.readOptional(of: KsPong.self)
       } catch {
         throw error.inside(["n", "pong"], field)
       }
+      self.n = value0
+      self.pongBox = XDRBox(value1)
       reader.leave()
     }
   }
@@ -1161,14 +1302,18 @@ extension KS {
 
     public init(from reader: inout XDRReader) throws(XDRError) {
       try reader.enter()
+      let value0: TStr8
+      let value1: KsPing?
       var field = 0
       do throws(XDRError) {
-        self.s = try reader.readString(max: 8)
+        value0 = try reader.readString(max: 8)
         field = 1
-        self.pingBox = XDRBox(try reader.readOptional(of: KsPing.self))
+        value1 = try reader.readOptional(of: KsPing.self)
       } catch {
         throw error.inside(["s", "ping"], field)
       }
+      self.s = value0
+      self.pingBox = XDRBox(value1)
       reader.leave()
     }
   }
@@ -1198,26 +1343,31 @@ extension KS {
       return size
     }
 
+    @inline(__always)
     public func encode(into writer: inout XDRWriter) throws(XDRError) {
       var field = 0
       do throws(XDRError) {
         writer.writeUInt64(self.fileid)
         field = 1
-        try writer.writeString(self.name, max: 255)
+        try writer.putString(self.name, max: 255)
       } catch {
         throw error.inside(["fileid", "name"], field)
       }
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt64
+      let value1: Swift.String
       var field = 0
       do throws(XDRError) {
-        self.fileid = try reader.readUInt64()
+        value0 = try reader.readUInt64()
         field = 1
-        self.name = try reader.readString(max: 255)
+        value1 = try reader.readString(max: 255)
       } catch {
         throw error.inside(["fileid", "name"], field)
       }
+      self.fileid = value0
+      self.name = value1
     }
   }
 }
@@ -2000,20 +2150,30 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
+      let value1: KsUEnum
+      let value2: [KsUInt]
+      let value3: KsUBool?
+      let value4: Int32
       var field = 0
       do throws(XDRError) {
-        self.before = try reader.readInt32()
+        value0 = try reader.readInt32()
         field = 1
-        self.u = try KsUEnum(from: &reader)
+        value1 = try KsUEnum(from: &reader)
         field = 2
-        self.us = try reader.readArray(of: KsUInt.self, max: 3)
+        value2 = try reader.readArray(of: KsUInt.self, max: 3)
         field = 3
-        self.ou = try reader.readOptional(of: KsUBool.self)
+        value3 = try reader.readOptional(of: KsUBool.self)
         field = 4
-        self.after = try reader.readInt32()
+        value4 = try reader.readInt32()
       } catch {
         throw error.inside(["before", "u", "us", "ou", "after"], field)
       }
+      self.before = value0
+      self.u = value1
+      self.us = value2
+      self.ou = value3
+      self.after = value4
     }
   }
 }
@@ -2195,51 +2355,131 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
+      let value1: Int32
+      let value2: Int32
+      let value3: Int32
+      let value4: Int32
+      let value5: Int32
+      let value6: Int32
+      let value7: Int32
+      let value8: Int32
+      let value9: Int32
+      let value10: Int32
+      let value11: Int32
+      let value12: Int32
+      let value13: Int32
+      let value14: Int32
+      let value15: Int32
+      let value16: Int32
+      let value17: Int32
+      let value18: Int32
+      let value19: Int32
+      let value20: Int32
+      let value21: Int32
+      let value22: Int32
+      let value23: Int32
+      let value24: Int32
+      let value25: Int32
+      let value26: Int32
+      let value27: Int32
+      let value28: Int32
+      let value29: Int32
+      let value30: Int32
+      let value31: Int32
+      let value32: Int32
+      let value33: Int32
+      let value34: Int32
+      let value35: Int32
+      let value36: Int32
+      let value37: Int32
+      let value38: Int32
+      let value39: Int32
       do throws(XDRError) {
         let run0 = try reader.readRun(160)
-        self.self_ = run0.int32(0)
-        self.init_ = run0.int32(4)
-        self.`func` = run0.int32(8)
-        self.`let` = run0.int32(12)
-        self.`var` = run0.int32(16)
-        self.`in` = run0.int32(20)
-        self.`is` = run0.int32(24)
-        self.`as` = run0.int32(28)
-        self.`nil` = run0.int32(32)
-        self.`protocol` = run0.int32(36)
-        self.`extension` = run0.int32(40)
-        self.`guard` = run0.int32(44)
-        self.`where` = run0.int32(48)
-        self.`throws` = run0.int32(52)
-        self.`repeat` = run0.int32(56)
-        self.`defer` = run0.int32(60)
-        self.some = run0.int32(64)
-        self.any = run0.int32(68)
-        self.`await` = run0.int32(72)
-        self.async = run0.int32(76)
-        self.actor = run0.int32(80)
-        self.`associatedtype` = run0.int32(84)
-        self.`subscript` = run0.int32(88)
-        self.`deinit` = run0.int32(92)
-        self.`inout` = run0.int32(96)
-        self.`internal` = run0.int32(100)
-        self.`import` = run0.int32(104)
-        self.`rethrows` = run0.int32(108)
-        self.`fallthrough` = run0.int32(112)
-        self.type = run0.int32(116)
-        self.self2 = run0.int32(120)
-        self.`Any` = run0.int32(124)
-        self._underscore = run0.int32(128)
-        self.__double = run0.int32(132)
-        self.value = run0.int32(136)
-        self.encode = run0.int32(140)
-        self.decode = run0.int32(144)
-        self.hashValue_ = run0.int32(148)
-        self.description = run0.int32(152)
-        self.rawValue = run0.int32(156)
+        value0 = run0.int32(0)
+        value1 = run0.int32(4)
+        value2 = run0.int32(8)
+        value3 = run0.int32(12)
+        value4 = run0.int32(16)
+        value5 = run0.int32(20)
+        value6 = run0.int32(24)
+        value7 = run0.int32(28)
+        value8 = run0.int32(32)
+        value9 = run0.int32(36)
+        value10 = run0.int32(40)
+        value11 = run0.int32(44)
+        value12 = run0.int32(48)
+        value13 = run0.int32(52)
+        value14 = run0.int32(56)
+        value15 = run0.int32(60)
+        value16 = run0.int32(64)
+        value17 = run0.int32(68)
+        value18 = run0.int32(72)
+        value19 = run0.int32(76)
+        value20 = run0.int32(80)
+        value21 = run0.int32(84)
+        value22 = run0.int32(88)
+        value23 = run0.int32(92)
+        value24 = run0.int32(96)
+        value25 = run0.int32(100)
+        value26 = run0.int32(104)
+        value27 = run0.int32(108)
+        value28 = run0.int32(112)
+        value29 = run0.int32(116)
+        value30 = run0.int32(120)
+        value31 = run0.int32(124)
+        value32 = run0.int32(128)
+        value33 = run0.int32(132)
+        value34 = run0.int32(136)
+        value35 = run0.int32(140)
+        value36 = run0.int32(144)
+        value37 = run0.int32(148)
+        value38 = run0.int32(152)
+        value39 = run0.int32(156)
       } catch {
         throw error.inside(field: "self")
       }
+      self.self_ = value0
+      self.init_ = value1
+      self.`func` = value2
+      self.`let` = value3
+      self.`var` = value4
+      self.`in` = value5
+      self.`is` = value6
+      self.`as` = value7
+      self.`nil` = value8
+      self.`protocol` = value9
+      self.`extension` = value10
+      self.`guard` = value11
+      self.`where` = value12
+      self.`throws` = value13
+      self.`repeat` = value14
+      self.`defer` = value15
+      self.some = value16
+      self.any = value17
+      self.`await` = value18
+      self.async = value19
+      self.actor = value20
+      self.`associatedtype` = value21
+      self.`subscript` = value22
+      self.`deinit` = value23
+      self.`inout` = value24
+      self.`internal` = value25
+      self.`import` = value26
+      self.`rethrows` = value27
+      self.`fallthrough` = value28
+      self.type = value29
+      self.self2 = value30
+      self.`Any` = value31
+      self._underscore = value32
+      self.__double = value33
+      self.value = value34
+      self.encode = value35
+      self.decode = value36
+      self.hashValue_ = value37
+      self.description = value38
+      self.rawValue = value39
     }
   }
 }
@@ -2272,11 +2512,13 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
       do throws(XDRError) {
-        self.count = try reader.readInt32()
+        value0 = try reader.readInt32()
       } catch {
         throw error.inside(field: "count")
       }
+      self.count = value0
     }
   }
 }
@@ -2307,14 +2549,18 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
+      let value1: String
       var field = 0
       do throws(XDRError) {
-        self.count = try reader.readInt32()
+        value0 = try reader.readInt32()
         field = 1
-        self.s = try String(from: &reader)
+        value1 = try String(from: &reader)
       } catch {
         throw error.inside(["count", "s"], field)
       }
+      self.count = value0
+      self.s = value1
     }
   }
 }
@@ -2336,11 +2582,13 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
       do throws(XDRError) {
-        self.wrapped = try reader.readInt32()
+        value0 = try reader.readInt32()
       } catch {
         throw error.inside(field: "wrapped")
       }
+      self.wrapped = value0
     }
   }
 }
@@ -2367,15 +2615,19 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
+      let value1: Result
       var field = 0
       do throws(XDRError) {
         let run0 = try reader.readRun(8)
-        self.code = run0.int32(0)
+        value0 = run0.int32(0)
         field = 1
-        self.r = try Result(from: run0, at: 4)
+        value1 = try Result(from: run0, at: 4)
       } catch {
         throw error.inside(["code", "r"], field)
       }
+      self.code = value0
+      self.r = value1
     }
   }
 }
@@ -2397,11 +2649,13 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
       do throws(XDRError) {
-        self.value = try reader.readInt32()
+        value0 = try reader.readInt32()
       } catch {
         throw error.inside(field: "value")
       }
+      self.value = value0
     }
   }
 }
@@ -2431,11 +2685,13 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: [UInt8]
       do throws(XDRError) {
-        self.bytes = try reader.readOpaque(max: 16)
+        value0 = try reader.readOpaque(max: 16)
       } catch {
         throw error.inside(field: "bytes_")
       }
+      self.bytes = value0
     }
   }
 }
@@ -2546,18 +2802,26 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Never
+      let value1: Optional
+      let value2: Array
+      let value3: Data
       var field = 0
       do throws(XDRError) {
-        self.n = try Never(from: &reader)
+        value0 = try Never(from: &reader)
         field = 1
-        self.o = try Optional(from: &reader)
+        value1 = try Optional(from: &reader)
         field = 2
-        self.a = try Array(from: &reader)
+        value2 = try Array(from: &reader)
         field = 3
-        self.d = try Data(from: &reader)
+        value3 = try Data(from: &reader)
       } catch {
         throw error.inside(["n", "o", "a", "d"], field)
       }
+      self.n = value0
+      self.o = value1
+      self.a = value2
+      self.d = value3
     }
   }
 }
@@ -2584,13 +2848,17 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
+      let value1: Int32
       do throws(XDRError) {
         let run0 = try reader.readRun(8)
-        self.x = run0.int32(0)
-        self.X = run0.int32(4)
+        value0 = run0.int32(0)
+        value1 = run0.int32(4)
       } catch {
         throw error.inside(field: "x")
       }
+      self.x = value0
+      self.X = value1
     }
   }
 }
@@ -2612,11 +2880,13 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
       do throws(XDRError) {
-        self.y = try reader.readInt32()
+        value0 = try reader.readInt32()
       } catch {
         throw error.inside(field: "y")
       }
+      self.y = value0
     }
   }
 }
@@ -2638,11 +2908,13 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
       do throws(XDRError) {
-        self.z = try reader.readInt32()
+        value0 = try reader.readInt32()
       } catch {
         throw error.inside(field: "z")
       }
+      self.z = value0
     }
   }
 }
@@ -2668,11 +2940,13 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: KsUUns
       do throws(XDRError) {
-        self.u = try KsUUns(from: &reader)
+        value0 = try KsUUns(from: &reader)
       } catch {
         throw error.inside(field: "u")
       }
+      self.u = value0
     }
   }
 }
@@ -2702,11 +2976,13 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: [UInt8]
       do throws(XDRError) {
-        self.blob = try reader.readOpaque(max: 1048576)
+        value0 = try reader.readOpaque(max: 1048576)
       } catch {
         throw error.inside(field: "blob")
       }
+      self.blob = value0
     }
   }
 }
@@ -2742,16 +3018,22 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: UInt64
+      let value1: UInt64
+      let value2: [UInt8]
       var field = 0
       do throws(XDRError) {
         let run0 = try reader.readRun(16)
-        self.a = run0.uint64(0)
-        self.b = run0.uint64(8)
+        value0 = run0.uint64(0)
+        value1 = run0.uint64(8)
         field = 2
-        self.c = try reader.readOpaque(count: 65)
+        value2 = try reader.readOpaque(count: 65)
       } catch {
         throw error.inside(["a", "b", "c"], field)
       }
+      self.a = value0
+      self.b = value1
+      self.c = value2
     }
   }
 }
@@ -2773,11 +3055,13 @@ extension KS {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: KsIncT
       do throws(XDRError) {
-        self.i = try reader.readUInt64()
+        value0 = try reader.readUInt64()
       } catch {
         throw error.inside(field: "i")
       }
+      self.i = value0
     }
   }
 }
@@ -2846,11 +3130,13 @@ public enum KsV1: RPCProgram {
       }
 
       public init(from reader: inout XDRReader) throws(XDRError) {
+        let value0: KS.TStr
         do throws(XDRError) {
-          self.value = try reader.readString(max: 4294967295)
+          value0 = try reader.readString(max: 4294967295)
         } catch {
           throw error.inside(field: "value")
         }
+        self.value = value0
       }
     }
 
@@ -2878,11 +3164,13 @@ public enum KsV1: RPCProgram {
       }
 
       public init(from reader: inout XDRReader) throws(XDRError) {
+        let value0: KS.TStr
         do throws(XDRError) {
-          self.value = try reader.readString(max: 4294967295)
+          value0 = try reader.readString(max: 4294967295)
         } catch {
           throw error.inside(field: "value")
         }
+        self.value = value0
       }
     }
 
@@ -2919,11 +3207,13 @@ public enum KsV1: RPCProgram {
       }
 
       public init(from reader: inout XDRReader) throws(XDRError) {
+        let value0: Swift.String
         do throws(XDRError) {
-          self.value = try reader.readString(max: 4294967295)
+          value0 = try reader.readString(max: 4294967295)
         } catch {
           throw error.inside(field: "value")
         }
+        self.value = value0
       }
     }
 
@@ -2951,11 +3241,13 @@ public enum KsV1: RPCProgram {
       }
 
       public init(from reader: inout XDRReader) throws(XDRError) {
+        let value0: Swift.String
         do throws(XDRError) {
-          self.value = try reader.readString(max: 4294967295)
+          value0 = try reader.readString(max: 4294967295)
         } catch {
           throw error.inside(field: "value")
         }
+        self.value = value0
       }
     }
 
@@ -2993,11 +3285,13 @@ public enum KsV1: RPCProgram {
       }
 
       public init(from reader: inout XDRReader) throws(XDRError) {
+        let value0: KS.KsListp
         do throws(XDRError) {
-          self.value = try reader.readList(of: KS.KsList.self)
+          value0 = try reader.readList(of: KS.KsList.self)
         } catch {
           throw error.inside(field: "value")
         }
+        self.value = value0
       }
     }
 
@@ -3133,13 +3427,17 @@ public enum KsV2: RPCProgram {
       }
 
       public init(from reader: inout XDRReader) throws(XDRError) {
+        let value0: Int64
+        let value1: Int64
         do throws(XDRError) {
           let run0 = try reader.readRun(16)
-          self.arg1 = run0.int64(0)
-          self.arg2 = run0.int64(8)
+          value0 = run0.int64(0)
+          value1 = run0.int64(8)
         } catch {
           throw error.inside(field: "arg1")
         }
+        self.arg1 = value0
+        self.arg2 = value1
       }
     }
 
@@ -3182,14 +3480,18 @@ public enum KsV2: RPCProgram {
       }
 
       public init(from reader: inout XDRReader) throws(XDRError) {
+        let value0: Int32
+        let value1: KS.TStr
         var field = 0
         do throws(XDRError) {
-          self.a = try reader.readInt32()
+          value0 = try reader.readInt32()
           field = 1
-          self.name = try reader.readString(max: 4294967295)
+          value1 = try reader.readString(max: 4294967295)
         } catch {
           throw error.inside(["a", "name"], field)
         }
+        self.a = value0
+        self.name = value1
       }
     }
 

@@ -35,16 +35,19 @@ extension KSDialect {
 
     public var xdrSize: Int { 4 }
 
+    @inline(__always)
     public func encode(into writer: inout XDRWriter) throws(XDRError) {
       writer.writeInt32(self.v)
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
       do throws(XDRError) {
-        self.v = try reader.readInt32()
+        value0 = try reader.readInt32()
       } catch {
         throw error.inside(field: "v")
       }
+      self.v = value0
     }
   }
 }
@@ -127,11 +130,13 @@ extension KSDialect {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
       do throws(XDRError) {
-        self.s = try reader.readString(max: 4294967295)
+        value0 = try reader.readString(max: 4294967295)
       } catch {
         throw error.inside(field: "s")
       }
+      self.s = value0
     }
   }
 }

@@ -63,22 +63,34 @@ extension KSRfc {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: RNestedPoint
+      let value1: RNestedKind
+      let value2: RNestedU
+      let value3: [RNestedArr]
+      let value4: [RNestedFix]
+      let value5: RNestedOpt?
       var field = 0
       do throws(XDRError) {
-        self.point = try RNestedPoint(from: &reader)
+        value0 = try RNestedPoint(from: &reader)
         field = 1
-        self.kind = try RNestedKind(from: &reader)
+        value1 = try RNestedKind(from: &reader)
         field = 2
-        self.u = try RNestedU(from: &reader)
+        value2 = try RNestedU(from: &reader)
         field = 3
-        self.arr = try reader.readArray(of: RNestedArr.self, max: 4)
+        value3 = try reader.readArray(of: RNestedArr.self, max: 4)
         field = 4
-        self.fix = try reader.readArray(of: RNestedFix.self, count: 2)
+        value4 = try reader.readArray(of: RNestedFix.self, count: 2)
         field = 5
-        self.opt = try reader.readOptional(of: RNestedOpt.self)
+        value5 = try reader.readOptional(of: RNestedOpt.self)
       } catch {
         throw error.inside(["point", "kind", "u", "arr", "fix", "opt"], field)
       }
+      self.point = value0
+      self.kind = value1
+      self.u = value2
+      self.arr = value3
+      self.fix = value4
+      self.opt = value5
     }
   }
 }
@@ -105,13 +117,17 @@ extension KSRfc {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
+      let value1: Int32
       do throws(XDRError) {
         let run0 = try reader.readRun(8)
-        self.x = run0.int32(0)
-        self.y = run0.int32(4)
+        value0 = run0.int32(0)
+        value1 = run0.int32(4)
       } catch {
         throw error.inside(field: "x")
       }
+      self.x = value0
+      self.y = value1
     }
   }
 }
@@ -220,14 +236,18 @@ extension KSRfc {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
+      let value1: Int64
       var field = 0
       do throws(XDRError) {
-        self.name = try reader.readString(max: 4294967295)
+        value0 = try reader.readString(max: 4294967295)
         field = 1
-        self.h = try reader.readInt64()
+        value1 = try reader.readInt64()
       } catch {
         throw error.inside(["name", "h"], field)
       }
+      self.name = value0
+      self.h = value1
     }
   }
 }
@@ -252,16 +272,19 @@ extension KSRfc {
 
     public var xdrSize: Int { 4 }
 
+    @inline(__always)
     public func encode(into writer: inout XDRWriter) throws(XDRError) {
       writer.writeInt32(self.i)
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
       do throws(XDRError) {
-        self.i = try reader.readInt32()
+        value0 = try reader.readInt32()
       } catch {
         throw error.inside(field: "i")
       }
+      self.i = value0
     }
   }
 }
@@ -278,16 +301,19 @@ extension KSRfc {
 
     public var xdrSize: Int { 4 }
 
+    @inline(__always)
     public func encode(into writer: inout XDRWriter) throws(XDRError) {
       writer.writeInt32(self.i)
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
       do throws(XDRError) {
-        self.i = try reader.readInt32()
+        value0 = try reader.readInt32()
       } catch {
         throw error.inside(field: "i")
       }
+      self.i = value0
     }
   }
 }
@@ -317,11 +343,13 @@ extension KSRfc {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
       do throws(XDRError) {
-        self.a = try reader.readInt32()
+        value0 = try reader.readInt32()
       } catch {
         throw error.inside(field: "a")
       }
+      self.a = value0
     }
   }
 }
@@ -397,20 +425,23 @@ extension KSRfc {
       return size
     }
 
+    @inline(__always)
     public func encode(into writer: inout XDRWriter) throws(XDRError) {
       do throws(XDRError) {
-        try writer.writeString(self.item, max: 4294967295)
+        try writer.putString(self.item, max: 4294967295)
       } catch {
         throw error.inside(field: "item")
       }
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
       do throws(XDRError) {
-        self.item = try reader.readString(max: 4294967295)
+        value0 = try reader.readString(max: 4294967295)
       } catch {
         throw error.inside(field: "item")
       }
+      self.item = value0
     }
   }
 }
@@ -505,14 +536,18 @@ extension KSRfc {
 
     public init(from reader: inout XDRReader) throws(XDRError) {
       try reader.enter()
+      let value0: String
+      let value1: RList2
       var field = 0
       do throws(XDRError) {
-        self.item = try reader.readString(max: 4294967295)
+        value0 = try reader.readString(max: 4294967295)
         field = 1
-        self.next = try RList2(from: &reader)
+        value1 = try RList2(from: &reader)
       } catch {
         throw error.inside(["item", "next"], field)
       }
+      self.item = value0
+      self.next = value1
       reader.leave()
     }
   }
@@ -535,20 +570,23 @@ extension KSRfc {
       return size
     }
 
+    @inline(__always)
     public func encode(into writer: inout XDRWriter) throws(XDRError) {
       do throws(XDRError) {
-        try writer.writeString(self.item, max: 4294967295)
+        try writer.putString(self.item, max: 4294967295)
       } catch {
         throw error.inside(field: "item")
       }
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: String
       do throws(XDRError) {
-        self.item = try reader.readString(max: 4294967295)
+        value0 = try reader.readString(max: 4294967295)
       } catch {
         throw error.inside(field: "item")
       }
+      self.item = value0
     }
   }
 }
@@ -579,11 +617,13 @@ extension KSRfc {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
       do throws(XDRError) {
-        self.v = try reader.readInt32()
+        value0 = try reader.readInt32()
       } catch {
         throw error.inside(field: "v")
       }
+      self.v = value0
     }
   }
 }
@@ -619,16 +659,26 @@ extension KSRfc {
     }
 
     public init(from reader: inout XDRReader) throws(XDRError) {
+      let value0: Int32
+      let value1: Int32
+      let value2: Int32
+      let value3: Int32
+      let value4: Int32
       do throws(XDRError) {
         let run0 = try reader.readRun(20)
-        self.array = run0.int32(0)
-        self.bytes = run0.int32(4)
-        self.pointer = run0.int32(8)
-        self.reference = run0.int32(12)
-        self.vector = run0.int32(16)
+        value0 = run0.int32(0)
+        value1 = run0.int32(4)
+        value2 = run0.int32(8)
+        value3 = run0.int32(12)
+        value4 = run0.int32(16)
       } catch {
         throw error.inside(field: "array")
       }
+      self.array = value0
+      self.bytes = value1
+      self.pointer = value2
+      self.reference = value3
+      self.vector = value4
     }
   }
 }
@@ -688,16 +738,22 @@ public enum R: RPCProgram {
       }
 
       public init(from reader: inout XDRReader) throws(XDRError) {
+        let value0: KSRfc.RQuad
+        let value1: Int32
+        let value2: KSRfc.RList1
         var field = 0
         do throws(XDRError) {
-          self.arg1 = try XDRQuadruple(from: &reader)
+          value0 = try XDRQuadruple(from: &reader)
           field = 1
-          self.arg2 = try reader.readInt32()
+          value1 = try reader.readInt32()
           field = 2
-          self.arg3 = try reader.readList(of: KSRfc.REntry1.self)
+          value2 = try reader.readList(of: KSRfc.REntry1.self)
         } catch {
           throw error.inside(["arg1", "arg2", "arg3"], field)
         }
+        self.arg1 = value0
+        self.arg2 = value1
+        self.arg3 = value2
       }
     }
 
