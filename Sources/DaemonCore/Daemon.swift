@@ -58,6 +58,8 @@ public struct Daemon: Service {
     await manager.observe(
       published: { sequence in Task { await hooks.wake(sequence) } }, ended: { path in changes.changed(path) })
     if rescue == nil { await manager.recover(formerBoot: state.boot) } else { await manager.lookAfterWhatRuns() }
+    // Who comes right after a start learns how guests ended meanwhile, not how they were before.
+    await manager.settled()
     await hooks.start(state.hooks, newest: range.newest)
 
     let limits = ConnectionLimits(

@@ -65,6 +65,19 @@ extension GuestManager {
     write()
   }
 
+  /// Suspends until everything decided so far is on the disk, or the disk takes nothing.
+  func settled() async {
+    guard !queue.isEmpty || isWriting, storageFault == nil else { return }
+    await withCheckedContinuation { settling.append($0) }
+  }
+
+  private func resumeSettling() {
+    guard queue.isEmpty && !isWriting || storageFault != nil else { return }
+    let waiting = settling
+    settling = []
+    for continuation in waiting { continuation.resume() }
+  }
+
   private func write() {
     guard !isWriting, !queue.isEmpty else { return }
     isWriting = true
@@ -94,6 +107,7 @@ extension GuestManager {
       for index in queue.indices { carryOutUnstored(&queue[index]) }
       _ = eventLoop.scheduleTask(in: .milliseconds(500)) { self.onLoop { $0.write() } }
     }
+    resumeSettling()
   }
 
   /// While the disk takes nothing, stops are carried out all the same, and who waits for an end is told of it. Not

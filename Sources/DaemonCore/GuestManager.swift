@@ -42,6 +42,8 @@ actor GuestManager {
   /// Decided, and not yet on the disk; in order.
   var queue: [PendingChange] = []
   var isWriting = false
+  /// Who waits for the queue to be empty.
+  var settling: [CheckedContinuation<Void, Never>] = []
   /// Why nothing can be stored at present; nil when all is well.
   var storageFault: StoreError?
   var nextWaiterID: UInt64 = 1

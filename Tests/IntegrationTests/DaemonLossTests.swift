@@ -76,6 +76,21 @@ extension IntegrationTests {
       }
     }
 
+    /// The disk is slow (each commit takes 1.5 s), and a daemon that says it is ready tells no old story all the same.
+    @Test(.requiresGuests) func whoComesRightAfterAStartLearnsTheEnd() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("web", ["--restart", "never"], ["/bin/sleep", "1000"])
+        try await daemon.succeed("start", "web")
+        let controller = try ProcessHandle(opening: try await daemon.controllerPID(of: "web"))
+        let processInit = try await daemon.initPID(of: "web")
+        try await daemon.kill()
+        kill(processInit, SIGKILL)
+        #expect(try await offThread { waitUntilReadable(controller.fd.rawValue, seconds: 20) })
+        try await daemon.start(environment: ["LODGE_CRASHPOINT": "daemon.commit.before:pause"])
+        #expect(try await daemon.guest("web").state == "stopped")
+      }
+    }
+
     /// Faults row 4.
     @Test(.requiresGuests) func aGuestWithoutItsControllerIsFencedAndItsPolicyApplies() async throws {
       try await withDaemon { daemon in
