@@ -33,7 +33,7 @@ public struct Daemon: Service {
   public func run() async throws {
     let descriptors = OwnProcess.raiseDescriptorLimit()
     try makeFolders()
-    let lock = try takeLock()
+    let lock = try await takeLock()
     defer { withExtendedLifetime(lock) {} }
     guard let boot = BootID(try Kernel.bootID()) else { throw DaemonError("read the boot id: it is no UUID") }
 
@@ -92,8 +92,14 @@ public struct Daemon: Service {
     try Files.makeDirectories(paths.logs, mode: 0o750)
   }
 
-  private func takeLock() throws -> LockFile {
-    if let lock = try LockFile.acquire(at: paths.lock) { return lock }
+  /// A daemon that was killed while it spawned something holds the lock a moment longer: its child has a copy of it until
+  /// it has executed its program. So it is asked for again, for a second.
+  private func takeLock() async throws -> LockFile {
+    let end = Clock.bootNanoseconds + 1_000_000_000
+    repeat {
+      if let lock = try LockFile.acquire(at: paths.lock) { return lock }
+      try await Task.sleep(for: .milliseconds(10))
+    } while Clock.bootNanoseconds < end
     let holder = LockFile.holder(at: paths.lock).map { "process \($0)" } ?? "another process"
     throw DaemonError(
       "start on \(paths.root): \(holder) is running there already",

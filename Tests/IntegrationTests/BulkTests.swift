@@ -31,8 +31,11 @@ extension IntegrationTests {
       }
     }
 
-    /// Faults row 1. `LODGE_INSTANT_RUNS` is 1,000 unless said otherwise.
-    @Test(.requiresGuests) func runsThatEndAtOnceAllEndOnce() async throws {
+    /// Faults row 1, with the daemon busy, and stopped half of the time. `LODGE_INSTANT_RUNS` is 1,000 unless said
+    /// otherwise.
+    @Test(.requiresGuests, arguments: [false, true]) func runsThatEndAtOnceAllEndOnce(
+      withDaemonStoppedHalfOfTheTime isStopped: Bool
+    ) async throws {
       let count = getenv("LODGE_INSTANT_RUNS").flatMap { Int(String(cString: $0)) } ?? 1000
       try await withDaemon { daemon in
         // 1,000 runs of history are kept for each guest.
@@ -41,6 +44,15 @@ extension IntegrationTests {
           try await daemon.define(name, ["--restart", "never"], ["/bin/sh", "-c", "exit \(index % 100)"])
         }
         let descriptors = daemon.descriptors
+        let trouble = Task {
+          while isStopped, !Task.isCancelled {
+            try daemon.pause()
+            try? await Task.sleep(for: .milliseconds(100))
+            try daemon.resume()
+            try? await Task.sleep(for: .milliseconds(100))
+          }
+        }
+        defer { trouble.cancel() }
         let connections = try guests.map { _ in try RawConnection(to: daemon.socketPath) }
         let rounds = count / guests.count
         for round in 0..<rounds {
@@ -52,9 +64,12 @@ extension IntegrationTests {
             for connection in connections { try #require(try connection.receive()?.status == 0) }
           }
         }
+        trouble.cancel()
+        try await trouble.value
         for connection in connections { connection.close() }
         let ends = try await daemon.events().filter { $0.cause != nil }
         #expect(ends.count == rounds * guests.count)
+        #expect(zip(ends, ends.dropFirst()).allSatisfy { $0.seq < $1.seq }, "in order")
         for (index, name) in guests.enumerated() {
           let own = ends.filter { $0.guest == name }
           #expect(own.count == rounds)
