@@ -32,6 +32,7 @@ extension GuestManager {
     }
     let leaves = transition.effects.contains(.delete)
     if leaves { guest.isLeaving = true }
+    if let ended = transition.ended { guest.unstoredEnds.append(ended) }
     guests[name] = guest
     enqueue(
       PendingChange(
@@ -142,6 +143,7 @@ extension GuestManager {
       if var guest = guests[name] {
         if let committed = guest.committed {
           guest.current = committed
+          guest.unstoredEnds = []
           guest.isLeaving = false
           guests[name] = guest
         } else {
@@ -166,6 +168,7 @@ extension GuestManager {
         for waiter in leaving?.waiters ?? [] { answer(waiter, ended: change.change.ended, removed: true) }
       } else if let snapshot = change.snapshot {
         guests[name]?.committed = snapshot
+        if let run = change.change.ended?.ended.run { guests[name]?.unstoredEnds.removeAll { $0.ended.run == run } }
       }
     }
     hub.publish(entries)

@@ -30,7 +30,7 @@ extension GuestManager {
     switch args.condition {
     case .running:
       _ = try find(name)
-      if case .removed = try await wait(for: .running, of: name, connection: connection, timeoutMillis: timeout) {
+      if case .gone = try await wait(for: .running, of: name, connection: connection, timeoutMillis: timeout) {
         throw GuestError(.notFound, "wait for \(name): it was removed")
       }
       return nil

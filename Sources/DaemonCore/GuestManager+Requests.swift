@@ -61,8 +61,10 @@ extension GuestManager {
   func start(_ name: GuestName, by actor: Actor, connection: UInt64?) async throws -> RunID {
     try refuseIfFull("start \(name)")
     _ = try find(name)
-    try await request(name) { lifecycle, context throws(GuestError) in try lifecycle.start(by: actor, context) }
-    return try await outcome(of: guests[name]?.current.lifecycle.run?.id, name, connection)
+    let run = try await request(name) { lifecycle, context throws(GuestError) in
+      try lifecycle.start(by: actor, context)
+    }
+    return try await outcome(of: run?.id, name, connection)
   }
 
   /// Stops it; returns the run that ended, or nil where only a pending restart had to be cancelled.
@@ -88,11 +90,13 @@ extension GuestManager {
 
   func restart(_ name: GuestName, _ order: GuestLifecycle.StopOrder, connection: UInt64?) async throws -> RunID {
     try refuseIfFull("restart \(name)")
-    let guest = try find(name)
-    let former = guest.current.lifecycle.run
-    try await request(name) { lifecycle, context throws(GuestError) in try lifecycle.restart(order, context) }
-    if let former { _ = try await end(of: former.id, name, connection) }
-    return try await outcome(of: guests[name]?.current.lifecycle.run?.id, name, connection)
+    let former = try find(name).current.lifecycle.run
+    let run = try await request(name) { lifecycle, context throws(GuestError) in
+      try lifecycle.restart(order, context)
+    }
+    guard let former else { return try await outcome(of: run?.id, name, connection) }
+    let ended = try await end(of: former.id, name, connection)
+    return try await outcome(of: try await self.run(of: name, number: ended.number + 1), name, connection)
   }
 
   /// Sends init a signal that is not meant to end the guest.
@@ -114,10 +118,20 @@ extension GuestManager {
   {
     switch try await wait(for: .ended(run), of: name, connection: connection, timeoutMillis: timeoutMillis) {
     case .ended(let record): return record
-    case .holds, .removed:
+    case .holds, .gone:
       if let found = try await reading({ try $0.run(run) }) { return found.run }
       throw GuestError(.notFound, "\(name): it was removed", hint: "lodge events --guest \(name)")
     }
+  }
+
+  /// The run of that number, whether it is the present one or has ended; nil if there has been none yet.
+  private func run(of name: GuestName, number: UInt32) async throws -> RunID? {
+    if let guest = guests[name] {
+      if let run = guest.current.lifecycle.run, run.number == number { return run.id }
+      if let ended = guest.unstoredEnds.first(where: { $0.number == number }) { return ended.ended.run }
+    }
+    let stored = try await reading { try $0.runs(of: name, before: number + 1, limit: 1) }.first
+    return stored?.number == number ? stored?.ended.run : nil
   }
 
   private func outcome(of run: RunID?, _ name: GuestName, _ connection: UInt64?) async throws -> RunID {
@@ -127,7 +141,7 @@ extension GuestManager {
     switch try await wait(for: .outcome(run), of: name, connection: connection) {
     case .holds: return run
     case .ended(let record): return try started(record, name)
-    case .removed: return try started(try await end(of: run, name, connection), name)
+    case .gone: return try started(try await end(of: run, name, connection), name)
     }
   }
 
@@ -144,18 +158,27 @@ extension GuestManager {
     }
   }
 
-  private func request(
+  /// Suspends until the decision is on the disk.
+  ///
+  /// - Returns: the run the guest has by that decision. By now it may have ended, and others after it.
+  @discardableResult private func request(
     _ name: GuestName, revocable: Bool = true,
     _ body: (inout GuestLifecycle, GuestLifecycle.Context) throws(GuestError) -> GuestLifecycle.Transition
-  ) async throws {
+  ) async throws -> GuestLifecycle.Run? {
+    var run: GuestLifecycle.Run?
     try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
       do throws(GuestError) {
-        try decide(
-          name, request: revocable, done: { continuation.resume(with: $0.mapError { $0 as any Error }) }, body)
+        let done: (Result<Void, GuestError>) -> Void = { continuation.resume(with: $0.mapError { $0 as any Error }) }
+        try decide(name, request: revocable, done: done) { lifecycle, context throws(GuestError) in
+          let transition = try body(&lifecycle, context)
+          run = lifecycle.run
+          return transition
+        }
       } catch {
         continuation.resume(throwing: error)
       }
     }
+    return run
   }
 
   private func store(_ change: PendingChange) async throws {

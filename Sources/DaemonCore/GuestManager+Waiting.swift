@@ -8,7 +8,7 @@ extension GuestManager {
     for condition: Waiter.Condition, of name: GuestName, connection: UInt64?, timeoutMillis: Int64? = nil
   ) async throws -> Waiter.Result {
     if let guest = guests[name], let result = check(condition, guest) { return result }
-    guard guests[name] != nil else { return .removed }
+    guard guests[name] != nil else { return .gone }
     return try await withCheckedThrowingContinuation { continuation in
       let id = nextWaiterID
       nextWaiterID += 1
@@ -49,7 +49,7 @@ extension GuestManager {
     if let ended, let result = check(waiter.condition, ended: ended) {
       waiter.resume(.success(result))
     } else {
-      waiter.resume(.success(.removed))
+      waiter.resume(.success(.gone))
     }
   }
 
@@ -73,19 +73,29 @@ extension GuestManager {
 
   private func check(_ condition: Waiter.Condition, _ guest: ManagedGuest) -> Waiter.Result? {
     // What is on the disk counts; while nothing can be stored, what has happened.
-    guard let lifecycle = storageFault == nil ? guest.committed?.lifecycle : guest.current.lifecycle else { return nil }
+    let lifecycle = storageFault == nil ? guest.committed?.lifecycle : guest.current.lifecycle
     switch condition {
     case .outcome(let run):
-      if let last = lifecycle.last, last.ended.run == run { return .ended(last) }
-      return lifecycle.run?.id == run && lifecycle.run?.launched != nil ? .holds : nil
+      if let present = lifecycle?.run, present.id == run, present.launched != nil { return .holds }
+      return end(of: run, guest, lifecycle)
     case .ended(let run):
-      if let last = lifecycle.last, last.ended.run == run { return .ended(last) }
-      return nil
-    case .running: return lifecycle.state == .running ? .holds : nil
+      return end(of: run, guest, lifecycle)
+    case .running:
+      return lifecycle?.state == .running ? .holds : nil
     case .stopped:
-      guard lifecycle.state == .stopped, guest.current.lifecycle.state == .stopped else { return nil }
+      guard let lifecycle, lifecycle.state == .stopped, guest.current.lifecycle.state == .stopped else { return nil }
       return lifecycle.last.map { .ended($0) } ?? .holds
     }
+  }
+
+  /// Nil while the end of the run is still to come, or to be stored.
+  private func end(of run: RunID, _ guest: ManagedGuest, _ lifecycle: GuestLifecycle?) -> Waiter.Result? {
+    if let last = lifecycle?.last, last.ended.run == run { return .ended(last) }
+    if let ended = guest.unstoredEnds.first(where: { $0.ended.run == run }) {
+      return storageFault == nil ? nil : .ended(ended)
+    }
+    let runs = [guest.current.lifecycle.run?.id, guest.committed?.lifecycle.run?.id]
+    return runs.contains(run) ? nil : .gone
   }
 
   private func check(_ condition: Waiter.Condition, ended: RunRecord) -> Waiter.Result? {

@@ -10,6 +10,8 @@ struct ManagedGuest {
   var committed: StoredGuest?
   /// Its removal is decided; nobody may ask anything of it any more.
   var isLeaving = false
+  /// Ends that are decided and not on the disk yet, oldest first.
+  var unstoredEnds: [RunRecord] = []
   var restartTimer: Scheduled<Void>?
   var waiters: [Waiter] = []
 
@@ -36,7 +38,8 @@ struct Waiter {
   enum Result: Sendable {
     case holds
     case ended(RunRecord)
-    case removed
+    /// The guest was removed, or it has had other runs since the one that was meant: the store knows more.
+    case gone
   }
 
   var id: UInt64

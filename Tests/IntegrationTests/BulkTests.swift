@@ -61,7 +61,10 @@ extension IntegrationTests {
             for (name, connection) in zip(guests, connections) {
               _ = try connection.begin(procedure, name, serial: UInt32(2 * round + step + 1))
             }
-            for connection in connections { try #require(try connection.receive()?.status == 0) }
+            for (name, connection) in zip(guests, connections) {
+              let reply = try #require(try connection.receive(), "\(procedure) \(name): closed in round \(round)")
+              try #require(reply.status == 0, "\(procedure) \(name), round \(round): \(reply.text)")
+            }
           }
         }
         trouble.cancel()

@@ -181,7 +181,9 @@ extension IntegrationTests {
             echo 11111111-2222-4333-8444-555555555555 >$ROOT/boot_id
             mount --bind $ROOT/boot_id /proc/sys/kernel/random/boot_id
             """)
-        #expect(try await daemon.end(of: "web").cause.kind == "hostReset")
+        let run = try await daemon.end(of: "web")
+        #expect(run.cause.kind == "hostReset")
+        #expect(run.length == nil, "nobody knows how long it ran")
         #expect(try await daemon.guest("web").state == "stopped")
       }
     }
@@ -196,7 +198,8 @@ extension IntegrationTests {
         #expect(run.cause.code == 2)
         #expect(run.logTail.count == 10)
         #expect(run.logTail.last == "the last")
-        #expect(run.length > 0 && run.length < 20)
+        let length = try #require(run.length)
+        #expect(length > 0 && length < 20)
         #expect(run.startedAt != nil)
       }
     }

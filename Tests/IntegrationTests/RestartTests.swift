@@ -24,6 +24,33 @@ extension IntegrationTests {
       Case(policy: "always", command: "poweroff -f", restarts: true),
     ]
 
+    /// Who asked for a restart is answered with the run that followed, though it ends before anybody could look.
+    @Test(.requiresGuests) func aRestartIntoARunThatEndsAtOnceSucceeds() async throws {
+      try await withDaemon { daemon in
+        let names = (0..<10).map { "web\($0)" }
+        for name in names {
+          let folder = "\(daemon.root)/\(name)"
+          try Files.makeDirectory(folder)
+          try await daemon.define(
+            name, ["--restart", "never", "--mount", "\(folder):/mark"],
+            [
+              "/bin/sh", "-c",
+              """
+              [ -e /mark/second ] && exit 5
+              trap 'exit 0' TERM; touch /mark/second; echo ready; while :; do sleep 1 & wait $!; done
+              """,
+            ])
+        }
+        try await daemon.succeed("start", "web*")
+        for name in names { try await daemon.waitForLog(name, "ready") }
+        try await daemon.succeed("restart", "--yes", "web*")
+        for name in names {
+          let run = try await daemon.end(of: name)
+          #expect(run.number == 2 && run.cause.code == 5, "\(run)")
+        }
+      }
+    }
+
     @Test(.requiresGuests, arguments: cases) func thePolicyAnswersTheCause(_ row: Case) async throws {
       try await withDaemon { daemon in
         // The first run ends as told; a second one stays.

@@ -18,6 +18,11 @@ public final class RawConnection: @unchecked Sendable {
     public var errorCode: UInt32? {
       status == 1 && payload.count >= 4 ? RawConnection.word(payload[0..<4]) : nil
     }
+
+    /// The payload with what is no printable ASCII as dots, for a failing test to print.
+    public var text: String {
+      String(decoding: payload.map { (0x20..<0x7f).contains($0) ? $0 : UInt8(ascii: ".") }, as: UTF8.self)
+    }
   }
 
   public static let admin: UInt32 = 0x2000_0001

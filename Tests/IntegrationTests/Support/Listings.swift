@@ -32,7 +32,8 @@ struct RunLine: Decodable {
   var run: String
   var startedAt: String?
   var endedAt: String
-  var length: Double
+  /// Seconds; nil when nobody can know it.
+  var length: Double?
   var cause: CauseLine
   var logTail: [String]
   var usage: UsageLine
