@@ -91,19 +91,19 @@ place() {
 }
 
 dev_uninstall() {
-  local prefix to file
+  local prefix to
   install_options "$@"
   local list=$to/share/lodge/installed
   [ -f "$list" ] || fail "nothing is installed in $to: $list: no such file"
-  while read -r file; do
-    rm -f "$to/$file"
-  done <"$list"
-  rm -f "$list"
-  while read -r file; do
-    # Folders that hold something else stay.
-    rmdir -p --ignore-fail-on-non-empty "$to/$(dirname "$file")" 2>/dev/null || true
-  done < <(printf '%s\n' bin/x sbin/x libexec/lodge/x lib/systemd/system/x lib/sysusers.d/x lib/tmpfiles.d/x \
-    share/lodge/x share/bash-completion/completions/x share/zsh/site-functions/x share/fish/vendor_completions.d/x \
-    share/man/man1/x share/man/man8/x)
+  # Folders that hold something else stay.
+  (
+    cd "$to"
+    echo share/lodge/installed >>"$list"
+    mapfile -t files <"$list"
+    rm -f "${files[@]}"
+    for file in "${files[@]}"; do dirname "$file"; done | sort -u | while read -r folder; do
+      [ ! -d "$folder" ] || rmdir -p --ignore-fail-on-non-empty "$folder"
+    done
+  )
   say "removed from $to; guests, logs and configuration stay"
 }

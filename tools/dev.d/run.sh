@@ -9,11 +9,12 @@ dev_run() {
   # shellcheck disable=SC2064
   trap "daemon_end '$root'" EXIT
   busybox_tree "$root/tree"
-  say "lodge speaks to lodged in $root; a busybox tree is at \$TREE; leave with exit"
+  say "lodge speaks to lodged in $root; a busybox tree is at \$TREE; leave with exit, which ends its guests too"
   if [ $# -gt 0 ]; then
     in_scratch "$root" "$@"
   else
     echo 'try:  lodge run hello --rootfs $TREE --overlay -- /bin/echo hello' >&2
+    echo '      pkill -KILL -f "lodged --root $LODGE_ROOT"; lodged --root $LODGE_ROOT &   # guests run on' >&2
     in_scratch "$root" "${SHELL:-/bin/bash}" || true
   fi
 }
@@ -30,7 +31,8 @@ scratch_lodge() { LODGE_ROOT=$scratch_root "$repo/.build/debug/lodge" "$@"; }
 daemon_start() {
   scratch_root=$1
   mkdir -p "$scratch_root"
-  "$repo/.build/debug/lodged" --root "$scratch_root" 2>"$scratch_root/lodged.log" &
+  # A session of its own: Ctrl-C is for what runs in front of it.
+  setsid "$repo/.build/debug/lodged" --root "$scratch_root" 2>>"$scratch_root/lodged.log" &
   daemon_pid=$!
   local deadline=$((SECONDS + 10))
   until scratch_lodge daemon status >/dev/null 2>&1; do
@@ -44,10 +46,21 @@ daemon_start() {
 
 # daemon_end ROOT: ends its guests, the daemon, and the folder.
 daemon_end() {
-  local root=$1
+  local root=$1 pid deadline
   scratch_root=$root
+  kill -CONT "$daemon_pid" 2>/dev/null || true
+  # Not always the one that was started here. If it was killed, it comes back once more: guests outlive it.
+  pid=$(scratch_pid)
+  if [ -z "$pid" ]; then
+    daemon_start "$root"
+    pid=$daemon_pid
+  fi
   scratch_lodge rm --force --yes '*' >/dev/null 2>&1 || true
-  kill "$daemon_pid" 2>/dev/null || true
-  wait "$daemon_pid" 2>/dev/null || true
+  kill "$pid" 2>/dev/null || true
+  deadline=$((SECONDS + 10))
+  wait "$pid" 2>/dev/null || true
+  while kill -0 "$pid" 2>/dev/null && [ $SECONDS -lt $deadline ]; do sleep 0.02; done
   rm -rf --one-file-system "$root"
 }
+
+scratch_pid() { scratch_lodge daemon status -o json 2>/dev/null | sed -n 's/^ *"pid": \([0-9]*\).*/\1/p' || true; }
