@@ -48,7 +48,8 @@ extension RestartPolicy {
     guard wanted else { return .stay }
 
     var history = history
-    if lengthNanos / 1_000_000 >= minimumUptimeMillis { history.attempt = 0 }
+    // How long it ran before the host went down nobody knows, and it was no fault of the guest's.
+    if cause == .hostReset || lengthNanos / 1_000_000 >= minimumUptimeMillis { history.attempt = 0 }
     history.recent.removeAll { now.since($0) / 1_000_000 >= limitWindowMillis }
     if limitCount > 0, history.recent.count >= Int(limitCount) { return .giveUp(count: UInt32(history.recent.count)) }
 
