@@ -60,6 +60,7 @@ extension Checker {
       return nil
     case .name(let name):
       if symbols[name] == nil, !["TRUE", "FALSE"].contains(name) {
+        if let number = procedureNumbers[name] { return procedureNumber(name, number, at: syntax.range, depth) }
         if let value = valueOutsideSchema(name, at: syntax.range) { return value }
         reportUnknown(name, at: syntax.range, what: "constant") {
           switch $0 {
@@ -84,9 +85,26 @@ extension Checker {
     }
   }
 
-  /// Constants of Sun's RPC headers, which files of that family count on.
+  /// A procedure where a constant is needed: rpcgen defines its name as its number (RFC 1833's own file counts on it).
+  private func procedureNumber(_ name: String, _ number: ValueSyntax, at range: SourceRange, _ depth: Int) -> Int128? {
+    guard depth < 200, number.range != range else {
+      diagnostics.error(.circularConstant, "'\(name)' is defined by itself", at: range)
+      return nil
+    }
+    guard let value = evaluate(number, depth: depth + 1) else { return nil }
+    if reportedProcedures.insert(name).inserted {
+      diagnostics.warning(
+        .dialect, "'\(name)' is a procedure, and a constant is needed here", at: range,
+        notes: [.init(message: "its number is taken", range: number.range)])
+    }
+    return value
+  }
+
+  /// Constants of Sun's RPC headers and of RFC 5531, which files of that family count on.
   private static let headerConstants: [String: Int128] = [
     "MAXNETNAMELEN": 255, "MAX_NETOBJ_SZ": 1024, "MAX_AUTH_BYTES": 400, "MAX_MACHINE_NAME": 255, "NGRPS": 16,
+    "AUTH_NONE": 0, "AUTH_NULL": 0, "AUTH_SYS": 1, "AUTH_UNIX": 1, "AUTH_SHORT": 2, "AUTH_DH": 3, "AUTH_DES": 3,
+    "AUTH_KERB": 4, "AUTH_RSA": 5, "RPCSEC_GSS": 6,
   ]
 
   /// What C would know from a `%#define` or a header.
@@ -107,12 +125,19 @@ extension Checker {
     let candidates = symbols.filter { fits($0.value.symbol) }.map(\.key)
     // Nobody misspells among a hundred thousand names, and comparing them all takes time.
     let near = candidates.count < 5000 ? nearest(name, among: candidates) : nil
+    // The name may be C's: of a header that only a % line mentions.
+    let hint =
+      near != nil || !filesWithHeaders.contains(range.file)
+      ? nil
+      : what == "constant"
+        ? "headers that % lines include are not read; -D \(name)=VALUE gives it a value"
+        : "headers that % lines include are not read; give the .x file that defines it as another input"
     diagnostics.error(
       .unknownName, "there is no \(what) '\(name)'", at: range,
       notes: near.flatMap { name in symbols[name].map { [.init(message: "'\(name)' is defined here", range: $0.range)] }
       }
         ?? [],
-      fix: near.map { .init(range: range, replacement: $0) })
+      fix: near.map { .init(range: range, replacement: $0) }, hint: hint)
   }
 
   /// A size in brackets: 0 to 2^32-1.

@@ -20,6 +20,13 @@ final class Checker {
   var values: [String: ValueState] = [:]
   var constantSyntax: [(name: Name, value: ValueSyntax)] = []
   var enumSyntax: [String: EnumSyntax] = [:]
+  /// The whole of each typedef, by where its name stands.
+  private var typedefs: [SourceRange: SourceRange] = [:]
+  /// Procedures, by name: rpcgen makes a `#define` of each.
+  var procedureNumbers: [String: ValueSyntax] = [:]
+  var reportedProcedures: Set<String> = []
+  /// Files with `%#include` lines: what these define is not known here.
+  var filesWithHeaders: Set<FileID> = []
 
   var unionChecks: [UnionCheck] = []
   var programNumbers: [UInt32: SourceRange] = [:]
@@ -67,8 +74,11 @@ final class Checker {
       constantSyntax.append((definition.name, value))
       enter(definition.name, .constant(constantSyntax.count - 1))
       return nil
-    case .program:
+    case .program(let program):
       enter(definition.name, .program)
+      for procedure in program.versions.flatMap(\.procedures) where procedureNumbers[procedure.name.text] == nil {
+        procedureNumbers[procedure.name.text] = procedure.number
+      }
       return nil
     case .enumeration(let body):
       let type = shell(definition, at: .enumeration)
@@ -90,6 +100,7 @@ final class Checker {
           .dialect, "in XDR '\(tag) \(target.text)' names the type without a typedef", at: definition.range)
         return nil
       }
+      typedefs[definition.name.range] = definition.range
       // A typedef of an inline type names that type itself.
       switch declaration.type {
       case .inlineEnum(let body, _) where declaration.isNameOfInlineType:
@@ -162,6 +173,12 @@ final class Checker {
           notes: [.init(message: "first defined here", range: earlier.range)])
         return
       }
+      if case .type(let old) = earlier.symbol, case .type = symbol, isSameTypedef(name, old.range) {
+        diagnostics.warning(
+          .duplicateName, "'\(name.text)' is defined twice, in the same words", at: name.range,
+          notes: [.init(message: "first defined here", range: earlier.range)])
+        return
+      }
       diagnostics.error(
         .duplicateName, "'\(name.text)' is defined already", at: name.range,
         notes: [.init(message: "first defined here", range: earlier.range)],
@@ -169,6 +186,13 @@ final class Checker {
       return
     }
     symbols[name.text] = (symbol, name.range)
+  }
+
+  /// Two typedefs of one name that differ in nothing but space, as in the text of RFC 3530.
+  private func isSameTypedef(_ name: Name, _ earlier: SourceRange) -> Bool {
+    guard let new = typedefs[name.range], let old = typedefs[earlier] else { return false }
+    func words(_ range: SourceRange) -> [Substring] { sources.text(range).split(whereSeparator: \.isWhitespace) }
+    return words(new) == words(old)
   }
 
   private func sameText(_ one: SourceRange, _ other: SourceRange) -> Bool {
@@ -203,7 +227,7 @@ final class Checker {
       model.types.append(shell)
       shell.body = .union(union(body, in: [name.text], at: name.range))
     case .typedef(let declaration):
-      guard let shell else { return }
+      guard let shell, !isRepetition(shell) else { return }
       model.types.append(shell)
       switch declaration.type {
       case .inlineEnum(let body, _) where declaration.isNameOfInlineType:
@@ -216,6 +240,12 @@ final class Checker {
         shell.body = .alias(type(declaration.asItem, in: [name.text], annotations: shell.annotations))
       }
     }
+  }
+
+  /// A typedef that was entered by an earlier one in the same words.
+  private func isRepetition(_ shell: TypeDefinition) -> Bool {
+    guard case .type(let first)? = symbols[shell.name]?.symbol, first !== shell else { return false }
+    return isSameTypedef(Name(text: shell.name, range: shell.range), first.range)
   }
 
   func anonymous(

@@ -51,10 +51,16 @@ public final class Compilation {
       dialect: options.dialect)
     parser.parse()
     definitions = parser.definitions
+    let headers =
+      options.definesCTypes
+      ? HeaderTypes.definitions(preprocessor.tokens, definitions, sources, diagnostics, options.dialect) : []
+    definitions += headers
     let checker = Checker(definitions: definitions, sources: sources, diagnostics: diagnostics, options: options)
     checker.passthroughMacros = preprocessor.passthroughMacros
+    checker.filesWithHeaders = preprocessor.filesWithHeaders
     model = checker.check()
     assignOwners(preprocessor.fileOwners)
+    for header in headers { model.owners[header.name.range.file] = model.inputs.first }
   }
 
   /// One text under one name, for tests.

@@ -14,12 +14,14 @@ public struct Dialect: OptionSet, Sendable, Hashable {
   public static let digitSeparators = Dialect(rawValue: 8)
   /// `string s;` is `string s<>;` (xdrzcc). Off unless asked for: it hides a missing bound.
   public static let bareStrings = Dialect(rawValue: 16)
-  /// A name after an inline `struct`, `enum` or `union` names the type too, as in C.
+  /// A name after an inline `struct`, `enum` or `union` names the type too, for the whole file, as in C.
   public static let taggedInlineTypes = Dialect(rawValue: 32)
+  /// `enum { A, B };` defines constants, as in C.
+  public static let namelessEnums = Dialect(rawValue: 64)
 
   /// What conflicts with nothing.
   public static let standard: Dialect = [
-    .namespaces, .pointerStructs, .pointerArrays, .digitSeparators, .taggedInlineTypes,
+    .namespaces, .pointerStructs, .pointerArrays, .digitSeparators, .taggedInlineTypes, .namelessEnums,
   ]
   public static let all: Dialect = [.standard, .bareStrings]
 
@@ -27,6 +29,6 @@ public struct Dialect: OptionSet, Sendable, Hashable {
   public static let names: [(String, Dialect)] = [
     ("namespaces", .namespaces), ("pointer-structs", .pointerStructs), ("pointer-arrays", .pointerArrays),
     ("digit-separators", .digitSeparators), ("bare-strings", .bareStrings),
-    ("tagged-inline-types", .taggedInlineTypes),
+    ("tagged-inline-types", .taggedInlineTypes), ("nameless-enums", .namelessEnums),
   ]
 }

@@ -250,8 +250,22 @@ extension Parser {
     case "enum", "struct", "union":
       return taggedType(word, start)
     default:
-      return .named(Name(text: word, range: start), tag: nil)
+      return .named(qualified(Name(text: word, range: start)), tag: nil)
     }
+  }
+
+  /// `space::name`: names are the same with and without their namespace here.
+  mutating func qualified(_ name: Name) -> Name {
+    var name = name
+    while dialect.contains(.namespaces), token.is(":"), peek().is(":"), peek(2).kind == .identifier,
+      token.range.upper == peek().range.lower
+    {
+      advance()
+      advance()
+      name = Name(text: token.text, range: name.range.through(token.range))
+      advance()
+    }
+    return name
   }
 
   /// The rest of `long int`, `short int`, `hyper int`. A `long` is 32 bits on the wire, as rpcgen has it.
@@ -289,22 +303,36 @@ extension Parser {
       }
       return .named(tag, tag: word)
     }
-    if let tag {
-      diagnostics.warning(
-        .dialect, "a type inside a declaration has no name of its own in RFC 4506; '\(tag.text)' is ignored",
-        at: tag.range)
+    if let tag { reportTag(tag) }
+    // With a name it is a definition like those outside, which it comes before; the declaration refers to it.
+    func named(_ kind: DefinitionSyntax.Kind) -> TypeSyntax? {
+      guard let tag else { return nil }
+      let range = start.through(previousRange)
+      definitions.append(DefinitionSyntax(kind: kind, name: tag, range: range, docs: DocumentationSyntax()))
+      return .named(tag, tag: word)
     }
     switch word {
     case "enum":
       guard let body = enumBody(start) else { return nil }
-      return .inlineEnum(body, start)
+      return named(.enumeration(body)) ?? .inlineEnum(body, start)
     case "struct":
       guard let body = structBody(start) else { return nil }
-      return .inlineStruct(body, start)
+      return named(.structure(body)) ?? .inlineStruct(body, start)
     default:
       guard let body = unionBody(start) else { return nil }
-      return .inlineUnion(body, start)
+      return named(.union(body)) ?? .inlineUnion(body, start)
     }
+  }
+
+  private mutating func reportTag(_ tag: Name) {
+    guard dialect.contains(.taggedInlineTypes) else {
+      return diagnostics.error(
+        .dialect, "a type inside a declaration has no name of its own in RFC 4506", at: tag.range,
+        hint: "--dialect tagged-inline-types accepts it")
+    }
+    diagnostics.warning(
+      .dialect, "a type inside a declaration has no name of its own in RFC 4506", at: tag.range,
+      hint: "it is taken as if '\(tag.text)' were defined outside, as in C")
   }
 
   // MARK: Declarations

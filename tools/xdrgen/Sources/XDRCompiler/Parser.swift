@@ -7,7 +7,7 @@ struct Parser {
   let diagnostics: DiagnosticSink
   let dialect: Dialect
 
-  private(set) var definitions: [DefinitionSyntax] = []
+  var definitions: [DefinitionSyntax] = []
   var index = 0
   var nesting = 0
   /// Where namespaces that are open began.
@@ -185,6 +185,7 @@ struct Parser {
       add(.typedef(declaration), name, start, docs, place: "after the typedef")
     case "enum":
       advance()
+      if token.is("{") { return namelessEnum(start) }
       guard let name = expectName("the enum's name") else { return false }
       guard let body = enumBody(name.range) else { return false }
       add(.enumeration(body), name, start, docs, place: "after the enum")
@@ -237,6 +238,39 @@ struct Parser {
     return true
   }
 
+  /// `enum { A = 1, B };`, for its constants.
+  private mutating func namelessEnum(_ start: SourceRange) -> Bool {
+    let open = token.range
+    if dialect.contains(.namelessEnums) {
+      diagnostics.warning(
+        .dialect, "an enum without a name is not in RFC 4506", at: open, hint: "its values are taken as constants")
+    } else {
+      diagnostics.error(
+        .dialect, "an enum without a name is not in RFC 4506", at: open, hint: "--dialect nameless-enums accepts it")
+    }
+    guard let body = enumBody(start) else { return false }
+    let range = start.through(previousRange)
+    expectSemicolon("after the enum")
+    var last: Int128? = -1
+    for enumerator in body.enumerators {
+      var value = enumerator.value ?? ValueSyntax(kind: .invalid, range: enumerator.name.range)
+      if enumerator.value == nil {
+        if let last {
+          value.kind = .number(last + 1)
+        } else {
+          diagnostics.error(
+            .unexpectedToken,
+            "'\(enumerator.name.text)' needs a value here: the one before it has that of another name",
+            at: enumerator.name.range)
+        }
+      }
+      if case .number(let number) = value.kind { last = number } else { last = nil }
+      definitions.append(
+        DefinitionSyntax(kind: .constant(value), name: enumerator.name, range: range, docs: enumerator.docs))
+    }
+    return true
+  }
+
   private mutating func add(
     _ kind: DefinitionSyntax.Kind, _ name: Name, _ start: SourceRange, _ docs: DocumentationSyntax, place: String
   ) {
@@ -282,7 +316,8 @@ struct Parser {
     case .identifier:
       let name = token.text
       advance()
-      return ValueSyntax(kind: .name(name), range: start)
+      let qualified = qualified(Name(text: name, range: start))
+      return ValueSyntax(kind: .name(qualified.text), range: qualified.range)
     case .character: return character()
     case .string:
       let text = token.text

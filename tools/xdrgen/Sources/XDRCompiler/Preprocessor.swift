@@ -31,6 +31,8 @@ final class Preprocessor {
   private let inputIdentities: Set<String>
   /// `%#define` lines go to rpcgen's output; where nothing else defines a name, they say what is meant.
   private(set) var passthroughMacros: [String: [Token]] = [:]
+  /// Files with `%#include` lines.
+  private(set) var filesWithHeaders: Set<FileID> = []
   private var pendingComments = 0
   private var overflowed = false
 
@@ -142,6 +144,7 @@ final class Preprocessor {
       diagnostics: DiagnosticSink(limit: 0))
     var tokens: [Token] = []
     while case .token(let token)? = nextToken(&scanner), tokens.count < 20 { tokens.append(token) }
+    if tokens.first?.text == "include" { filesWithHeaders.insert(file.id) }
     guard tokens.count > 2, tokens[0].text == "define", tokens[1].kind == .identifier else { return }
     passthroughMacros[tokens[1].text] = Array(tokens.dropFirst(2))
   }

@@ -52,7 +52,7 @@ public struct RpcgenBackend {
   private static let takenTypes: Set<String> = [
     "vector", "array", "bytes", "pointer", "reference", "opaque", "string", "union", "enum", "bool", "int", "long",
     "short", "char", "float", "double", "void", "wrapstring", "free", "u_int", "u_long", "u_short", "u_char", "hyper",
-    "u_hyper", "longlong_t", "u_longlong_t", "netobj", "quad_t", "u_quad_t",
+    "u_hyper", "longlong_t", "u_longlong_t", "netobj", "quad_t", "u_quad_t", "authsys_parms", "opaque_auth", "netbuf",
   ]
 
   private func typeName(_ type: TypeDefinition) -> String {
