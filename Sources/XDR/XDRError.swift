@@ -42,22 +42,38 @@ public struct XDRError: Error, Hashable, Sendable {
     case index(Int)
   }
 
+  /// The way inwards. A level further out costs one link, so that a message nested as deep as it may be is not
+  /// dearer to refuse than to read.
+  final class Way: Sendable {
+    let piece: PathPiece
+    let rest: Way?
+
+    init(_ piece: PathPiece, _ rest: Way?) {
+      self.piece = piece
+      self.rest = rest
+    }
+  }
+
   final class Storage: Sendable {
     let reason: Reason
     let offset: Int
-    let path: [PathPiece]
+    let way: Way?
 
-    init(_ reason: Reason, offset: Int, path: [PathPiece]) {
+    init(_ reason: Reason, offset: Int, way: Way?) {
       self.reason = reason
       self.offset = offset
-      self.path = path
+      self.way = way
     }
   }
 
   let storage: Storage
 
+  private init(storage: Storage) { self.storage = storage }
+
   public init(_ reason: Reason, offset: Int, path: [PathPiece] = []) {
-    storage = Storage(reason, offset: offset, path: path)
+    var way: Way?
+    for piece in path.reversed() { way = Way(piece, way) }
+    storage = Storage(reason, offset: offset, way: way)
   }
 
   public var reason: Reason { storage.reason }
@@ -66,7 +82,15 @@ public struct XDRError: Error, Hashable, Sendable {
   public var offset: Int { storage.offset }
 
   /// From the outermost field to the innermost.
-  public var path: [PathPiece] { storage.path }
+  public var path: [PathPiece] {
+    var path: [PathPiece] = []
+    var way = storage.way
+    while let step = way {
+      path.append(step.piece)
+      way = step.rest
+    }
+    return path
+  }
 
   public static func == (one: XDRError, other: XDRError) -> Bool {
     one.reason == other.reason && one.offset == other.offset && one.path == other.path
@@ -83,13 +107,17 @@ extension XDRError {
   /// The same error, seen from one level further out.
   @inline(never)
   public func inside(field: String) -> XDRError {
-    XDRError(reason, offset: offset, path: [.field(field)] + path)
+    inside(.field(field))
   }
 
   /// The same error, seen from the array that holds the item.
   @inline(never)
   public func inside(index: Int) -> XDRError {
-    XDRError(reason, offset: offset, path: [.index(index)] + path)
+    inside(.index(index))
+  }
+
+  private func inside(_ piece: PathPiece) -> XDRError {
+    XDRError(storage: Storage(reason, offset: offset, way: Way(piece, storage.way)))
   }
 
   /// For generated code, which counts its fields: `names` is a table made only when something went wrong.

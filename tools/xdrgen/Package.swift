@@ -35,10 +35,12 @@ let package = Package(
       name: "KitchenSink", dependencies: ["XDR", "XDRTesting"], path: "Tests/KitchenSink",
       swiftSettings: common + [.strictMemorySafety()]),
     .testTarget(
-      name: "XDRCompilerTests", dependencies: ["XDRCompiler", "KitchenSink", "XDR"], exclude: ["Golden"],
+      name: "XDRCompilerTests", dependencies: ["XDRCompiler", "KitchenSink", "XDR", "xdrgen"], exclude: ["Golden"],
       swiftSettings: common),
+    // What a decoder allocates, to the byte.
+    .target(name: "AllocationMeter", path: "Tests/AllocationMeter"),
     .testTarget(
-      name: "ConformanceTests", dependencies: ["XDRCompiler", "KitchenSink", "XDRTesting", "XDR"],
+      name: "ConformanceTests", dependencies: ["XDRCompiler", "KitchenSink", "XDRTesting", "XDR", "AllocationMeter"],
       swiftSettings: common),
   ],
   swiftLanguageModes: [.v6]

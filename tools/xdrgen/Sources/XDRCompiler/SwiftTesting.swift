@@ -27,6 +27,11 @@ extension SwiftBackend {
     let use = WireType.named(type)
     writer.block("XDRTypeEntry(", "),") { writer in
       writer.line("name: \(swiftLiteral(type.name)),")
+      writer.block("decode: { (bytes: [\(std("UInt8"))]) throws(XDRError) in", "},") { writer in
+        writer.line("var reader = XDRReader(bytes)")
+        writer.line("_ = \(read(use))")
+        writer.line("try reader.finish()")
+      }
       writer.block("recode: { (bytes: [\(std("UInt8"))]) throws(XDRError) in", "},") { writer in
         writer.line("var reader = XDRReader(bytes)")
         writer.line("let value = \(read(use))")

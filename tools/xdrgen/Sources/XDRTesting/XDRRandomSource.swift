@@ -139,16 +139,20 @@ public protocol XDRRandomizable {
 /// A type of a schema by its name: what fuzzers and comparing tests drive.
 public struct XDRTypeEntry: Sendable {
   public let name: String
+  /// Decodes a whole message and lets the value go.
+  public let decode: @Sendable ([UInt8]) throws(XDRError) -> Void
   /// Decodes a whole message and encodes it again.
   public let recode: @Sendable ([UInt8]) throws(XDRError) -> [UInt8]
   /// The encoding of a random value.
   public let random: @Sendable (inout XDRRandomSource) throws(XDRError) -> [UInt8]
 
   public init(
-    name: String, recode: @escaping @Sendable ([UInt8]) throws(XDRError) -> [UInt8],
+    name: String, decode: @escaping @Sendable ([UInt8]) throws(XDRError) -> Void,
+    recode: @escaping @Sendable ([UInt8]) throws(XDRError) -> [UInt8],
     random: @escaping @Sendable (inout XDRRandomSource) throws(XDRError) -> [UInt8]
   ) {
     self.name = name
+    self.decode = decode
     self.recode = recode
     self.random = random
   }

@@ -428,6 +428,11 @@ extension KS.KsUsesInc: XDRRandomizable {
 public let kitchenSinkTypes: [XDRTypeEntry] = [
   XDRTypeEntry(
     name: "ks_inc_t",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readUInt64()
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readUInt64()
@@ -445,6 +450,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_color",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsColor(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsColor(from: &reader)
@@ -462,6 +472,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_implicit",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsImplicit(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsImplicit(from: &reader)
@@ -479,6 +494,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_odd",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsOdd(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsOdd(from: &reader)
@@ -496,6 +516,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_int",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readInt32()
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readInt32()
@@ -513,6 +538,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_uint",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readUInt32()
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readUInt32()
@@ -530,6 +560,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_unsigned",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readUInt32()
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readUInt32()
@@ -547,6 +582,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_short",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readNarrow(Int16.self)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readNarrow(Int16.self)
@@ -564,6 +604,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_ushort",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readNarrow(UInt16.self)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readNarrow(UInt16.self)
@@ -581,6 +626,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_char",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readNarrow(Int8.self)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readNarrow(Int8.self)
@@ -598,6 +648,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_uchar",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readNarrow(UInt8.self)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readNarrow(UInt8.self)
@@ -615,6 +670,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_long",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readInt32()
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readInt32()
@@ -632,6 +692,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_ulong",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readUInt32()
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readUInt32()
@@ -649,6 +714,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_longint",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readInt32()
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readInt32()
@@ -666,6 +736,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_hyper",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readInt64()
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readInt64()
@@ -683,6 +758,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_uhyper",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readUInt64()
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readUInt64()
@@ -700,6 +780,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_float",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readFloat()
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readFloat()
@@ -717,6 +802,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_double",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readDouble()
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readDouble()
@@ -734,6 +824,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_bool",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readBool()
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readBool()
@@ -751,6 +846,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_color",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsColor(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsColor(from: &reader)
@@ -768,6 +868,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_ecolor",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsColor(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsColor(from: &reader)
@@ -785,6 +890,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_str",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readString(max: 4294967295)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readString(max: 4294967295)
@@ -802,6 +912,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_str8",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readString(max: 8)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readString(max: 8)
@@ -819,6 +934,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_strk",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readString(max: 31)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readString(max: 31)
@@ -836,6 +956,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_str0",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readString(max: 0)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readString(max: 0)
@@ -853,6 +978,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_op1",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readOpaque(count: 1)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readOpaque(count: 1)
@@ -870,6 +1000,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_op3",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readOpaque(count: 3)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readOpaque(count: 3)
@@ -887,6 +1022,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_op4",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readOpaque(count: 4)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readOpaque(count: 4)
@@ -904,6 +1044,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_op17",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readOpaque(count: 15)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readOpaque(count: 15)
@@ -921,6 +1066,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_var",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readOpaque(max: 4294967295)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readOpaque(max: 4294967295)
@@ -938,6 +1088,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_var7",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readOpaque(max: 7)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readOpaque(max: 7)
@@ -955,6 +1110,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_vark",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readOpaque(max: 12)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readOpaque(max: 12)
@@ -972,6 +1132,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_varm",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readOpaque(max: 6)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readOpaque(max: 6)
@@ -989,6 +1154,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_fi",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readWords(of: Int32.self, count: 3)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readWords(of: Int32.self, count: 3)
@@ -1006,6 +1176,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_vi",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readWords(of: Int32.self, max: 4294967295)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readWords(of: Int32.self, max: 4294967295)
@@ -1023,6 +1198,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_vi4",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readWords(of: Int32.self, max: 4)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readWords(of: Int32.self, max: 4)
@@ -1040,6 +1220,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_fh",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readWords(of: Int64.self, count: 2)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readWords(of: Int64.self, count: 2)
@@ -1057,6 +1242,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_vh",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readWords(of: Int64.self, max: 3)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readWords(of: Int64.self, max: 3)
@@ -1074,6 +1264,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_vd",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readArray(of: Double.self, max: 3)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readArray(of: Double.self, max: 3)
@@ -1091,6 +1286,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_vb",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readArray(of: Swift.Bool.self, max: 9)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readArray(of: Swift.Bool.self, max: 9)
@@ -1108,6 +1308,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_fc",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readArray(of: Int8.self, count: 5)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readArray(of: Int8.self, count: 5)
@@ -1125,6 +1330,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_vc",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readArray(of: Int8.self, max: 5)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readArray(of: Int8.self, max: 5)
@@ -1142,6 +1352,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_vs",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readArray(of: Int16.self, max: 5)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readArray(of: Int16.self, max: 5)
@@ -1159,6 +1374,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_vstr",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readArray(max: 4, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 8) }
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readArray(max: 4, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 8) }
@@ -1176,6 +1396,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_fstr",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readArray(count: 2, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 8) }
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readArray(count: 2, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 8) }
@@ -1193,6 +1418,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_vop",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readArray(max: 4, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 3) }
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readArray(max: 4, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(count: 3) }
@@ -1210,6 +1440,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_vvar",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readArray(max: 4, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(max: 7) }
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readArray(max: 4, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readOpaque(max: 7) }
@@ -1227,6 +1462,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_venum",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readArray(of: KS.KsColor.self, max: 4)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readArray(of: KS.KsColor.self, max: 4)
@@ -1244,6 +1484,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_row",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readWords(of: Int32.self, count: 3)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readWords(of: Int32.self, count: 3)
@@ -1261,6 +1506,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_vvi",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readArray(max: 3, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readWords(of: Int32.self, max: 4) }
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readArray(max: 3, minimumSize: 4) { (reader: inout XDRReader) throws(XDRError) in try reader.readWords(of: Int32.self, max: 4) }
@@ -1278,6 +1528,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_matrix",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsMatrix(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsMatrix(from: &reader)
@@ -1295,6 +1550,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_matrix",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readArray(of: KS.KsMatrix.self, count: 3)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readArray(of: KS.KsMatrix.self, count: 3)
@@ -1312,6 +1572,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_inline",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsInline(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsInline(from: &reader)
@@ -1329,6 +1594,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_scalars",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsScalars(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsScalars(from: &reader)
@@ -1346,6 +1616,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_bytes",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsBytes(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsBytes(from: &reader)
@@ -1363,6 +1638,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_arrays",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsArrays(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsArrays(from: &reader)
@@ -1380,6 +1660,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_opt",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsOpt(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsOpt(from: &reader)
@@ -1397,6 +1682,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_optint",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readOptional(of: Int32.self)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readOptional(of: Int32.self)
@@ -1414,6 +1704,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_optoptint",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOptional(of: Int32.self) }
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readOptional(of: Int32.self) }
@@ -1431,6 +1726,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_optstr",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 8) }
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readOptional { (reader: inout XDRReader) throws(XDRError) in try reader.readString(max: 8) }
@@ -1448,6 +1748,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "t_optinline",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readOptional(of: KS.KsInline.self)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readOptional(of: KS.KsInline.self)
@@ -1465,6 +1770,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_list",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readNonEmptyList(of: KS.KsList.self)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readNonEmptyList(of: KS.KsList.self)
@@ -1482,6 +1792,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_listp",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readList(of: KS.KsList.self)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readList(of: KS.KsList.self)
@@ -1499,6 +1814,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_list_mid",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsListMid(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsListMid(from: &reader)
@@ -1516,6 +1836,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_tree",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsTree(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsTree(from: &reader)
@@ -1533,6 +1858,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_narys",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readArray(of: KS.KsNary.self, max: 4294967295)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readArray(of: KS.KsNary.self, max: 4294967295)
@@ -1550,6 +1880,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_nary",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsNary(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsNary(from: &reader)
@@ -1567,6 +1902,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_ping",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsPing(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsPing(from: &reader)
@@ -1584,6 +1924,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_pong",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsPong(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsPong(from: &reader)
@@ -1601,6 +1946,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_entryp",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readList(of: KS.KsEntry.self)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readList(of: KS.KsEntry.self)
@@ -1618,6 +1968,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_entry",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readNonEmptyList(of: KS.KsEntry.self)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readNonEmptyList(of: KS.KsEntry.self)
@@ -1635,6 +1990,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_u_int",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsUInt(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsUInt(from: &reader)
@@ -1652,6 +2012,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_u_uint",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsUUint(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsUUint(from: &reader)
@@ -1669,6 +2034,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_u_uns",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsUUns(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsUUns(from: &reader)
@@ -1686,6 +2056,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_u_enum",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsUEnum(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsUEnum(from: &reader)
@@ -1703,6 +2078,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_u_enum_dflt",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsUEnumDflt(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsUEnumDflt(from: &reader)
@@ -1720,6 +2100,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_u_bool",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsUBool(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsUBool(from: &reader)
@@ -1737,6 +2122,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_u_bool_int",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsUBoolInt(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsUBoolInt(from: &reader)
@@ -1754,6 +2144,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_u_char",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsUChar(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsUChar(from: &reader)
@@ -1771,6 +2166,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_u_arms",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsUArms(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsUArms(from: &reader)
@@ -1788,6 +2188,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_uses_union",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsUsesUnion(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsUsesUnion(from: &reader)
@@ -1805,6 +2210,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_names",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsNames(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsNames(from: &reader)
@@ -1822,6 +2232,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "Result",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.Result(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.Result(from: &reader)
@@ -1839,6 +2254,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "String",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.String(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.String(from: &reader)
@@ -1856,6 +2276,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "Array",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.Array(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.Array(from: &reader)
@@ -1873,6 +2298,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "Optional",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.Optional(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.Optional(from: &reader)
@@ -1890,6 +2320,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "Error",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.Error(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.Error(from: &reader)
@@ -1907,6 +2342,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "Int",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.Int(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.Int(from: &reader)
@@ -1924,6 +2364,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "Data",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.Data(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.Data(from: &reader)
@@ -1941,6 +2386,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "Never",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.Never(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.Never(from: &reader)
@@ -1958,6 +2408,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "Task",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.Task(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.Task(from: &reader)
@@ -1975,6 +2430,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_case",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsCase(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsCase(from: &reader)
@@ -1992,6 +2452,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "KS_CASE",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KS_CASE(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KS_CASE(from: &reader)
@@ -2009,6 +2474,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks__case",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.ks__case(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.ks__case(from: &reader)
@@ -2026,6 +2496,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_one_void_union",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsOneVoidUnion(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsOneVoidUnion(from: &reader)
@@ -2043,6 +2518,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_big",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsBig(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsBig(from: &reader)
@@ -2060,6 +2540,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_max",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsMax(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsMax(from: &reader)
@@ -2077,6 +2562,11 @@ public let kitchenSinkTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "ks_uses_inc",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KS.KsUsesInc(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KS.KsUsesInc(from: &reader)

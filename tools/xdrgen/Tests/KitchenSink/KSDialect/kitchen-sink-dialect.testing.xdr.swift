@@ -37,6 +37,11 @@ extension KSDialect.DBare: XDRRandomizable {
 public let kitchenSinkDialectTypes: [XDRTypeEntry] = [
   XDRTypeEntry(
     name: "d_color",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSDialect.DColor(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSDialect.DColor(from: &reader)
@@ -54,6 +59,11 @@ public let kitchenSinkDialectTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "d_list",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readList(of: KSDialect.DListItem.self)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readList(of: KSDialect.DListItem.self)
@@ -71,6 +81,11 @@ public let kitchenSinkDialectTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "d_list_item",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readNonEmptyList(of: KSDialect.DListItem.self)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readNonEmptyList(of: KSDialect.DListItem.self)
@@ -88,6 +103,11 @@ public let kitchenSinkDialectTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "d_u",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSDialect.DU(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSDialect.DU(from: &reader)
@@ -105,6 +125,11 @@ public let kitchenSinkDialectTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "d_bare",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSDialect.DBare(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSDialect.DBare(from: &reader)

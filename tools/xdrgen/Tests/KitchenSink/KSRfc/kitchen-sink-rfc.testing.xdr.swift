@@ -146,6 +146,11 @@ extension KSRfc.RRes: XDRRandomizable {
 public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   XDRTypeEntry(
     name: "r_nested",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSRfc.RNested(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSRfc.RNested(from: &reader)
@@ -163,6 +168,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_nested_point",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSRfc.RNestedPoint(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSRfc.RNestedPoint(from: &reader)
@@ -180,6 +190,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_nested_kind",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSRfc.RNestedKind(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSRfc.RNestedKind(from: &reader)
@@ -197,6 +212,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_nested_u",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSRfc.RNestedU(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSRfc.RNestedU(from: &reader)
@@ -214,6 +234,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_nested_u_inner",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSRfc.RNestedUInner(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSRfc.RNestedUInner(from: &reader)
@@ -231,6 +256,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_nested_u_e",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSRfc.RNestedUE(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSRfc.RNestedUE(from: &reader)
@@ -248,6 +278,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_nested_arr",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSRfc.RNestedArr(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSRfc.RNestedArr(from: &reader)
@@ -265,6 +300,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_nested_fix",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSRfc.RNestedFix(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSRfc.RNestedFix(from: &reader)
@@ -282,6 +322,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_nested_opt",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSRfc.RNestedOpt(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSRfc.RNestedOpt(from: &reader)
@@ -299,6 +344,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_tstruct",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSRfc.RTstruct(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSRfc.RTstruct(from: &reader)
@@ -316,6 +366,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_tenum",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSRfc.RTenum(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSRfc.RTenum(from: &reader)
@@ -333,6 +388,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_tunion",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSRfc.RTunion(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSRfc.RTunion(from: &reader)
@@ -350,6 +410,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_entry1",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readNonEmptyList(of: KSRfc.REntry1.self)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readNonEmptyList(of: KSRfc.REntry1.self)
@@ -367,6 +432,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_list1",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readList(of: KSRfc.REntry1.self)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readList(of: KSRfc.REntry1.self)
@@ -384,6 +454,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_list2",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSRfc.RList2(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSRfc.RList2(from: &reader)
@@ -401,6 +476,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_list2_element",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSRfc.RList2Element(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSRfc.RList2Element(from: &reader)
@@ -418,6 +498,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_entry3",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readNonEmptyList(of: KSRfc.REntry3.self)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readNonEmptyList(of: KSRfc.REntry3.self)
@@ -435,6 +520,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_list3",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try reader.readArray(max: 1, minimumSize: 8) { (reader: inout XDRReader) throws(XDRError) in try reader.readNonEmptyList(of: KSRfc.REntry3.self) }
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try reader.readArray(max: 1, minimumSize: 8) { (reader: inout XDRReader) throws(XDRError) in try reader.readNonEmptyList(of: KSRfc.REntry3.self) }
@@ -452,6 +542,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_quad",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try XDRQuadruple(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try XDRQuadruple(from: &reader)
@@ -469,6 +564,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_vector",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSRfc.RVector(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSRfc.RVector(from: &reader)
@@ -486,6 +586,11 @@ public let kitchenSinkRfcTypes: [XDRTypeEntry] = [
   ),
   XDRTypeEntry(
     name: "r_res",
+    decode: { (bytes: [UInt8]) throws(XDRError) in
+      var reader = XDRReader(bytes)
+      _ = try KSRfc.RRes(from: &reader)
+      try reader.finish()
+    },
     recode: { (bytes: [UInt8]) throws(XDRError) in
       var reader = XDRReader(bytes)
       let value = try KSRfc.RRes(from: &reader)
