@@ -17,7 +17,7 @@ public func fuzzOne(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     path: "fuzz.x", bytes: bytes, diagnostics: DiagnosticSink(), sources: SourceManager())
   if let formatted {
     let again = Formatter.format(
-      path: "fuzz.x", bytes: Array(formatted.utf8), diagnostics: DiagnosticSink(), sources: SourceManager())
+      path: "fuzz.x", bytes: formatted, diagnostics: DiagnosticSink(), sources: SourceManager())
     precondition(again == formatted, "formatting twice is not formatting once")
   }
   guard compilation.succeeded else { return 0 }

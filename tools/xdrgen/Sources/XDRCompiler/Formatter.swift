@@ -4,11 +4,20 @@ public struct Formatter {
   /// Nil when the text is not made of tokens; `diagnostics` say why.
   public static func format(
     path: String, bytes: [UInt8], diagnostics: DiagnosticSink, sources: SourceManager
-  ) -> String? {
-    guard String(validating: bytes, as: UTF8.self) != nil else {
-      diagnostics.error(.invalidCharacter, "\(path) is not UTF-8, and its comments could not be kept", at: nil)
-      return nil
+  ) -> [UInt8]? {
+    // Comments of old files may be in any encoding: each byte above ASCII passes as a character of its own.
+    guard String(validating: bytes, as: UTF8.self) == nil else {
+      return settled(path, bytes, diagnostics, sources).map { Array($0.utf8) }
     }
+    let widened = String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
+    return settled(path, Array(widened.utf8), diagnostics, sources).map { text in
+      text.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) }
+    }
+  }
+
+  private static func settled(
+    _ path: String, _ bytes: [UInt8], _ diagnostics: DiagnosticSink, _ sources: SourceManager
+  ) -> String? {
     guard var text = once(path, bytes, diagnostics, sources) else { return nil }
     // Files that are XDR are in form after one pass. Others may need more, or never settle: those stay as they are.
     for _ in 0..<4 {
@@ -97,7 +106,9 @@ public struct Formatter {
     return lineNumber(offset) - lineNumber(previousEnd) > 1
   }
 
-  private var currentIndent: Int { blocks.count + (isContinued ? 1 : 0) }
+  /// What nests deeper cannot be compiled, and would make much space of little text.
+  private var level: Int { min(blocks.count, Parser.nestingLimit) }
+  private var currentIndent: Int { level + (isContinued ? 1 : 0) }
 
   private mutating func flush() {
     if !line.code.isEmpty || line.comment != nil { lines.append(line) }
@@ -117,7 +128,7 @@ public struct Formatter {
       if !line.code.isEmpty { flush() }
       if !blocks.isEmpty { blocks.removeLast() }
       isContinued = false
-      begin(token.range.lower, indent: blocks.count)
+      begin(token.range.lower, indent: level)
       line.hasBlankBefore = false
       line.code = "}"
       previous = token
@@ -341,9 +352,9 @@ extension Compilation {
       guard
         let text = Formatter.format(
           path: input.path, bytes: input.bytes, diagnostics: scratch, sources: SourceManager()),
-        Array(text.utf8) != input.bytes, let file = sources.files.first(where: { $0.path == input.path })
+        text != input.bytes, let file = sources.files.first(where: { $0.path == input.path })
       else { continue }
-      let same = zip(text.utf8, input.bytes).prefix { $0 == $1 }.count
+      let same = zip(text, input.bytes).prefix { $0 == $1 }.count
       let offset = min(same, max(0, input.bytes.count - 1))
       diagnostics.warning(
         .lintFormat, "not in the form that xdrgen fmt writes",

@@ -23,11 +23,14 @@ struct Format: ParsableCommand {
         isClean = false
         continue
       }
-      if Array(text.utf8) == bytes { continue }
+      if text == bytes { continue }
       if check {
         isClean = false
         let old = String(decoding: bytes, as: UTF8.self)
-        print(unifiedDiff(old: old, new: text, oldName: path, newName: "\(path) (formatted)"), terminator: "")
+        print(
+          unifiedDiff(
+            old: old, new: String(decoding: text, as: UTF8.self), oldName: path, newName: "\(path) (formatted)"),
+          terminator: "")
       } else {
         try writeFile(path, text)
       }

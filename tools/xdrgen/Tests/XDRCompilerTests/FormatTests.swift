@@ -6,6 +6,22 @@ import XDRCompiler
   private func format(_ text: String) -> String? {
     let diagnostics = DiagnosticSink()
     return Formatter.format(path: "t.x", bytes: Array(text.utf8), diagnostics: diagnostics, sources: SourceManager())
+      .map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  @Test func commentsInOtherEncodingsKeepTheirBytes() {
+    func formatted(_ bytes: [UInt8]) -> [UInt8]? {
+      Formatter.format(path: "t.x", bytes: bytes, diagnostics: DiagnosticSink(), sources: SourceManager())
+    }
+    let comment = Array("/* J".utf8) + [0xfc] + Array("rgen".utf8) + [0xa0] + Array(" */\n".utf8)
+    let form = comment + Array("const A = 1;\n".utf8)
+    #expect(formatted(comment + Array("const  A=1 ;".utf8)) == form)
+    #expect(formatted(form) == form)
+  }
+
+  @Test func deepNestingMakesNoDeepIndentation() throws {
+    let text = try #require(format(String(repeating: "namespace n {", count: 3_000)))
+    #expect(text.utf8.count < 3_000 * 500)
   }
 
   @Test func theFormIsFixed() throws {
