@@ -38,9 +38,9 @@ struct Breaking: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Compares two revisions of a protocol.",
     discussion: """
-      OLD and NEW are files or folders of .x files. Levels: wire (peers misread or refuse each other), source (programs \
+      OLD and NEW are files or folders of .x files, or such in a revision of git: REV:PATH, as for git show. Levels: wire (peers misread or refuse each other), source (programs \
       must change), policy (rights and number space), warning. Exit status: 0 nothing at the levels that fail, 1 \
-      findings there, 2 a revision does not compile, 64 wrong usage.
+      findings there, 2 a revision cannot be read or does not compile, 64 wrong usage.
       """)
 
   @Argument(help: "The revision that is out there.") var old: String
@@ -49,18 +49,23 @@ struct Breaking: ParsableCommand {
   @Option(help: "Levels that make the exit status 1, with commas between.")
   var fail = "wire,source,policy"
 
-  @Option(name: .customShort("I"), help: "A folder to look for included files in.")
-  var include: [String] = []
+  @Option(help: "How to print changes: text or json.") var format: LanguageOptions.DiagnosticsFormat = .text
 
-  @Option(help: "How to print: text or json.") var format: InputOptions.DiagnosticsFormat = .text
+  @OptionGroup var language: LanguageOptions
 
   func run() throws {
     let failing = fail.split(separator: ",").map(String.init)
     for name in failing where Change.Level(rawValue: name) == nil {
       throw ValidationError("there is no level '\(name)'; there are wire, source, policy and warning")
     }
-    let before = try compile(old)
-    let after = try compile(new)
+    let before: Compilation
+    let after: Compilation
+    do {
+      (before, after) = (try compile(old), try compile(new))
+    } catch let failure as FileFailure {
+      printError("error: \(failure)\n")
+      throw ExitCode(2)
+    }
     let changes = Comparison.changes(from: before.model, to: after.model)
     switch format {
     case .text: for change in changes { print(change.text, terminator: "") }
@@ -70,15 +75,20 @@ struct Breaking: ParsableCommand {
   }
 
   private func compile(_ path: String) throws -> Compilation {
-    let names = listFolder(path).filter { $0.hasSuffix(".x") }
-    let paths = names.isEmpty ? [path] : names.map { "\(path)/\($0)" }
-    var inputs = try InputOptions.parse(paths)
-    inputs.include = include
-    let compilation = try inputs.compile()
-    guard compilation.succeeded else {
-      _ = inputs.report(compilation)
-      throw ExitCode(2)
+    let compilation: Compilation
+    if let revision = try GitRevision(path) {
+      let files = try revision.files()
+      compilation = try language.compile(
+        files.map { CompilerInput(path: $0.name, bytes: try $0.read()) },
+        GitSources(files, searchFolders: language.include))
+    } else {
+      let names = listFolder(path).filter { $0.hasSuffix(".x") }
+      var input = InputOptions()
+      input.inputs = names.isEmpty ? [path] : names.map { "\(path)/\($0)" }
+      input.language = language
+      compilation = try input.compile()
     }
+    guard language.report(compilation) else { throw ExitCode(2) }
     return compilation
   }
 }

@@ -10,7 +10,7 @@ struct FileFailure: Error, CustomStringConvertible {
   var description: String { "\(intent) \(path): \(cause)" }
 }
 
-private func cause() -> String { String(cString: strerror(errno)) }
+func cause() -> String { String(cString: strerror(errno)) }
 
 func readFile(_ path: String, limit: Int = 64 << 20) throws(FileFailure) -> [UInt8] {
   let descriptor = open(path, O_RDONLY | O_CLOEXEC)
@@ -22,6 +22,11 @@ func readFile(_ path: String, limit: Int = 64 << 20) throws(FileFailure) -> [UIn
   guard status.st_mode & S_IFMT != S_IFDIR else {
     throw FileFailure(intent: "read", path: path, cause: "is a directory")
   }
+  return try readAll(descriptor, path, limit: limit)
+}
+
+/// To the end of it.
+func readAll(_ descriptor: Int32, _ path: String, limit: Int = 64 << 20) throws(FileFailure) -> [UInt8] {
   var bytes: [UInt8] = []
   var chunk = [UInt8](repeating: 0, count: 1 << 16)
   while true {
@@ -39,11 +44,13 @@ func readFile(_ path: String, limit: Int = 64 << 20) throws(FileFailure) -> [UIn
 }
 
 /// Replaces the file as a whole: a reader sees the old one or the new one.
-func writeFile(_ path: String, _ text: String) throws(FileFailure) {
+func writeFile(_ path: String, _ text: String) throws(FileFailure) { try writeFile(path, Array(text.utf8)) }
+
+func writeFile(_ path: String, _ content: [UInt8]) throws(FileFailure) {
   let temporary = "\(path).tmp\(getpid())"
   let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
   guard descriptor >= 0 else { throw FileFailure(intent: "write", path: path, cause: cause()) }
-  var bytes = ArraySlice(Array(text.utf8))
+  var bytes = content[...]
   while !bytes.isEmpty {
     let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
     if count < 0 {

@@ -17,6 +17,25 @@ struct InputOptions: ParsableArguments {
   @Argument(help: "Files to read. A file that others include may be given too: its types are generated once.")
   var inputs: [String]
 
+  @OptionGroup var language: LanguageOptions
+
+  func compile() throws -> Compilation { try compile(inputs) }
+
+  func compile(_ paths: [String]) throws -> Compilation {
+    var files: [CompilerInput] = []
+    for path in paths {
+      files.append(CompilerInput(path: path, identity: realPath(path) ?? path, bytes: try readFile(path)))
+    }
+    return try language.compile(files, HostSources(inputs: paths, searchFolders: language.include))
+  }
+
+  func report(_ compilation: Compilation, leavingOut codes: Set<String> = []) -> Bool {
+    language.report(compilation, leavingOut: codes)
+  }
+}
+
+/// How files are read, and how findings are printed.
+struct LanguageOptions: ParsableArguments {
   @Option(name: .customShort("I"), help: "A folder to look for included files in.")
   var include: [String] = []
 
@@ -42,9 +61,7 @@ struct InputOptions: ParsableArguments {
 
   enum DiagnosticsFormat: String, ExpressibleByArgument, CaseIterable { case text, json }
 
-  func compile() throws -> Compilation { try compile(inputs) }
-
-  func compile(_ paths: [String]) throws -> Compilation {
+  func compile(_ files: [CompilerInput], _ provider: any SourceProvider) throws -> Compilation {
     var options = CompilerOptions()
     for definition in define {
       let parts = definition.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -54,11 +71,7 @@ struct InputOptions: ParsableArguments {
     options.dialect = try parseDialect()
     options.definesCTypes = cTypes
     options.messageLimit = messageLimit
-    var files: [CompilerInput] = []
-    for path in paths {
-      files.append(CompilerInput(path: path, identity: realPath(path) ?? path, bytes: try readFile(path)))
-    }
-    return Compilation(files, provider: HostSources(inputs: paths, searchFolders: include), options: options)
+    return Compilation(files, provider: provider, options: options)
   }
 
   private func parseDialect() throws -> Dialect {
