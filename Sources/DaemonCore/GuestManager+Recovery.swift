@@ -33,13 +33,14 @@ extension GuestManager {
           time: now.wall),
         snapshot: nil, effects: [], isRequest: false))
 
+    let unknownEnds = tellUnknownEnds()
     var records: [ExitRecord] = []
     var lost: [(RunID, GuestName, wasLaunched: Bool)] = []
     for (name, guest) in guests.sorted(by: { $0.key < $1.key }) {
       let directory = RunDirectory(runs: environment.paths.runs, guest: name)
       guard let run = guest.current.lifecycle.run else {
         // Its end is stored; a death came between that and the removal.
-        if directory.exists, !directory.isHeld() { try? directory.remove() }
+        if directory.exists, !directory.isHeld(), !unknownEnds.contains(directory.path) { try? directory.remove() }
         continue
       }
       let wasLaunched = run.launched != nil
@@ -57,7 +58,7 @@ extension GuestManager {
       }
     }
     for record in records.sorted(by: { $0.endedAt < $1.endedAt }) { ended(record) }
-    removeUnknown()
+    removeUnknown(except: unknownEnds)
     for (run, name, wasLaunched) in lost { settle(run, name, wasLaunched: wasLaunched, killedFor: nil) }
     for name in guests.keys.sorted() { note(name) { $0.daemonStarted(hostBooted: hostBooted, $1) } }
     writer.perform { [logger] store in
@@ -194,19 +195,52 @@ extension GuestManager {
 
   // MARK: Leftovers
 
-  /// Cgroups and run directories of runs that nobody knows.
-  private func removeUnknown() {
-    var known: Set<String> = []
-    for (name, guest) in guests {
-      if let run = guest.current.lifecycle.run { known.insert(RunFence.groupName(name, run.id)) }
+  /// Tells the ends of runs that the database does not know, because it is an old copy.
+  /// - Returns: their run directories, which go when that is stored.
+  private func tellUnknownEnds() -> Set<String> {
+    var found: [(record: ExitRecord, path: String)] = []
+    for entry in (try? Files.list(environment.paths.runs)) ?? [] where entry.kind == .directory {
+      guard let name = try? GuestName(entry.name) else { continue }
+      let directory = RunDirectory(runs: environment.paths.runs, guest: name)
+      guard !directory.isHeld(), let record = (try? directory.exitRecord()) ?? nil,
+        guests[name]?.current.lifecycle.run?.id != record.run, isUnknown(record, name)
+      else { continue }
+      found.append((record, directory.path))
     }
-    fence.removeUnknown(known: known) { [logger] group in
+    for (record, path) in found.sorted(by: { $0.record.endedAt < $1.record.endedAt }) {
+      logger.warning("the end of a run that the database does not know", metadata: ["path": "\(path)"])
+      let event = GuestEvent(
+        .state, guest: record.guest, run: record.run, from: .running,
+        to: guests[record.guest]?.current.lifecycle.state ?? .stopped, by: .daemon,
+        message: "a run that the database does not know", ended: record)
+      enqueue(
+        PendingChange(
+          change: Change(guest: nil, record: .none, events: [event], time: now.wall), snapshot: nil, effects: [],
+          isRequest: false, done: { if case .success = $0 { try? Files.removeTree(path) } }))
+    }
+    return Set(found.map(\.path))
+  }
+
+  private func isUnknown(_ record: ExitRecord, _ name: GuestName) -> Bool {
+    do {
+      if try writer.store.run(record.run) != nil { return false }
+      return try !writer.store.journalTells(endOf: record.run, of: name)
+    } catch {
+      logger.error("cannot look for a run", metadata: ["guest": "\(name)", "error": "\(error)"])
+      return true
+    }
+  }
+
+  /// Cgroups of runs and run directories of guests that nobody knows.
+  private func removeUnknown(except kept: Set<String>) {
+    fence.removeUnknown(known: RunFence.groupNames(guests.values.map(\.current))) { [logger] group in
       logger.warning("removed a cgroup that no run has", metadata: ["cgroup": "\(group)"])
     }
     guard let entries = try? Files.list(environment.paths.runs) else { return }
     for entry in entries where entry.kind == .directory {
       if let name = try? GuestName(entry.name), guests[name] != nil { continue }
       let path = environment.paths.runs + "/" + entry.name
+      if kept.contains(path) { continue }
       logger.warning("removed a run directory that no guest has", metadata: ["path": "\(path)"])
       try? Files.removeTree(path)
     }

@@ -22,10 +22,12 @@ extension Daemon {
       if state.guests.isEmpty, try store.journalRange().newest == 0, guestsRun {
         throw StoreError.damaged(path: paths.database, reason: "it is empty, and guests run")
       }
+      let strangers = runsUnknown(to: state)
+      guard strangers.isEmpty else { throw StoreError.stale(path: paths.database, runs: strangers) }
       return (store, state, nil)
     } catch {
       switch error {
-      case .damaged, .newer: break
+      case .damaged, .newer, .stale: break
       case .full, .failed: throw DaemonError("start: \(error)")
       }
       var kept = paths.database
@@ -44,9 +46,21 @@ extension Daemon {
 
   /// Whether any controller lives.
   private var guestsRun: Bool {
-    ((try? Files.list(paths.runs)) ?? []).contains { entry in
-      guard let name = try? GuestName(entry.name) else { return false }
-      return RunDirectory(runs: paths.runs, guest: name).isHeld()
+    ((try? Files.list(paths.runs)) ?? []).contains { hasController($0.name) }
+  }
+
+  private func hasController(_ guest: String) -> Bool {
+    guard let name = try? GuestName(guest) else { return false }
+    return RunDirectory(runs: paths.runs, guest: name).isHeld()
+  }
+
+  /// Runs with processes and a controller, each as guest.run: since a run is stored before anything of it is made, the
+  /// database that does not know one is not the one that was here.
+  private func runsUnknown(to state: StoredState) -> [String] {
+    let known = RunFence.groupNames(state.guests)
+    return RunFence(parent: paths.cgroupParent).populatedGroups.filter { group in
+      guard !known.contains(group), let dot = group.lastIndex(of: ".") else { return false }
+      return hasController(String(group[..<dot]))
     }
   }
 }

@@ -1,5 +1,6 @@
 internal import ContainerRuntime
 internal import Guest
+internal import GuestStore
 internal import LinuxSystem
 internal import Logging
 
@@ -25,6 +26,14 @@ struct RunFence: Sendable {
   var mode: String { tree?.host.mode ?? "none" }
 
   static func groupName(_ guest: GuestName, _ run: RunID) -> String { "\(guest).\(run.short)" }
+
+  /// Of the present runs of these.
+  static func groupNames(_ guests: [StoredGuest]) -> Set<String> {
+    Set(guests.compactMap { guest in guest.lifecycle.run.map { groupName(guest.lifecycle.name, $0.id) } })
+  }
+
+  /// The names of the groups with processes in them.
+  var populatedGroups: [String] { tree.map { tree in tree.runs().filter { tree.run($0).isPopulated }.sorted() } ?? [] }
 
   private func group(_ guest: GuestName, _ run: RunID) -> RunCgroup? { tree?.run(Self.groupName(guest, run)) }
 

@@ -54,6 +54,22 @@ extension GuestStore {
     }
   }
 
+  /// Whether the journal has the end of a run, whose guest need not exist any more.
+  public func journalTells(endOf run: RunID, of guest: GuestName) throws(StoreError) -> Bool {
+    try read { db in
+      // Whatever it says of a run has its id in it.
+      let rows = try Row.fetchCursor(
+        db, sql: "SELECT event FROM journal WHERE guest = ? AND instr(event, ?) > 0",
+        arguments: [guest.value, Data(run.bytes)])
+      while let row = try rows.next() {
+        if let entry = try? JournalEntry(Wire.Event(xdr: bytes(row["event"]))), entry.event.ended?.run == run {
+          return true
+        }
+      }
+      return false
+    }
+  }
+
   /// The number before the first row at or after `time`: a cursor for "since then".
   public func sequence(before time: Timestamp) throws(StoreError) -> UInt64 {
     try read { db in

@@ -143,6 +143,8 @@ public enum StoreError: Error, Sendable, Hashable, CustomStringConvertible {
   case damaged(path: String, reason: String)
   /// Written by a newer version that said this one cannot read it.
   case newer(path: String, version: Int)
+  /// An old copy, or another host's: runs that live are not in it.
+  case stale(path: String, runs: [String])
   /// No space, or the quota is used up. Nothing was changed; it can be tried again.
   case full(path: String)
   /// Any other fault of the disk or the database.
@@ -151,6 +153,9 @@ public enum StoreError: Error, Sendable, Hashable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .damaged(let path, let reason): "database \(path): damaged: \(reason)"
+    case .stale(let path, let runs):
+      "database \(path): older than what runs: \(runs.joined(separator: ", ")) not in it; put the newer one back, "
+        + "or stop these, and restart lodged"
     case .newer(let path, let version):
       "database \(path): written by a newer version (format \(version)); install that version again, or restore a copy"
     case .full(let path): "database \(path): no space left on the disk"

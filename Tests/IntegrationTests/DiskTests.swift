@@ -104,6 +104,44 @@ extension IntegrationTests {
         try await daemon.succeed("kill", "web")
       }
     }
+
+    /// A backup is put back that was taken before one guest was created and before another was started.
+    @Test(.requiresGuests) func anOldCopyOfTheDatabaseKillsNothingAndLosesNoEnd() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("old", ["--restart", "never"], ["/bin/sleep", "1000"])
+        try await daemon.terminate()
+        let database = "\(daemon.root)/lib/lodge.db"
+        try await Command("/bin/cp")(["-a", database, "\(daemon.root)/backup.db"]).check()
+        try await daemon.start()
+        try await daemon.define("new", ["--restart", "never"], ["/bin/sleep", "1000"])
+        try await daemon.succeed("start", "old", "new")
+        let inits = [try await daemon.initPID(of: "old"), try await daemon.initPID(of: "new")]
+        try await daemon.kill()
+        try await Command("/bin/sh")([
+          "-c", "cp -a \"$1\" \"$2\"; rm -f \"$2-wal\" \"$2-shm\"", "sh", "\(daemon.root)/backup.db", database,
+        ]).check()
+
+        try await daemon.start()
+        #expect(inits.allSatisfy(ProcessFacts.isAlive), "guests run on")
+        let status = try await daemon.succeed("daemon", "status").output
+        #expect(status.contains("older than what runs: new.") && status.contains(", old."), "\(status)")
+        #expect(try await daemon.lodge("create", "x", "--rootfs", "/", "--", "/bin/true").code != 0)
+        try await daemon.succeed("kill", "old", "new")
+
+        // Twice: what was told once is not told again.
+        for _ in 0..<2 {
+          try await daemon.kill()
+          try await daemon.start()
+          #expect(try await daemon.guests().map(\.name) == ["old"], "as in the backup")
+          let ends = try await daemon.events().filter { $0.cause != nil }
+          #expect(ends.compactMap(\.guest) == ["old", "new"])
+          #expect(ends.allSatisfy { $0.cause?.kind == "stopped" }, "\(ends)")
+          #expect(Files.names(in: "\(daemon.root)/run/guests").isEmpty)
+        }
+        try await daemon.succeed("start", "old")
+        try await daemon.succeed("kill", "old")
+      }
+    }
   }
 }
 
