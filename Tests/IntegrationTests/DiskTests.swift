@@ -40,7 +40,8 @@ extension IntegrationTests {
         try Files.removeTree("\(disk)/fill")
         let run = try await daemon.end(of: "web", within: 40)
         #expect(run.cause.kind == "signaled" && run.cause.signal == 9, "\(run.cause)")
-        try await daemon.waitUntilStarts("other")
+        try await daemon.waitForFile("\(daemon.root)/lodged.log", within: 40) { $0.contains("there is space again") }
+        try await daemon.succeed("start", "other")
         try await daemon.succeed("kill", "other")
       }
     }
@@ -148,16 +149,5 @@ extension IntegrationTests {
 extension CommandResult {
   func check() throws {
     guard code == 0 else { throw CommandFailure(self) }
-  }
-}
-
-extension TestDaemon {
-  /// The daemon looks for space again at intervals, and tells when it has found some.
-  func waitUntilStarts(_ name: String, within seconds: Double = 30) async throws {
-    let end = Clock.bootNanoseconds + Int64(seconds * 1e9)
-    while try await lodge("start", name).code != 0 {
-      guard Clock.bootNanoseconds < end else { throw TooLate(description: "\(name) does not start:\n\(log)") }
-      usleep(200_000)
-    }
   }
 }
