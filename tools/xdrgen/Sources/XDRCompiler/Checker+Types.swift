@@ -74,6 +74,26 @@ extension Checker {
     }
   }
 
+  /// `%#define name uint64_t`: NDMP's files count on it.
+  private func passthroughType(_ name: Name) -> WireType? {
+    guard let tokens = passthroughMacros[name.text], tokens.count == 1, tokens[0].kind == .identifier else {
+      return nil
+    }
+    let target = tokens[0].text
+    let type: WireType
+    if case .type(let definition)? = symbols[target]?.symbol {
+      type = .named(definition)
+    } else if options.definesCTypes, let scalar = Checker.cTypes[target] {
+      type = .scalar(scalar)
+    } else {
+      return nil
+    }
+    diagnostics.warning(
+      .passthroughType, "'\(name.text)' is known only from a % line, and taken as \(target)", at: name.range,
+      hint: "a typedef would be known to every XDR compiler")
+    return type
+  }
+
   private func named(_ name: Name, _ tag: String?) -> WireType {
     guard let (symbol, range) = symbols[name.text] else {
       if options.definesCTypes {
@@ -86,6 +106,7 @@ extension Checker {
           return .opaque(Bound(value: 1024, isUnbounded: false, spelling: "MAX_NETOBJ_SZ"))
         }
       }
+      if let type = passthroughType(name) { return type }
       reportUnknown(name.text, at: name.range, what: "type") { if case .type = $0 { true } else { false } }
       return .scalar(.int)
     }

@@ -26,7 +26,7 @@ public struct CompilerInput {
 
 /// Text to model. Whatever the text, it ends, with diagnostics if there is something to say.
 public final class Compilation {
-  public let sources = SourceManager()
+  public private(set) var sources = SourceManager()
   public let diagnostics: DiagnosticSink
   public private(set) var model: Model
   let options: CompilerOptions
@@ -41,9 +41,33 @@ public final class Compilation {
     self.inputs = inputs
     self.options = options
     self.diagnostics = diagnostics
+    model = Model(sources: sources)
+    let headers = run(provider, followsHeaders: false)
+    // Names that are not there may be in a file that only a % line points to.
+    guard headers, diagnostics.diagnostics.contains(where: { $0.code == .unknownName }) else { return }
+    let other = Compilation(following: inputs, provider, options)
+    guard other.diagnostics.errorCount < diagnostics.errorCount else { return }
+    sources = other.sources
+    model = other.model
+    definitions = other.definitions
+    comments = other.comments
+    diagnostics.adopt(other.diagnostics)
+  }
+
+  private init(following inputs: [CompilerInput], _ provider: any SourceProvider, _ options: CompilerOptions) {
+    self.inputs = inputs
+    self.options = options
+    diagnostics = DiagnosticSink()
+    model = Model(sources: sources)
+    _ = run(provider, followsHeaders: true)
+  }
+
+  /// True if there are `%#include` lines.
+  private func run(_ provider: any SourceProvider, followsHeaders: Bool) -> Bool {
     let preprocessor = Preprocessor(
       sources: sources, provider: provider, diagnostics: diagnostics, defines: options.defines,
-      inputIdentities: Set(inputs.map(\.identity)))
+      inputIdentities: Set(inputs.map(\.identity)), followsHeaders: followsHeaders)
+    preprocessor.importsFiles = options.dialect.contains(.packages)
     for input in inputs { preprocessor.add(path: input.path, identity: input.identity, bytes: input.bytes) }
     comments = preprocessor.comments
     var parser = Parser(
@@ -61,6 +85,7 @@ public final class Compilation {
     model = checker.check()
     assignOwners(preprocessor.fileOwners)
     for header in headers { model.owners[header.name.range.file] = model.inputs.first }
+    return !preprocessor.filesWithHeaders.isEmpty
   }
 
   /// One text under one name, for tests.

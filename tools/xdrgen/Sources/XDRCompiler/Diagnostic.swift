@@ -39,6 +39,15 @@ public final class DiagnosticSink {
 
   public init(limit: Int = 200) { self.limit = limit }
 
+  var errorCount: Int { diagnostics.count { $0.severity == .error } + suppressed }
+
+  /// Takes the place of what was found before.
+  func adopt(_ other: DiagnosticSink) {
+    diagnostics = other.diagnostics
+    suppressed = other.suppressed
+    seen = other.seen
+  }
+
   public var hasErrors: Bool { diagnostics.contains { $0.severity == .error } || suppressed > 0 }
 
   func report(_ diagnostic: Diagnostic) {
@@ -86,6 +95,7 @@ public enum DiagnosticCode: String, Sendable, CaseIterable {
   case includeNotFound = "include-not-found"
   case includeRefused = "include-refused"
   case includeDepth = "include-depth"
+  case headerFollowed = "header-followed"
   case macroUnsupported = "macro-unsupported"
   case macroRedefined = "macro-redefined"
   case errorDirective = "error-directive"
@@ -110,6 +120,7 @@ public enum DiagnosticCode: String, Sendable, CaseIterable {
   case swiftNameCollision = "swift-name-collision"
   // Values
   case passthroughConstant = "passthrough-constant"
+  case passthroughType = "passthrough-type"
   case valueOutOfRange = "value-out-of-range"
   case circularConstant = "circular-constant"
   case enumAlias = "enum-alias"

@@ -10,7 +10,7 @@ public struct Dialect: OptionSet, Sendable, Hashable {
   public static let pointerStructs = Dialect(rawValue: 2)
   /// `T *name<>`: an array of optionals (dart-oncrpc)
   public static let pointerArrays = Dialect(rawValue: 4)
-  /// `1'000'000` (goxdr)
+  /// `1'000'000`, `1_000_000` (goxdr)
   public static let digitSeparators = Dialect(rawValue: 8)
   /// `string s;` is `string s<>;` (xdrzcc). Off unless asked for: it hides a missing bound.
   public static let bareStrings = Dialect(rawValue: 16)
@@ -18,10 +18,13 @@ public struct Dialect: OptionSet, Sendable, Hashable {
   public static let taggedInlineTypes = Dialect(rawValue: 32)
   /// `enum { A, B };` defines constants, as in C.
   public static let namelessEnums = Dialect(rawValue: 64)
+  /// `package "path";`, which says nothing to us, and `import "name.x";`, an include (buildbarn/go-xdr).
+  public static let packages = Dialect(rawValue: 128)
 
   /// What conflicts with nothing.
   public static let standard: Dialect = [
     .namespaces, .pointerStructs, .pointerArrays, .digitSeparators, .taggedInlineTypes, .namelessEnums,
+    .packages,
   ]
   public static let all: Dialect = [.standard, .bareStrings]
 
@@ -29,6 +32,6 @@ public struct Dialect: OptionSet, Sendable, Hashable {
   public static let names: [(String, Dialect)] = [
     ("namespaces", .namespaces), ("pointer-structs", .pointerStructs), ("pointer-arrays", .pointerArrays),
     ("digit-separators", .digitSeparators), ("bare-strings", .bareStrings),
-    ("tagged-inline-types", .taggedInlineTypes), ("nameless-enums", .namelessEnums),
+    ("tagged-inline-types", .taggedInlineTypes), ("nameless-enums", .namelessEnums), ("packages", .packages),
   ]
 }

@@ -216,6 +216,7 @@ extension Parser {
   ]
 
   mutating func type(in place: Place) -> TypeSyntax? {
+    skipGlobalMark()
     let start = token.range
     guard token.kind == .identifier else {
       diagnostics.error(.unexpectedToken, "a type expected, not \(token.described)", at: token.range)
@@ -252,6 +253,15 @@ extension Parser {
     default:
       return .named(qualified(Name(text: word, range: start)), tag: nil)
     }
+  }
+
+  /// `::name`: from the outermost namespace.
+  mutating func skipGlobalMark() {
+    guard dialect.contains(.namespaces), token.is(":"), peek().is(":"), peek(2).kind == .identifier,
+      token.range.upper == peek().range.lower, peek().range.upper == peek(2).range.lower
+    else { return }
+    advance()
+    advance()
   }
 
   /// `space::name`: names are the same with and without their namespace here.

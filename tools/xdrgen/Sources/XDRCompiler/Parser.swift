@@ -147,8 +147,7 @@ struct Parser {
     if take(";") {
       return true
     }
-    if token.is("}"), let open = namespaces.last {
-      _ = open
+    if token.is("}"), !namespaces.isEmpty {
       namespaces.removeLast()
       advance()
       _ = take(";")
@@ -210,6 +209,14 @@ struct Parser {
       guard let name = expectName("the program's name") else { return false }
       guard let body = programBody(name.range) else { return false }
       add(.program(body), name, start, docs, place: "after the program")
+    case "package" where peek().kind == .string:
+      if !dialect.contains(.packages) {
+        diagnostics.error(
+          .dialect, "packages are not in RFC 4506", at: token.range, hint: "--dialect packages accepts them")
+      }
+      advance()
+      advance()
+      expectSemicolon("after the package")
     case "namespace":
       advance()
       guard let name = expectName("the namespace's name") else { return false }
@@ -311,6 +318,7 @@ struct Parser {
       }
       return value
     }
+    skipGlobalMark()
     switch token.kind {
     case .number: return number()
     case .identifier:
@@ -334,10 +342,10 @@ struct Parser {
     advance()
     switch NumberValue.parse(number.text) {
     case .value(let value, let notes):
-      if number.text.contains("'"), !dialect.contains(.digitSeparators) {
+      if number.text.contains(where: { $0 == "'" || $0 == "_" }), !dialect.contains(.digitSeparators) {
         diagnostics.error(
           .dialect, "digit separators are not in RFC 4506", at: number.range,
-          fix: .init(range: number.range, replacement: number.text.filter { $0 != "'" }))
+          fix: .init(range: number.range, replacement: number.text.filter { $0 != "'" && $0 != "_" }))
       } else if let note = notes.first {
         diagnostics.warning(.nonstandardNumber, note, at: number.range)
       }

@@ -33,14 +33,19 @@ final class Preprocessor {
   private(set) var passthroughMacros: [String: [Token]] = [:]
   /// Files with `%#include` lines.
   private(set) var filesWithHeaders: Set<FileID> = []
+  /// Whether `%#include "name.h"` brings in a `name.x` beside it, which the header will have been made from.
+  private let followsHeaders: Bool
+  /// Whether `import "name.x";` is an include.
+  var importsFiles = false
   private var pendingComments = 0
   private var overflowed = false
 
   init(
     sources: SourceManager, provider: any SourceProvider, diagnostics: DiagnosticSink, defines: [String: String],
-    inputIdentities: Set<String> = [], limits: Limits = Limits()
+    inputIdentities: Set<String> = [], followsHeaders: Bool = false, limits: Limits = Limits()
   ) {
     self.inputIdentities = inputIdentities
+    self.followsHeaders = followsHeaders
     self.sources = sources
     self.provider = provider
     self.diagnostics = diagnostics
@@ -111,9 +116,15 @@ final class Preprocessor {
       scanner.isSkipping = conditionals.last.map { !$0.active } ?? false
       switch scanner.next() {
       case .end: break loop
-      case .passthrough(let range): if !scanner.isSkipping { passthrough(range, file) }
+      case .passthrough(let range): if !scanner.isSkipping { passthrough(range, file, depth: depth) }
       case .comment(let comment): if !scanner.isSkipping, !macrosOnly { comments.append(comment) }
-      case .token(let token): if !macrosOnly { expand(token) }
+      case .token(let token):
+        if macrosOnly || scanner.isSkipping { continue }
+        if importsFiles, token.is(word: "import"), beginsDefinition(token) {
+          importFile(token, &scanner, file, depth: depth)
+        } else {
+          expand(token)
+        }
       case .directive(let range):
         directive(range, file, &conditionals, depth: depth)
       }
@@ -136,7 +147,24 @@ final class Preprocessor {
     }
   }
 
-  private func passthrough(_ range: SourceRange, _ file: SourceFile) {
+  /// Nothing of the same file stands before it, or the end of a definition.
+  private func beginsDefinition(_ token: Token) -> Bool {
+    guard let last = tokens.last, last.range.file == token.range.file else { return true }
+    return last.is(";") || last.is("}") || last.kind == .end
+  }
+
+  /// `import "name.x";`
+  private func importFile(_ word: Token, _ scanner: inout Scanner, _ file: SourceFile, depth: Int) {
+    guard case .token(let name)? = nextToken(&scanner) else { return expand(word) }
+    guard name.kind == .string else {
+      expand(word)
+      return expand(name)
+    }
+    include(name.range, file, depth: depth, at: word.range)
+    // Its ';' is left to the parser.
+  }
+
+  private func passthrough(_ range: SourceRange, _ file: SourceFile, depth: Int) {
     let text = file.bytes[range.lower..<range.upper].drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
     guard text.first == UInt8(ascii: "#"), passthroughMacros.count < 10_000 else { return }
     var scanner = Scanner(
@@ -144,9 +172,39 @@ final class Preprocessor {
       diagnostics: DiagnosticSink(limit: 0))
     var tokens: [Token] = []
     while case .token(let token)? = nextToken(&scanner), tokens.count < 20 { tokens.append(token) }
-    if tokens.first?.text == "include" { filesWithHeaders.insert(file.id) }
+    if let first = tokens.first, first.text == "include" {
+      filesWithHeaders.insert(file.id)
+      if followsHeaders {
+        follow(SourceRange(file: file.id, lower: first.range.upper, upper: range.upper), file, depth)
+      }
+    }
     guard tokens.count > 2, tokens[0].text == "define", tokens[1].kind == .identifier else { return }
     passthroughMacros[tokens[1].text] = Array(tokens.dropFirst(2))
+  }
+
+  /// `%#include "dir/name.h"`: the header is made from `name.x`, if there is one.
+  private func follow(_ rest: SourceRange, _ file: SourceFile, _ depth: Int) {
+    guard depth < limits.includeDepth, let (name, _, range) = includeName(rest, file), name.hasSuffix(".h") else {
+      return
+    }
+    let path = String(name.dropLast(2)) + ".x"
+    let candidates = [path, path.split(separator: "/").last.map(String.init) ?? path]
+    for candidate in candidates {
+      guard
+        case .found(let path, let identity, let bytes) = provider.include(candidate, isSystem: false, from: file.path)
+      else { continue }
+      guard identities.insert(identity).inserted, let included = open(path: path, bytes: bytes, at: range) else {
+        return
+      }
+      diagnostics.warning(
+        .headerFollowed, "\(candidate) is read for what this header defines", at: range,
+        hint: "an #include without the % says so to every XDR compiler")
+      fileOwners[included.id] = inputIdentities.contains(identity) ? identity : fileOwners[file.id]
+      // Definitions do not run from one file into another.
+      process(included, depth: depth + 1, macrosOnly: false)
+      endFile(included)
+      return
+    }
   }
 
   // MARK: Macros

@@ -63,11 +63,12 @@ enum NumberValue {
   static func parse(_ text: String) -> NumberValue {
     var digits = Array(text.utf8)
     var notes: [String] = []
-    if digits.contains(UInt8(ascii: "'")) {
-      guard digits.last != UInt8(ascii: "'") else {
+    let separators = [UInt8(ascii: "'"), UInt8(ascii: "_")]
+    if digits.contains(where: separators.contains) {
+      guard let last = digits.last, !separators.contains(last) else {
         return .invalid("a digit separator must stand between digits", fix: nil)
       }
-      digits.removeAll { $0 == UInt8(ascii: "'") }
+      digits.removeAll { separators.contains($0) }
       notes.append("digit separators are not in RFC 4506")
     }
     var radix: Int128 = 10

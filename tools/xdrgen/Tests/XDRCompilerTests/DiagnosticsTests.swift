@@ -12,6 +12,7 @@ import XDRCompiler
       case "deep.x":
         // Each inclusion is another file, as with links that lead in a circle.
         return .found(path: path + "/deep.x", identity: path + "/deep.x", bytes: Array("#include \"deep.x\"\n".utf8))
+      case "other.x": return .found(path: name, identity: name, bytes: Array("typedef int other_type;\n".utf8))
       default: return .missing(searched: ["."])
       }
     }

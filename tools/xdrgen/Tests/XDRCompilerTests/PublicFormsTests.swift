@@ -117,4 +117,42 @@ import XDRCompiler
     #expect(union("u", m)?.arms[0].labels.map(\.value) == [1])
     #expect(errors("struct s { int v; }; struct t { a::s one; };", dialect: []) != [])
   }
+
+  @Test func whatAHeaderIsMadeFromIsRead() {
+    let files = ["other.x": "%#include \"main.h\"\nstruct other { int x; };", "test.x": ""]
+    let text = "%#include \"src/other.h\"\n%#include <stdio.h>\nstruct s { other o; };"
+    #expect(codes(compile(text, files: files)) == ["header-followed"])
+    #expect(model(text, files: files).type(named: "s")?.minimumSize == 4)
+    // Only where a name is missing, and only where it helps.
+    let whole = "%#include \"other.h\"\nstruct other { hyper x; }; struct s { other o; };"
+    #expect(codes(compile(whole, files: files)) == [])
+    #expect(codes(compile("%#include \"other.h\"\nstruct s { another o; };", files: files)) == ["!unknown-name"])
+  }
+
+  @Test func aTypeThatOnlyAPercentLineDefinesIsTaken() {
+    let text = "%#define my_quad uint64_t\n%#define my_s s\nstruct s { my_quad q; }; struct t { my_s a; my_quad b<>; };"
+    #expect(warnings(text) == ["passthrough-type", "passthrough-type", "passthrough-type"])
+    #expect(model(text).type(named: "s")?.minimumSize == 8)
+    #expect(errors("%#define a b\n%#define b a\nstruct s { a x; };") == ["unknown-name"])
+  }
+
+  @Test func packagesAreReadPastAndImportsAreIncludes() {
+    let text =
+      "package \"example.org/x\";\nimport \"other.x\";\nstruct s { import package; other o; };\nstruct import { int x; };"
+    let files = ["other.x": "package \"example.org/o\";\nstruct other { hyper x; };"]
+    #expect(model(text, files: files).type(named: "s")?.minimumSize == 12)
+    #expect(errors("import \"none.x\";") == ["include-not-found"])
+    #expect(errors("package \"p\"; const A = 1;", dialect: []) == ["dialect"])
+    #expect(errors("import \"other.x\";", files: files, dialect: []) == ["unexpected-token"])
+  }
+
+  @Test func namesCanBeginAtTheOutermostNamespace() {
+    let text = "enum e { A = 1 }; namespace n { union u switch (::e d) { case ::A: n::t x; }; typedef int t; }"
+    #expect(model(text).type(named: "u")?.minimumSize == 8)
+  }
+
+  @Test func digitsCanBeApart() {
+    #expect(constant("C", model("const C = 0xABCD'EF_01;")) == 0xABCD_EF01)
+    #expect(errors("const C = 1_;") == ["invalid-number"])
+  }
 }
