@@ -142,6 +142,7 @@ public final class SwiftBackend {
 
   private func emit(_ constant: ConstantDefinition, _ writer: inout SwiftWriter) {
     writer.docs(constant.docs)
+    deprecation(constant.annotations, &writer)
     let name = SwiftNames.escaped(names.constant(constant))
     let keyword = options.namespace == nil ? "public let" : "public static let"
     switch constant.value {
@@ -156,8 +157,7 @@ public final class SwiftBackend {
   private func emit(_ type: TypeDefinition, _ writer: inout SwiftWriter) {
     switch type.body {
     case .alias(let target):
-      writer.docs(type.docs, aliasNotes(target))
-      deprecation(type.annotations, &writer)
+      writer.docs(type.docs, aliasNotes(target), type.annotations)
       writer.line("public typealias \(names.type(type)) = \(swiftType(target))")
     case .enumeration(let body): emit(type, body, &writer)
     case .structure(let fields): emitStruct(type, fields, &writer)
@@ -189,13 +189,11 @@ public final class SwiftBackend {
     let all = Array(zip(body.values, caseNames))
     let cases = all.filter { $0.0.aliasOf == nil }
     let isOpen = type.annotations.isOpen
-    writer.docs(type.docs)
-    deprecation(type.annotations, &writer)
+    writer.docs(type.docs, [], type.annotations)
     let raw = isOpen ? "" : "\(std("Int32")), "
     writer.block("public enum \(name): \(raw)XDREnumeration, \(std("CaseIterable")) {") { writer in
       for (value, name) in cases {
-        writer.docs(value.docs)
-        deprecation(value.annotations, &writer)
+        writer.docs(value.docs, [], value.annotations)
         writer.line(isOpen ? "case \(name)" : "case \(name) = \(value.value)")
       }
       if isOpen {
@@ -205,6 +203,7 @@ public final class SwiftBackend {
       for (value, name) in all {
         guard let original = value.aliasOf, let target = all.first(where: { $0.0.name == original }) else { continue }
         writer.docs(value.docs)
+        deprecation(value.annotations, &writer)
         writer.line("public static let \(name) = \(self.names.type(type)).\(target.1)")
       }
       writer.gap()

@@ -89,8 +89,7 @@ extension SwiftBackend {
   private func emit(
     _ procedure: ProcedureDefinition, named name: String, in item: ProgramNames, _ writer: inout SwiftWriter
   ) {
-    writer.docs(procedure.docs)
-    deprecation(procedure.annotations, &writer)
+    writer.docs(procedure.docs, [], procedure.annotations)
     let kind = procedure.isEvent ? "RPCEvent" : "RPCProcedure"
     writer.block("public enum \(SwiftNames.escaped(name)): \(kind) {") { writer in
       writer.line("public typealias Program = \(item.name)")
@@ -175,7 +174,7 @@ extension SwiftBackend {
     writer.line("/// \(summary)")
     writer.block("public enum \(name): \(std("Sendable")), \(std("Hashable")) {") { writer in
       for (procedure, procedureName) in items {
-        writer.docs(procedure.docs)
+        writer.docs(procedure.docs, [], procedure.annotations)
         let payload = fields(procedure).isEmpty ? "" : "(\(messageName(procedure, procedureName, program)))"
         writer.line("case \(self.caseName(procedureName))\(payload)")
       }
@@ -247,7 +246,7 @@ extension SwiftBackend {
       writer.line("associatedtype Context: \(std("Sendable"))")
       for (procedure, name) in calls {
         writer.gap()
-        writer.docs(procedure.docs)
+        writer.docs(procedure.docs, [], procedure.annotations)
         let arguments = procedure.arguments.isEmpty ? "" : "_ args: \(messageName(procedure, name, item)), "
         writer.line(
           "func \(self.caseName(name))(\(arguments)context: Context) async throws\(self.arrow(procedure, name, item))")

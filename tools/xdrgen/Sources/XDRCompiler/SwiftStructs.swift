@@ -9,8 +9,7 @@ extension SwiftBackend {
     if type.list != nil {
       notes = ["", "One node of a list: pointers to it are arrays, and the link to the next node is not stored."]
     }
-    writer.docs(type.docs, type.docs.isEmpty ? Array(notes.dropFirst()) : notes)
-    deprecation(type.annotations, &writer)
+    writer.docs(type.docs, type.docs.isEmpty ? Array(notes.dropFirst()) : notes, type.annotations)
     expands = isSmallElement(type, stored)
     emitStruct(named: names.type(type), stored, isRecursive: type.isRecursive, &writer)
     expands = false
@@ -90,8 +89,7 @@ extension SwiftBackend {
       // A struct cannot hold itself in place.
       writer.line("private var \(name)Box: XDRBox<\(boxed(field.type))>")
     }
-    writer.docs(field.docs)
-    deprecation(field.annotations, &writer)
+    writer.docs(field.docs, [], field.annotations)
     let escaped = SwiftNames.escaped(name)
     if field.isBoxed {
       writer.block("public var \(escaped): \(swiftType(field.type)) {") { writer in

@@ -10,12 +10,10 @@ extension SwiftBackend {
   func emit(_ type: TypeDefinition, _ union: UnionBody, _ writer: inout SwiftWriter) {
     let cases = unionCases(type, union)
     let discriminant = swiftType(union.discriminant)
-    writer.docs(type.docs)
-    deprecation(type.annotations, &writer)
+    writer.docs(type.docs, [], type.annotations)
     writer.block("public enum \(names.type(type)): XDRCodable, \(std("Hashable")) {") { writer in
       for item in cases {
-        writer.docs(item.arm.docs)
-        deprecation(item.arm.annotations, &writer)
+        writer.docs(item.arm.docs, [], item.arm.annotations)
         let payload = item.arm.isVoid ? "" : "(\(swiftType(item.arm.type)))"
         writer.line("\(item.arm.isBoxed ? "indirect " : "")case \(item.name)\(payload)")
       }

@@ -33,8 +33,14 @@ struct SwiftWriter {
   }
 
   /// Documentation lines, with what could end a comment or start another one made harmless.
-  mutating func docs(_ docs: Documentation, _ extra: [String] = []) {
-    for docLine in docs.lines + extra {
+  /// What generated code uses itself is deprecated in words only: an attribute would warn at those uses.
+  mutating func docs(_ docs: Documentation, _ extra: [String] = [], _ annotations: Annotations? = nil) {
+    var lines = docs.lines + extra
+    if let annotations, annotations.isDeprecated {
+      if !lines.isEmpty { lines.append("") }
+      lines.append("Deprecated\(annotations.deprecated.map { ": " + $0 } ?? "").")
+    }
+    for docLine in lines {
       let clean = printable(docLine).trimmingEnd()
       line(clean.isEmpty ? "///" : "/// " + clean)
     }

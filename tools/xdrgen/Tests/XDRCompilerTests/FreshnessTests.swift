@@ -4,10 +4,13 @@ import XDRCompiler
 
 /// What is checked in as generated is what the compiler generates now, on any machine.
 @Suite struct FreshnessTests {
-  @Test(arguments: [("KS", "kitchen-sink"), ("KSRfc", "kitchen-sink-rfc"), ("KSDialect", "kitchen-sink-dialect")])
+  @Test(arguments: [
+    ("KS", "kitchen-sink"), ("KSRfc", "kitchen-sink-rfc"), ("KSDialect", "kitchen-sink-dialect"),
+    ("Features", "features"),
+  ])
   func theKitchenSinkIsFresh(namespace: String, name: String) throws {
-    let folder = fixtures.appending(path: "kitchen-sink")
-    let inc = try String(contentsOf: folder.appending(path: "kitchen-sink-inc.x"), encoding: .utf8)
+    let inc = try String(contentsOf: fixtures.appending(path: "kitchen-sink/kitchen-sink-inc.x"), encoding: .utf8)
+    let folder = fixtures.appending(path: name == "features" ? name : "kitchen-sink")
     let bytes = [UInt8](try Data(contentsOf: folder.appending(path: "\(name).x")))
     func generate(_ path: String) -> [GeneratedFile] {
       var options = CompilerOptions()
@@ -18,6 +21,10 @@ import XDRCompiler
       var swift = SwiftOptions()
       swift.namespace = namespace
       swift.emitsTesting = true
+      if name == "features" {
+        swift.emitsBorrowed = true
+        swift.inlineOpaque = 32
+      }
       return SwiftBackend(compilation.model, options: swift, diagnostics: compilation.diagnostics).generate()
     }
     let files = generate("Fixtures/kitchen-sink/\(name).x")
