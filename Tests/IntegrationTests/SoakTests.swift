@@ -87,7 +87,8 @@ extension IntegrationTests {
         let stopped = try await daemon.lodge("kill", guest.name, deadline: 30)
         if ![0, 4].contains(stopped.code) { throw CommandFailure(stopped) }
         _ = try await daemon.lodge("stop", guest.name, deadline: 30)
-        _ = try await daemon.end(of: guest.name)
+        // On a busy machine chance may have started not all of them.
+        if try await daemon.guest(guest.name).runs > 0 { _ = try await daemon.end(of: guest.name) }
       }
     }
   }
