@@ -59,6 +59,8 @@ test_xdrgen() {
   [ ! -d tools/xdrgen/Tests ] || swift test --package-path tools/xdrgen --disable-xctest
   say "the .x compiler and its decoders against random bytes"
   tools/xdrgen/fuzz/run ci
+  say "the README of the .x compiler, as it stands there"
+  tools/xdrgen/try-readme
   test_c_client
 }
 
