@@ -160,81 +160,15 @@ struct Parser {
         at: token.range)
       return false
     }
-    let keyword = token.text
-    switch keyword {
-    case "const":
-      advance()
-      guard let name = expectName("the constant's name") else { return false }
-      guard expect("=", "after the constant's name") != nil else { return false }
-      guard let value = value("the constant's value") else { return false }
-      add(.constant(value), name, start, docs, place: "after the constant")
-    case "typedef":
-      advance()
-      guard let declaration = declaration(in: .typedef) else { return false }
-      if case .void(let range) = declaration.type {
-        diagnostics.error(
-          .voidMisplaced, "void has no values to name a type for (RFC 4506 errata 6382)", at: range)
-        expectSemicolon("after the typedef")
-        return true
-      }
-      guard let name = declaration.name else {
-        diagnostics.error(.unexpectedToken, "the typedef's name expected, not \(token.described)", at: token.range)
-        return false
-      }
-      add(.typedef(declaration), name, start, docs, place: "after the typedef")
-    case "enum":
-      advance()
-      if token.is("{") { return namelessEnum(start) }
-      guard let name = expectName("the enum's name") else { return false }
-      guard let body = enumBody(name.range) else { return false }
-      add(.enumeration(body), name, start, docs, place: "after the enum")
-    case "struct":
-      advance()
-      let star = token.range
-      let isPointer = take("*")
-      if isPointer, !dialect.contains(.pointerStructs) {
-        diagnostics.error(
-          .dialect, "'struct *' is not in RFC 4506", at: star, hint: "--dialect pointer-structs accepts it")
-      }
-      guard let name = expectName("the struct's name") else { return false }
-      guard let body = structBody(name.range) else { return false }
-      add(isPointer ? .pointerStructure(body) : .structure(body), name, start, docs, place: "after the struct")
-    case "union":
-      advance()
-      guard let name = expectName("the union's name") else { return false }
-      guard let body = unionBody(name.range) else { return false }
-      add(.union(body), name, start, docs, place: "after the union")
-    case "program":
-      advance()
-      guard let name = expectName("the program's name") else { return false }
-      guard let body = programBody(name.range) else { return false }
-      add(.program(body), name, start, docs, place: "after the program")
-    case "package" where peek().kind == .string:
-      if !dialect.contains(.packages) {
-        diagnostics.error(
-          .dialect, "packages are not in RFC 4506", at: token.range, hint: "--dialect packages accepts them")
-      }
-      advance()
-      advance()
-      expectSemicolon("after the package")
-    case "namespace":
-      advance()
-      guard let name = expectName("the namespace's name") else { return false }
-      if !dialect.contains(.namespaces) {
-        diagnostics.error(
-          .dialect, "namespaces are not in RFC 4506", at: name.range, hint: "--dialect namespaces accepts them")
-      }
-      while token.is(":"), peek().is(":") {
-        advance()
-        advance()
-        guard expectName("the namespace's name") != nil else { return false }
-      }
-      guard namespaces.count < Parser.nestingLimit else {
-        diagnostics.error(.nestingTooDeep, "namespaces nested deeper than \(Parser.nestingLimit)", at: name.range)
-        return false
-      }
-      guard expect("{", "after the namespace's name") != nil else { return false }
-      namespaces.append(name)
+    switch token.text {
+    case "const": return constantDefinition(start, docs)
+    case "typedef": return typedefDefinition(start, docs)
+    case "enum": return enumerationDefinition(start, docs)
+    case "struct": return structureDefinition(start, docs)
+    case "union": return unionDefinition(start, docs)
+    case "program": return programDefinition(start, docs)
+    case "package" where peek().kind == .string: return packageLine()
+    case "namespace": return namespaceLine()
     default:
       diagnostics.error(
         .unexpectedToken,
@@ -242,6 +176,105 @@ struct Parser {
         at: token.range, fix: spelling(of: token, among: Array(Parser.starters)))
       return false
     }
+  }
+
+  /// `const name = value;`
+  private mutating func constantDefinition(_ start: SourceRange, _ docs: DocumentationSyntax) -> Bool {
+    advance()
+    guard let name = expectName("the constant's name") else { return false }
+    guard expect("=", "after the constant's name") != nil else { return false }
+    guard let value = value("the constant's value") else { return false }
+    add(.constant(value), name, start, docs, place: "after the constant")
+    return true
+  }
+
+  private mutating func typedefDefinition(_ start: SourceRange, _ docs: DocumentationSyntax) -> Bool {
+    advance()
+    guard let declaration = declaration(in: .typedef) else { return false }
+    if case .void(let range) = declaration.type {
+      diagnostics.error(
+        .voidMisplaced, "void has no values to name a type for (RFC 4506 errata 6382)", at: range)
+      expectSemicolon("after the typedef")
+      return true
+    }
+    guard let name = declaration.name else {
+      diagnostics.error(.unexpectedToken, "the typedef's name expected, not \(token.described)", at: token.range)
+      return false
+    }
+    add(.typedef(declaration), name, start, docs, place: "after the typedef")
+    return true
+  }
+
+  private mutating func enumerationDefinition(_ start: SourceRange, _ docs: DocumentationSyntax) -> Bool {
+    advance()
+    if token.is("{") { return namelessEnum(start) }
+    guard let name = expectName("the enum's name") else { return false }
+    guard let body = enumBody(name.range) else { return false }
+    add(.enumeration(body), name, start, docs, place: "after the enum")
+    return true
+  }
+
+  private mutating func structureDefinition(_ start: SourceRange, _ docs: DocumentationSyntax) -> Bool {
+    advance()
+    let star = token.range
+    let isPointer = take("*")
+    if isPointer, !dialect.contains(.pointerStructs) {
+      diagnostics.error(
+        .dialect, "'struct *' is not in RFC 4506", at: star, hint: "--dialect pointer-structs accepts it")
+    }
+    guard let name = expectName("the struct's name") else { return false }
+    guard let body = structBody(name.range) else { return false }
+    add(isPointer ? .pointerStructure(body) : .structure(body), name, start, docs, place: "after the struct")
+    return true
+  }
+
+  private mutating func unionDefinition(_ start: SourceRange, _ docs: DocumentationSyntax) -> Bool {
+    advance()
+    guard let name = expectName("the union's name") else { return false }
+    guard let body = unionBody(name.range) else { return false }
+    add(.union(body), name, start, docs, place: "after the union")
+    return true
+  }
+
+  private mutating func programDefinition(_ start: SourceRange, _ docs: DocumentationSyntax) -> Bool {
+    advance()
+    guard let name = expectName("the program's name") else { return false }
+    guard let body = programBody(name.range) else { return false }
+    add(.program(body), name, start, docs, place: "after the program")
+    return true
+  }
+
+  /// `package "path";`
+  private mutating func packageLine() -> Bool {
+    if !dialect.contains(.packages) {
+      diagnostics.error(
+        .dialect, "packages are not in RFC 4506", at: token.range, hint: "--dialect packages accepts them")
+    }
+    advance()
+    advance()
+    expectSemicolon("after the package")
+    return true
+  }
+
+  /// `namespace name {`; its '}' is met as a definition that is none.
+  private mutating func namespaceLine() -> Bool {
+    advance()
+    guard let name = expectName("the namespace's name") else { return false }
+    if !dialect.contains(.namespaces) {
+      diagnostics.error(
+        .dialect, "namespaces are not in RFC 4506", at: name.range, hint: "--dialect namespaces accepts them")
+    }
+    while token.is(":"), peek().is(":") {
+      advance()
+      advance()
+      guard expectName("the namespace's name") != nil else { return false }
+    }
+    guard namespaces.count < Parser.nestingLimit else {
+      diagnostics.error(.nestingTooDeep, "namespaces nested deeper than \(Parser.nestingLimit)", at: name.range)
+      return false
+    }
+    guard expect("{", "after the namespace's name") != nil else { return false }
+    namespaces.append(name)
     return true
   }
 

@@ -135,7 +135,7 @@ import XDRCompiler
       name: "secret-dropped", old: "struct s { /** @secret */ int a; };", new: "struct s { int a; };", level: "policy"),
   ]
 
-  private static func changes(_ row: Row) -> [Change] {
+  static func changes(_ row: Row) -> [Change] {
     func revision(_ text: String, _ path: String) -> Model {
       let compilation = Compilation(text, path: path)
       #expect(compilation.succeeded, "\(compilation.rendered())")

@@ -47,6 +47,42 @@ import XDRCompiler
     try expectGolden(compilation.rendered(), "diagnostics/\(code.rawValue).txt")
   }
 
+  /// The page that lists all codes: each with what it says of its golden file.
+  @Test func thePageListsEveryCode() throws {
+    var page = """
+      # Findings
+
+      Every code that `xdrgen` can print in brackets, with an example of its message. A code never changes its meaning. The
+      files that show these are in `Tests/XDRCompilerTests/Golden`. This page is written by the tests.
+
+      | code | | for example |
+      | --- | --- | --- |
+
+      """
+    func row(_ code: String, _ level: String, _ message: String) {
+      page += "| `\(code)` | \(level) | \(message.replacingOccurrences(of: "|", with: "\\|")) |\n"
+    }
+    for code in DiagnosticCode.allCases {
+      let found = try DiagnosticsTests.compilation(code).diagnostics.diagnostics.first { $0.code == code }
+      let example = try #require(found)
+      row(code.rawValue, example.severity.rawValue, example.message)
+    }
+    page += """
+
+      ## Of `breaking`
+
+      | code | level | for example |
+      | --- | --- | --- |
+
+      """
+    for code in Change.Code.allCases {
+      let found = BreakingTests.rows.lazy.flatMap(BreakingTests.changes).first { $0.code == code }
+      let example = try #require(found)
+      row(code.rawValue, example.level.rawValue, example.message)
+    }
+    try expectGolden(page, "../../../FINDINGS.md")
+  }
+
   @Test func jsonHasTheSameFacts() throws {
     let compilation = try DiagnosticsTests.compilation(.unknownName)
     let renderer = DiagnosticRenderer(sources: compilation.sources)
