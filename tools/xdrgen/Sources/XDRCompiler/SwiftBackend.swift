@@ -100,30 +100,35 @@ public final class SwiftBackend {
 
   private func types(of input: FileID) -> String {
     var writer = header(input)
-    writer.line("public import XDR")
     let constants = model.constants.filter { owner($0.range.file) == input }
     let types = model.types.filter { owner($0.range.file) == input }
+    let programs = model.programs.filter { owner($0.range.file) == input }
+    // A public import that nothing public needs is a warning.
+    let usesRuntime =
+      !programs.isEmpty
+      || types.contains { type in
+        if case .alias(let target) = type.body { swiftType(target).contains("XDR") } else { true }
+      }
+    if usesRuntime { writer.line("public import XDR") }
     if !constants.isEmpty {
-      writer.line()
+      writer.gap()
       inNamespace(&writer) { writer in
         for constant in constants { emit(constant, &writer) }
       }
     }
     for type in types {
-      writer.line()
+      writer.gap()
       inNamespace(&writer) { writer in emit(type, &writer) }
     }
     if options.emitsBorrowed {
       borrows = true
       for type in types where hasBorrowedForm(type) {
-        writer.line()
+        writer.gap()
         inNamespace(&writer) { writer in emitBorrowed(type, &writer) }
       }
       borrows = false
     }
-    for program in model.programs where owner(program.range.file) == input {
-      emit(program, &writer)
-    }
+    for program in programs { emit(program, &writer) }
     return writer.text
   }
 

@@ -45,6 +45,17 @@ import XDRCompiler
     #expect(text.split(separator: "@available(*, deprecated").count == 2)
   }
 
+  @Test func theRuntimeIsImportedWhereItIsNeeded() {
+    for text in ["const A = 1;", "typedef opaque t<3>; typedef t u[2];"] {
+      #expect(!swift(text).contains("import XDR"), "\(text)")
+    }
+    for text in [
+      "struct s { int x; };", "typedef quadruple q;", "program P { version V { void F(void) = 1; } = 1; } = 1;",
+    ] {
+      #expect(swift(text).contains("public import XDR"), "\(text)")
+    }
+  }
+
   @Test func documentationGoesIntoTheCode() throws {
     let compilation = try BackEndTests.features()
     let text = SwiftBackend(compilation.model, options: SwiftOptions(), diagnostics: compilation.diagnostics).generate()
