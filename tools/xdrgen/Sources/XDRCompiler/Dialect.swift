@@ -20,11 +20,13 @@ public struct Dialect: OptionSet, Sendable, Hashable {
   public static let namelessEnums = Dialect(rawValue: 64)
   /// `package "path";`, which says nothing to us, and `import "name.x";`, an include (buildbarn/go-xdr).
   public static let packages = Dialect(rawValue: 128)
+  /// `pragma header nlm4;` and its like: the Linux kernel's xdrgen is told how to generate C.
+  public static let pragmas = Dialect(rawValue: 256)
 
   /// What conflicts with nothing.
   public static let standard: Dialect = [
     .namespaces, .pointerStructs, .pointerArrays, .digitSeparators, .taggedInlineTypes, .namelessEnums,
-    .packages,
+    .packages, .pragmas,
   ]
   public static let all: Dialect = [.standard, .bareStrings]
 
@@ -33,5 +35,6 @@ public struct Dialect: OptionSet, Sendable, Hashable {
     ("namespaces", .namespaces), ("pointer-structs", .pointerStructs), ("pointer-arrays", .pointerArrays),
     ("digit-separators", .digitSeparators), ("bare-strings", .bareStrings),
     ("tagged-inline-types", .taggedInlineTypes), ("nameless-enums", .namelessEnums), ("packages", .packages),
+    ("pragmas", .pragmas),
   ]
 }

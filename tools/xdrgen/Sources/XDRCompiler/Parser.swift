@@ -168,6 +168,7 @@ struct Parser {
     case "union": return unionDefinition(start, docs)
     case "program": return programDefinition(start, docs)
     case "package" where peek().kind == .string: return packageLine()
+    case "pragma" where peek().kind == .identifier: return pragmaLine()
     case "namespace": return namespaceLine()
     default:
       diagnostics.error(
@@ -253,6 +254,17 @@ struct Parser {
     advance()
     advance()
     expectSemicolon("after the package")
+    return true
+  }
+
+  /// `pragma word name;`
+  private mutating func pragmaLine() -> Bool {
+    if !dialect.contains(.pragmas) {
+      diagnostics.error(
+        .dialect, "pragmas are not in RFC 4506", at: token.range, hint: "--dialect pragmas reads past them")
+    }
+    while token.kind == .identifier || token.is("*") { advance() }
+    expectSemicolon("after the pragma")
     return true
   }
 

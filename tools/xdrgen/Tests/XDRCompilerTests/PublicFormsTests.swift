@@ -136,6 +136,13 @@ import XDRCompiler
     #expect(errors("%#define a b\n%#define b a\nstruct s { a x; };") == ["unknown-name"])
   }
 
+  @Test func pragmasAreReadPast() {
+    let text = "pragma header nlm4;\npragma big_endian nlm4_stats;\nstruct pragma { int pragma; };\npragma public s;"
+    #expect(model(text).types.map(\.name) == ["pragma"])
+    #expect(errors("pragma header x; const A = 1;", dialect: []) == ["dialect"])
+    #expect(errors("pragma header x const A = 1;") == ["missing-semicolon", "unexpected-token"])
+  }
+
   @Test func packagesAreReadPastAndImportsAreIncludes() {
     let text =
       "package \"example.org/x\";\nimport \"other.x\";\nstruct s { import package; other o; };\nstruct import { int x; };"
