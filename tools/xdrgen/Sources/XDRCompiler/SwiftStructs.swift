@@ -45,8 +45,8 @@ extension SwiftBackend {
       if type.list != nil { found.insert(ObjectIdentifier(type)) }
       switch type.body {
       case .alias(let target): visit(target)
-      case .structure(let fields): fields.forEach { visit($0.type) }
-      case .union(let union): (union.arms + [union.defaultArm].compactMap(\.self)).forEach { visit($0.type) }
+      case .structure(let fields): for field in fields { visit(field.type) }
+      case .union(let union): for arm in union.arms + [union.defaultArm].compactMap(\.self) { visit(arm.type) }
       case .enumeration: break
       }
     }
