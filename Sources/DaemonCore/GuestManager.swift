@@ -28,6 +28,8 @@ actor GuestManager {
   nonisolated let eventLoop: any EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 
+  nonisolated let taskExecutor: LoopTaskExecutor
+
   let environment: Environment
   let logger: Logger
   let writer: StoreWriter
@@ -73,6 +75,7 @@ actor GuestManager {
     storageFault = rescue
     self.environment = environment
     self.eventLoop = eventLoop
+    taskExecutor = LoopTaskExecutor(eventLoop)
     self.logger = logger
     writer = StoreWriter(store: store)
     hub = EventHub(store: store, journal: journal, eventLoop: eventLoop, logger: logger)
@@ -88,7 +91,9 @@ actor GuestManager {
 
   func context() -> GuestLifecycle.Context {
     var generator = SystemRandomNumberGenerator()
-    let bytes = (0..<16).map { _ in UInt8.random(in: 0 ... .max, using: &generator) }
+    let bytes = [generator.next(), generator.next()].flatMap { (word: UInt64) in
+      (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) }
+    }
     return GuestLifecycle.Context(
       now: now, nextRun: RunID(random: bytes) ?? .zero, jitter: UInt32.random(in: 0..<1000, using: &generator))
   }
