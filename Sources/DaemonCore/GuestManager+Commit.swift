@@ -27,9 +27,9 @@ extension GuestManager {
     }
     let context = context()
     let transition = try body(&guest.current.lifecycle, context)
-    if case .launch? = transition.effects.last(where: { if case .launch = $0 { true } else { false } }) {
-      guest.current.specPending = false
-    }
+    var launching: RunID?
+    for case .launch(let run) in transition.effects { launching = run.id }
+    if launching != nil { guest.current.specPending = false }
     let leaves = transition.effects.contains(.delete)
     if leaves { guest.isLeaving = true }
     if let ended = transition.ended { guest.unstoredEnds.append(ended) }
@@ -40,6 +40,7 @@ extension GuestManager {
           guest: name, record: leaves ? .delete : .save(guest.current), events: transition.events,
           ended: transition.ended, time: context.now.wall),
         snapshot: leaves ? nil : guest.current, effects: transition.effects, isRequest: request, done: done))
+    if let launching { prepare(launching, name) }
   }
 
   /// The same for facts, which no lifecycle refuses.
@@ -150,6 +151,7 @@ extension GuestManager {
           guests[name] = nil
         }
       }
+      for case .launch(let run) in change.effects { discard(run.id, name) }
       change.done?(.failure(storageError(error)))
     }
   }

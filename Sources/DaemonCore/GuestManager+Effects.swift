@@ -27,15 +27,40 @@ extension GuestManager {
 
   // MARK: Launch
 
+  /// Spawns the controller of a run while its start is being stored. It makes nothing before it is told to, and ends by
+  /// itself when we do; so a start that is never stored leaves nothing.
+  func prepare(_ run: RunID, _ name: GuestName) {
+    // What is in the folder may be an end that is not stored yet. Then the launch waits for that, and spawns.
+    guard storageFault == nil, rescue == nil, guests[name]?.unstoredEnds.isEmpty == true,
+      !RunDirectory(runs: environment.paths.runs, guest: name).exists
+    else { return }
+    do throws(SystemError) { prepared[run] = try spawnController(run, name) } catch {
+      // The launch tries again, and tells.
+      try? RunDirectory(runs: environment.paths.runs, guest: name).remove()
+    }
+  }
+
+  /// Ends a controller whose start came to nothing before it was told of it.
+  func discard(_ run: RunID, _ name: GuestName) {
+    guard let link = prepared.removeValue(forKey: run) else { return }
+    link.hasEnded = true
+    links[run] = link
+    _ = try? link.process?.signal(9)
+    try? RunDirectory(runs: environment.paths.runs, guest: name).remove()
+  }
+
   private func launch(_ run: GuestLifecycle.Run, _ name: GuestName) {
     // Overtaken by a stop before there was anything to stop: that effect tells the end.
     guard let guest = guests[name], case .starting(let present) = guest.current.lifecycle.phase, present.id == run.id
-    else { return }
+    else { return discard(run.id, name) }
     let link: ControllerLink
     do throws(SystemError) {
-      CrashPoint.reach("daemon.launch.before-spawn")
-      link = try spawnController(run.id, name)
-      CrashPoint.reach("daemon.launch.spawned")
+      if let prepared = prepared.removeValue(forKey: run.id) {
+        link = prepared
+      } else {
+        link = try spawnController(run.id, name)
+      }
+      links[run.id] = link
     } catch {
       logger.error("cannot spawn a controller", metadata: ["guest": "\(name)", "error": "\(error)"])
       try? RunDirectory(runs: environment.paths.runs, guest: name).remove()
@@ -53,6 +78,7 @@ extension GuestManager {
   }
 
   private func spawnController(_ run: RunID, _ name: GuestName) throws(SystemError) -> ControllerLink {
+    CrashPoint.reach("daemon.launch.before-spawn")
     let directory = RunDirectory(runs: environment.paths.runs, guest: name)
     let (folder, lock) = try directory.create()
     let (ours, theirs) = try UnixSocket.pair()
@@ -71,9 +97,8 @@ extension GuestManager {
     let process = try plan.run()
     let connection = try RPCClientConnection.adopt(
       ours, on: eventLoop, configuration: Self.controllerSession, handlers: handlers(run, name))
-    let link = ControllerLink(guest: name, run: run, connection: connection, process: process, isChild: true)
-    links[run] = link
-    return link
+    CrashPoint.reach("daemon.launch.spawned")
+    return ControllerLink(guest: name, run: run, connection: connection, process: process, isChild: true)
   }
 
   /// A silent controller is told of, never cut off: it holds the truth about its guest.
@@ -160,6 +185,12 @@ extension GuestManager {
 
   /// A controller's connection is at its end: everything it sent has been heard by now.
   func closed(_ run: RunID) {
+    if let link = prepared.removeValue(forKey: run) {
+      // It died before it was of any use: the launch spawns another one.
+      reap(link)
+      try? RunDirectory(runs: environment.paths.runs, guest: link.guest).remove()
+      return
+    }
     guard let link = links.removeValue(forKey: run) else { return }
     reap(link)
     guard !link.hasEnded, !isShuttingDown else { return }
@@ -312,7 +343,11 @@ extension GuestManager {
     // What is stored in a rescue is not stored: the record stays for the daemon that has its database back.
     if rescue != nil { return }
     // A new run may have the folder by now; of that one nothing is stored.
-    if let present = link(of: name), present.run != run { return }
+    if let present = guests[name]?.current.lifecycle.run?.id, present != run,
+      links[present] != nil || prepared[present] != nil
+    {
+      return
+    }
     do { try RunDirectory(runs: environment.paths.runs, guest: name).remove() } catch {
       logger.warning("run directory stays", metadata: ["guest": "\(name)", "error": "\(error)"])
     }

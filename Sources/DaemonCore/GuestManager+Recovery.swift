@@ -39,8 +39,13 @@ extension GuestManager {
     for (name, guest) in guests.sorted(by: { $0.key < $1.key }) {
       let directory = RunDirectory(runs: environment.paths.runs, guest: name)
       guard let run = guest.current.lifecycle.run else {
-        // Its end is stored; a death came between that and the removal.
-        if directory.exists, !directory.isHeld(), !unknownEnds.contains(directory.path) { try? directory.remove() }
+        // Its end is stored, or its start was not; a death came between that and what follows.
+        if unknownEnds.contains(directory.path) { continue }
+        if directory.isHeld() {
+          _ = fence.killController(holding: directory.lockPath)
+        } else {
+          try? directory.remove()
+        }
         continue
       }
       let wasLaunched = run.launched != nil
@@ -202,7 +207,7 @@ extension GuestManager {
     for entry in (try? Files.list(environment.paths.runs)) ?? [] where entry.kind == .directory {
       guard let name = try? GuestName(entry.name) else { continue }
       let directory = RunDirectory(runs: environment.paths.runs, guest: name)
-      guard !directory.isHeld(), let record = (try? directory.exitRecord()) ?? nil,
+      guard let record = (try? directory.exitRecord()) ?? nil,
         guests[name]?.current.lifecycle.run?.id != record.run, isUnknown(record, name)
       else { continue }
       found.append((record, directory.path))

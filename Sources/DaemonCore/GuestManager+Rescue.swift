@@ -54,7 +54,7 @@ extension Daemon {
     return RunDirectory(runs: paths.runs, guest: name).isHeld()
   }
 
-  /// Runs with processes and a controller, each as guest.run: since a run is stored before anything of it is made, the
+  /// Runs with processes and a controller, each as guest.run: since a run is stored before anything of it runs, the
   /// database that does not know one is not the one that was here.
   private func runsUnknown(to state: StoredState) -> [String] {
     let known = RunFence.groupNames(state.guests)

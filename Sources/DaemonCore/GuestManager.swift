@@ -39,6 +39,8 @@ actor GuestManager {
   var guests: [GuestName: ManagedGuest] = [:]
   /// Every controller that is connected, also those whose run has ended and that only have to go.
   var links: [RunID: ControllerLink] = [:]
+  /// Controllers that were spawned while their start was being stored, and have been told nothing yet.
+  var prepared: [RunID: ControllerLink] = [:]
   /// Runs whose controller lives and does not answer at its socket, with the moment at which that has to end.
   var unreachedDeadlines: [RunID: BootTime] = [:]
   /// Decided, and not yet on the disk; in order.
