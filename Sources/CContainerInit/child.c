@@ -62,7 +62,7 @@ static int guard(const struct ci_context *context) {
   return 0;
 }
 
-static int loopback_up(void) {
+int ci_loopback_up(void) {
   int fd = (int)syscall(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd == -1) return -1;
   struct ifreq request = {.ifr_name = "lo"};
@@ -116,8 +116,9 @@ static int perform(struct ci_context *context, const struct ci_step *step) {
   case CI_GUARD: return guard(context);
   case CI_WRITE: return syscall(SYS_write, fd, step->text, length_of(step->text)) == -1 ? -1 : 0;
   case CI_UNSHARE: return (int)syscall(SYS_unshare, step->a);
+  case CI_ENTER: return (int)syscall(SYS_setns, fd, step->a);
   case CI_HOSTNAME: return (int)syscall(SYS_sethostname, step->text, length_of(step->text));
-  case CI_LOOPBACK: return loopback_up();
+  case CI_LOOPBACK: return ci_loopback_up();
   case CI_SESSION: return syscall(SYS_setsid) == -1 ? -1 : 0;
   case CI_KEYRING:
     // Not every kernel has keys; then there is nothing to part with.

@@ -14,6 +14,8 @@ struct ci_context {
 int ci_resolve(const struct ci_context *context, int operand);
 /// Sends a message with a descriptor, or with none where `passed` is -1.
 int ci_send(int socket, const struct ci_message *message, int passed);
+/// Brings `lo` up in the caller's network namespace.
+int ci_loopback_up(void);
 int ci_raw_mount_attributes(int fd, const char *path, unsigned flags, uint64_t attributes);
 
 // One for each group of operations; 0 or -1 with errno.

@@ -1,11 +1,13 @@
 // The controller's side: the report socket and the filter's listener.
 #define _GNU_SOURCE
 #include "CContainerInit.h"
+#include "child.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -42,6 +44,19 @@ int ci_report_receive(int socket, struct ci_message *message, int *passed) {
     memcpy(passed, CMSG_DATA(rights), sizeof(int));
   message->text[sizeof message->text - 1] = 0;
   return 1;
+}
+
+int ci_network(void) {
+  int ours = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+  if (ours == -1) return -1;
+  int made = -1;
+  if (unshare(CLONE_NEWNET) == 0) {
+    if (ci_loopback_up() == 0) made = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    // It cannot fail with the namespace that we came from, and nothing of ours uses the network anyway.
+    setns(ours, CLONE_NEWNET);
+  }
+  close(ours);
+  return made;
 }
 
 int ci_terminal_peer(int master) { return ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC); }

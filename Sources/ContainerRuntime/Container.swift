@@ -40,11 +40,13 @@ public final class Container {
   ///
   /// - Parameters:
   ///   - group: the cgroup it is born in.
+  ///   - network: the one to enter unless it shares the host's; nil to have one made.
   ///   - crash: put before a step, found by its name; for tests of what is left behind.
   public init(
-    starting spec: ContainerSpec, in group: RunCgroup, crash: (step: String, action: SetupStep.Action)? = nil
+    starting spec: ContainerSpec, in group: RunCgroup, network: NetworkNamespace? = nil,
+    crash: (step: String, action: SetupStep.Action)? = nil
   ) throws(ContainerError) {
-    let prepared = try PreparedContainer(spec, group)
+    let prepared = try PreparedContainer(spec, group, network)
     var plan = ContainerPlan(spec, prepared.numbers)
     if let crash, let index = plan.steps.firstIndex(where: { $0.name == crash.step }) {
       plan.steps.insert(SetupStep(crash.step, crash.action), at: index)
@@ -113,6 +115,16 @@ public final class Container {
     var reason = String(cString: strerror(message.error))
     if !said.isEmpty { reason += " (\(said.filter { $0 != "\n" }))" }
     return ContainerError(step: step, errno: message.error, reason: reason)
+  }
+}
+
+/// A network namespace of a guest's own, with its loopback up, made before anything else of the guest is known: that takes
+/// the kernel longer than all other namespaces together. It is gone with its last user.
+public final class NetworkNamespace {
+  let fd: OwnedFD
+
+  public init() throws(SystemError) {
+    fd = OwnedFD(adopting: try check("make network namespace") { ci_network() })
   }
 }
 

@@ -21,6 +21,8 @@ public struct ContainerPlan: Equatable, Sendable {
     /// For pipes: standard output and error.
     var streams: (output: Int32, error: Int32)?
     var null: Int32 = -1
+    /// A network namespace that was made beforehand, with its loopback up; nil to have the child make one.
+    var network: Int32?
     var user: ResolvedUser
     /// The kernel can tell about reboot(2).
     var canTellReboot = true
@@ -48,9 +50,14 @@ public struct ContainerPlan: Equatable, Sendable {
     command = spec.command
     environment = spec.environment
     if !environment.contains(where: { $0.hasPrefix("HOME=") }) { environment.append("HOME=\(prepared.user.home)") }
-    namespaces = Namespace.mount | Namespace.uts | Namespace.ipc | (spec.hostNetwork ? 0 : Namespace.network)
+    let makesNetwork = !spec.hostNetwork && prepared.network == nil
+    namespaces = Namespace.mount | Namespace.uts | Namespace.ipc | (makesNetwork ? Namespace.network : 0)
     steps = []
     add("tie to the controller", .guardParent)
+    if let network = prepared.network, !spec.hostNetwork {
+      // Before /sys is mounted, which shows the network of who mounts it.
+      add("enter network namespace", .enter(.descriptor(network), Namespace.network))
+    }
     for (controller, fd) in prepared.legacyTasks {
       add("join cgroup \(controller)", .write("0", to: .descriptor(fd)))
     }
@@ -63,7 +70,7 @@ public struct ContainerPlan: Equatable, Sendable {
     addSys()
     addMounts(spec, prepared)
     add("set hostname \(spec.hostname)", .setHostname(spec.hostname))
-    if !spec.hostNetwork { add("bring up loopback", .loopbackUp) }
+    if makesNetwork { add("bring up loopback", .loopbackUp) }
     addConsole(spec, prepared)
     for limit in spec.rlimits {
       add("set resource limit \(limit.resource)", .limit(limit.resource, soft: limit.soft, hard: limit.hard))

@@ -60,6 +60,10 @@ final class EncodedPlan {
     case .unshare(let namespaces):
       operation(CI_UNSHARE)
       step.a = namespaces
+    case .enter(let namespace, let kind):
+      operation(CI_ENTER)
+      step.fd = number(namespace)
+      step.a = kind
     case .privateMounts: operation(CI_PRIVATE)
     case .createMount(let type, let options, let attributes, let slot):
       operation(CI_CREATE_MOUNT)

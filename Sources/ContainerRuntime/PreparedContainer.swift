@@ -11,11 +11,12 @@ final class PreparedContainer {
   /// Open as long as this object, and inherited by the child.
   private var kept: [OwnedFD] = []
 
-  init(_ spec: ContainerSpec, _ group: RunCgroup) throws(ContainerError) {
+  init(_ spec: ContainerSpec, _ group: RunCgroup, _ network: NetworkNamespace?) throws(ContainerError) {
     let root = try RootFolder(opening: spec.rootPath)
     try root.checkInit(spec.command[0])
     let user = try UserFiles(in: root).resolve(user: spec.user, groups: spec.groups)
     numbers = ContainerPlan.Prepared(root: -1, user: user, canTellReboot: RebootWatch.isAvailable)
+    if let network { numbers.network = keep(network.fd) }
     if spec.rootMode == .readOnly { try root.checkMountPoints(["/dev", "/proc", "/sys"] + spec.mounts.map(\.target)) }
 
     var attributes = SetupStep.Attributes.noDevices

@@ -62,6 +62,8 @@ public struct SetupStep: Equatable, Sendable {
     case write(String, to: Operand)
     /// CLONE_NEW*.
     case unshare(UInt64)
+    /// A namespace of that kind, CLONE_NEW*.
+    case enter(Operand, UInt64)
     case privateMounts
     case createMount(String, [Option] = [], Attributes, into: Slot)
     case cloneMount(String, at: Operand, Attributes, into: Slot)

@@ -10,9 +10,11 @@ public struct ControllerArguments: Equatable, Sendable {
   public var lock: Int32
   public var runDirectory: Int32
   public var runDirectoryPath: String
+  /// Make a network namespace while waiting for LAUNCH.
+  public var ownNetwork: Bool
 
   public static let usage =
-    "usage: lodge-controller --guest NAME --fd N --lock-fd N --run-dir-fd N --run-dir PATH (lodged starts it; see lodged(8))"
+    "usage: lodge-controller --guest NAME --fd N --lock-fd N --run-dir-fd N --run-dir PATH [--network own] (lodged starts it; see lodged(8))"
 
   /// Nil where anything is missing, unknown or twice.
   public init?(_ arguments: [String]) {
@@ -24,14 +26,16 @@ public struct ControllerArguments: Equatable, Sendable {
     func descriptor(_ name: String) -> Int32? {
       values.removeValue(forKey: name).flatMap { Int32(decimal: $0.utf8) }
     }
+    let network = values.removeValue(forKey: "--network")
     guard let guest = values.removeValue(forKey: "--guest"), let connection = descriptor("--fd"),
       let lock = descriptor("--lock-fd"), let runDirectory = descriptor("--run-dir-fd"),
-      let runDirectoryPath = values.removeValue(forKey: "--run-dir"), values.isEmpty
+      let runDirectoryPath = values.removeValue(forKey: "--run-dir"), network == nil || network == "own", values.isEmpty
     else { return nil }
     self.guest = guest
     self.connection = connection
     self.lock = lock
     self.runDirectory = runDirectory
     self.runDirectoryPath = runDirectoryPath
+    ownNetwork = network != nil
   }
 }

@@ -57,7 +57,10 @@ extension ControllerProcess {
     #else
       let crash: (step: String, action: SetupStep.Action)? = nil
     #endif
-    let container = try Container(starting: ContainerSpec(spec, named: guest), in: group, crash: crash)
+    let container = try Container(
+      starting: ContainerSpec(spec, named: guest), in: group, network: network, crash: crash)
+    // The guest's alone from here on.
+    network = nil
     self.container = container
     CrashPoint.reach("controller.launch.cloned")
     do throws(SystemError) {

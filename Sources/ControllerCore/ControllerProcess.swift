@@ -56,6 +56,8 @@ public final class ControllerProcess {
   var endUsage: ResourceUsage?
   var record: ExitRecord?
   var stuckTasks = ""
+  /// Made while there was nothing else to do; handed on at the launch.
+  var network: NetworkNamespace?
   /// The LAUNCH that waits for its answer.
   var openLaunch: (connection: SocketServerConnection, call: IncomingCall)?
   /// When an unfinished line goes to the log as it is.
@@ -78,6 +80,8 @@ public final class ControllerProcess {
   /// Serves until the run has ended and everybody knows, or until the daemon goes away before there was a run.
   public func serve() throws(SystemError) {
     CrashPoint.reach("controller.started")
+    // Where it cannot be made the launch tries again, and tells.
+    if arguments.ownNetwork { network = try? NetworkNamespace() }
     while !isDone {
       try epoll.wait(nanoseconds: untilNextDeadline) { event in handle(event) }
       timePassed()

@@ -87,7 +87,7 @@ extension GuestManager {
       arguments: [
         "lodge-controller", "--guest", name.value, "--fd", "3", "--lock-fd", "4", "--run-dir-fd", "5", "--run-dir",
         directory.path,
-      ],
+      ] + (guests[name]?.current.spec.network == .host ? [] : ["--network", "own"]),
       environment: ProcessEnvironment.forControllers)
     plan.descriptors = [(theirs.rawValue, 3), (lock.fd.rawValue, 4), (folder.rawValue, 5), (2, 2)]
     // Outside our process group and session, and outside our unit's cgroup: what ends us must not end guests.

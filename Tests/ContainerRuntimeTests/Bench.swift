@@ -70,7 +70,7 @@ final class Bench {
 
   /// Runs a container to its end. `whenRunning` is called once, after init was executed.
   func run(
-    _ spec: ContainerSpec, limits: CgroupLimits = CgroupLimits(),
+    _ spec: ContainerSpec, limits: CgroupLimits = CgroupLimits(), network: NetworkNamespace? = nil,
     crash: (step: String, action: SetupStep.Action)? = nil,
     whenRunning: ((Container, RunCgroup) throws -> Void)? = nil
   ) throws -> Outcome {
@@ -80,7 +80,7 @@ final class Bench {
     defer { group.remove() }
     let container: Container
     do {
-      container = try Container(starting: spec, in: group, crash: crash)
+      container = try Container(starting: spec, in: group, network: network, crash: crash)
     } catch {
       var outcome = Outcome()
       outcome.failure = error

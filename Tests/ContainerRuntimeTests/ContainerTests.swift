@@ -28,13 +28,20 @@ import Testing
     #expect(end.errors == "err\n")
   }
 
-  @Test func processIsAloneInItsNamespaces() throws {
+  @Test(arguments: [false, true]) func processIsAloneInItsNamespaces(withNetworkMadeBefore isMade: Bool) throws {
+    let ours = try networkInode()
     let end = try bench.run(
-      bench.spec("echo $$; set -- /proc/[0-9]*; echo $#; hostname; cat /proc/net/dev | grep -c :; ip link show lo"))
+      bench.spec(
+        "echo $$; set -- /proc/[0-9]*; echo $#; hostname; cat /proc/net/dev | grep -c :; ls /sys/class/net; ip link show lo"
+      ), network: isMade ? NetworkNamespace() : nil)
+    #expect(try networkInode() == ours, "who makes a network stays in its own")
     // Init alone, as its shell sees it; the loopback interface and no other.
-    #expect(end.output.split(separator: "\n").prefix(4) == ["1", "1", "test", "1"])
+    #expect(end.output.split(separator: "\n").prefix(5) == ["1", "1", "test", "1", "lo"])
     #expect(end.output.contains("LOOPBACK,UP"))
   }
+
+  /// Of this process's network namespace (namespaces(7)).
+  private func networkInode() throws -> UInt64 { try Files.status("/proc/thread-self/ns/net").inode }
 
   @Test func onlyTheThreeStandardDescriptorsAreOpen() throws {
     var spec = bench.spec("")

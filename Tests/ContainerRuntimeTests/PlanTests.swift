@@ -75,6 +75,15 @@ struct ContainerPlanTests {
     #expect(host.namespaces == 0x0c02_0000)
     #expect(own.steps.contains { $0.action == .loopbackUp })
     #expect(!host.steps.contains { $0.action == .loopbackUp })
+    // Made beforehand it is entered, before the /sys that shows it is mounted; unless it was made in vain.
+    var ready = ContainerPlan.Prepared(root: 5, user: user)
+    ready.network = 9
+    let entered = ContainerPlan(spec(), ready)
+    #expect(entered.namespaces == 0x0c02_0000)
+    #expect(!entered.steps.contains { $0.action == .loopbackUp })
+    let isEntering = { (step: SetupStep) in step.action == .enter(.descriptor(9), 0x4000_0000) }
+    #expect((entered.steps.firstIndex(where: isEntering) ?? .max) < 2)
+    #expect(!ContainerPlan(spec { $0.hostNetwork = true }, ready).steps.contains(where: isEntering))
   }
 
   @Test func sizesAndUsersGoIn() throws {

@@ -17,11 +17,13 @@ struct ControllerArgumentsTests {
     #expect(arguments?.lock == 4)
     #expect(arguments?.runDirectory == 5)
     #expect(arguments?.runDirectoryPath == "/run/x")
+    #expect(arguments?.ownNetwork == false)
+    #expect(ControllerArguments(Self.good + ["--network", "own"])?.ownNetwork == true)
   }
 
   @Test(arguments: [
     [], ["lodge-controller"], Array(good.dropLast()), Array(good.dropLast(2)), good + ["--more", "x"],
-    good + ["--fd", "9"],
+    good + ["--fd", "9"], good + ["--network", "host"],
     good.map { $0 == "3" ? "-1" : $0 }, good.map { $0 == "3" ? "three" : $0 },
   ]) func anythingElseIsRefused(arguments: [String]) {
     #expect(ControllerArguments(arguments) == nil)

@@ -15,6 +15,7 @@ enum ci_operation {
   CI_GUARD = 1,      // die with the controller; fail if it is gone already
   CI_WRITE,          // write `text` to `fd`: joins a v1 cgroup
   CI_UNSHARE,        // unshare(2) of `a`
+  CI_ENTER,          // setns(2) to `fd`, a namespace of kind `a`
   CI_PRIVATE,        // no mount event leaves or enters this mount namespace
   CI_CREATE_MOUNT,   // fsopen `text` with `options`, attributes `a`; into `slot`
   CI_CLONE_MOUNT,    // open_tree `text` in `fd`, attributes `a`, with the mounts below when `b`; into `slot`
@@ -109,6 +110,9 @@ struct ci_message {
 /// Starts the child in new PID namespace plus `namespaces` (CLONE_NEW*), in the cgroup `cgroup_fd` unless it is -1.
 /// Returns its pid in the caller's namespace and sets *pidfd; -1 with errno.
 int ci_start(const struct ci_plan *plan, uint64_t namespaces, int cgroup_fd, int *pidfd);
+
+/// Makes a network namespace with its loopback up, beside the caller's own; returns a descriptor of it, or -1 with errno.
+int ci_network(void);
 
 /// The pair for the report: nonblocking for the controller, blocking for the child, both close-on-exec.
 int ci_report_socket(int *controller, int *child);
