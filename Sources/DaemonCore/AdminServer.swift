@@ -70,27 +70,21 @@ extension AdminServer: RPCServerDelegate {
 }
 
 extension GuestManager {
-  /// Serves a call on the event loop from beginning to end. Calls of one connection are decided in the order in which they
-  /// were sent.
+  /// Serves a call from beginning to end in the manager's isolation: no thread is changed, and calls of one connection
+  /// are decided in the order in which they were sent.
   fileprivate func begin(_ call: IncomingCall, on connection: RPCServerConnection, server: AdminServer) {
-    // Logs are read from the disk, and the loop must not wait for that.
-    let executor = call.procedure.number == Admin.LogRead.number ? nil : taskExecutor
     Task {
-      await withTaskExecutorPreference(executor) { await serve(call, on: connection, server: server) }
-    }
-  }
-
-  private func serve(_ call: IncomingCall, on connection: RPCServerConnection, server: AdminServer) async {
-    do {
-      let reply = try await dispatchAdmin(
-        self, procedure: call.procedure.number, args: call.args, context: CallContext(connection: connection))
-      guard let reply else {
-        return connection.fail(call, RPCErrorBody(.notSupported, "unknown procedure \(call.procedure.number)"))
+      do {
+        let reply = try await dispatchAdmin(
+          self, procedure: call.procedure.number, args: call.args, context: CallContext(connection: connection))
+        guard let reply else {
+          return connection.fail(call, RPCErrorBody(.notSupported, "unknown procedure \(call.procedure.number)"))
+        }
+        connection.reply(call, encoded: reply)
+        if call.procedure.number == Admin.EventsSubscribe.number { activateSubscriptions(of: connection.id) }
+      } catch {
+        connection.fail(call, server.body(error, call))
       }
-      connection.reply(call, encoded: reply)
-      if call.procedure.number == Admin.EventsSubscribe.number { activateSubscriptions(of: connection.id) }
-    } catch {
-      connection.fail(call, server.body(error, call))
     }
   }
 }

@@ -69,8 +69,10 @@ extension GuestManager {
 
   /// Suspends until everything decided so far is on the disk, or the disk takes nothing.
   func settled() async {
-    guard !queue.isEmpty || isWriting, storageFault == nil else { return }
-    await withCheckedContinuation { settling.append($0) }
+    await withCheckedContinuation { continuation in
+      settling.append(continuation)
+      resumeSettling()
+    }
   }
 
   private func resumeSettling() {

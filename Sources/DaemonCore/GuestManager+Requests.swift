@@ -49,9 +49,8 @@ extension GuestManager {
 
   func remove(_ name: GuestName, force: Bool, by actor: Actor, connection: UInt64?) async throws {
     try refuseIfFull("remove \(name)")
-    let guest = try find(name)
-    let run = guest.current.lifecycle.run
-    try await request(name) { lifecycle, context throws(GuestError) in
+    _ = try find(name)
+    let run = try await request(name) { lifecycle, context throws(GuestError) in
       try lifecycle.remove(by: actor, force: force, context)
     }
     if let run { _ = try await wait(for: .ended(run.id), of: name, connection: connection) }
@@ -70,9 +69,8 @@ extension GuestManager {
   /// Stops it; returns the run that ended, or nil where only a pending restart had to be cancelled.
   func stop(_ name: GuestName, _ order: GuestLifecycle.StopOrder, connection: UInt64?) async throws -> RunRecord? {
     let guest = try find(name)
-    let run = guest.current.lifecycle.run
     // A stop is carried out whether or not the disk takes it: a full disk must not keep a guest running.
-    try await request(name, revocable: false) { lifecycle, context throws(GuestError) in
+    let run = try await request(name, revocable: false) { lifecycle, context throws(GuestError) in
       try lifecycle.stop(order, context)
     }
     guard let run else { return nil }
@@ -90,9 +88,11 @@ extension GuestManager {
 
   func restart(_ name: GuestName, _ order: GuestLifecycle.StopOrder, connection: UInt64?) async throws -> RunID {
     try refuseIfFull("restart \(name)")
-    let former = try find(name).current.lifecycle.run
+    _ = try find(name)
+    var former: GuestLifecycle.Run?
     let run = try await request(name) { lifecycle, context throws(GuestError) in
-      try lifecycle.restart(order, context)
+      former = lifecycle.run
+      return try lifecycle.restart(order, context)
     }
     guard let former else { return try await outcome(of: run?.id, name, connection) }
     let ended = try await end(of: former.id, name, connection)
@@ -158,35 +158,37 @@ extension GuestManager {
     }
   }
 
-  /// Suspends until the decision is on the disk.
+  /// Decides at once, and suspends until that is on the disk.
   ///
   /// - Returns: the run the guest has by that decision. By now it may have ended, and others after it.
   @discardableResult private func request(
     _ name: GuestName, revocable: Bool = true,
     _ body: (inout GuestLifecycle, GuestLifecycle.Context) throws(GuestError) -> GuestLifecycle.Transition
   ) async throws -> GuestLifecycle.Run? {
+    let stored = eventLoop.makePromise(of: Void.self)
     var run: GuestLifecycle.Run?
-    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-      do throws(GuestError) {
-        let done: (Result<Void, GuestError>) -> Void = { continuation.resume(with: $0.mapError { $0 as any Error }) }
-        try decide(name, request: revocable, done: done) { lifecycle, context throws(GuestError) in
-          let transition = try body(&lifecycle, context)
-          run = lifecycle.run
-          return transition
-        }
-      } catch {
-        continuation.resume(throwing: error)
+    do throws(GuestError) {
+      let done: (Result<Void, GuestError>) -> Void = { stored.completeWith($0.mapError { $0 as any Error }) }
+      try decide(name, request: revocable, done: done) { lifecycle, context throws(GuestError) in
+        let transition = try body(&lifecycle, context)
+        run = lifecycle.run
+        return transition
       }
+    } catch {
+      stored.fail(error)
     }
+    try await stored.futureResult.get()
     return run
   }
 
+  /// Enqueues at once, and suspends until it is on the disk. Between reading what a change is made from and this nothing
+  /// may be awaited: an older state of the guest would be stored over a newer one.
   private func store(_ change: PendingChange) async throws {
     var change = change
-    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-      change.done = { continuation.resume(with: $0.mapError { $0 as any Error }) }
-      enqueue(change)
-    }
+    let stored = eventLoop.makePromise(of: Void.self)
+    change.done = { stored.completeWith($0.mapError { $0 as any Error }) }
+    enqueue(change)
+    try await stored.futureResult.get()
   }
 
   /// While nothing can be stored, nothing new is begun.

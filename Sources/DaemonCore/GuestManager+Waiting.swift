@@ -7,9 +7,10 @@ extension GuestManager {
   func wait(
     for condition: Waiter.Condition, of name: GuestName, connection: UInt64?, timeoutMillis: Int64? = nil
   ) async throws -> Waiter.Result {
-    if let guest = guests[name], let result = check(condition, guest) { return result }
-    guard guests[name] != nil else { return .gone }
-    return try await withCheckedThrowingContinuation { continuation in
+    try await withCheckedThrowingContinuation { continuation in
+      // Looked at here, and not before: from this on nothing can happen unseen.
+      guard let guest = guests[name] else { return continuation.resume(returning: .gone) }
+      if let result = check(condition, guest) { return continuation.resume(returning: result) }
       let id = nextWaiterID
       nextWaiterID += 1
       var timer: Scheduled<Void>?

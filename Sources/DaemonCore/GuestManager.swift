@@ -28,8 +28,6 @@ actor GuestManager {
   nonisolated let eventLoop: any EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 
-  nonisolated let taskExecutor: LoopTaskExecutor
-
   let environment: Environment
   let logger: Logger
   let writer: StoreWriter
@@ -77,7 +75,6 @@ actor GuestManager {
     storageFault = rescue
     self.environment = environment
     self.eventLoop = eventLoop
-    taskExecutor = LoopTaskExecutor(eventLoop)
     self.logger = logger
     writer = StoreWriter(store: store)
     hub = EventHub(store: store, journal: journal, eventLoop: eventLoop, logger: logger)

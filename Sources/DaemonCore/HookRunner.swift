@@ -121,7 +121,11 @@ actor HookRunner {
     while !Task.isCancelled, let hook = hooks[name] {
       let position = hook.stored.position
       guard position < newest else {
-        await withCheckedContinuation { sleeping[name] = $0 }
+        await withCheckedContinuation { continuation in
+          // Looked at here, and not before only: from this on nothing can happen unseen.
+          let isDue = Task.isCancelled || hooks[name].map { $0.stored.position < newest } ?? true
+          if isDue { continuation.resume() } else { sleeping[name] = continuation }
+        }
         continue
       }
       let rows: [EncodedEntry]

@@ -48,14 +48,16 @@ extension GuestManager {
     guard let id else { return try await body(self) }
     let key = RequestLedger.Key(uid: context.connection.peer.uid, id: id)
     ledger.forget(before: Clock.bootNanoseconds)
-    switch ledger.entries[key] {
-    case .answered(let result): return try reply(result, id)
-    case .running(let waiting):
+    if ledger.entries[key] != nil {
       let again = try await withCheckedThrowingContinuation { continuation in
-        ledger.entries[key] = .running(waiting + [continuation])
+        switch ledger.entries[key] {
+        case .answered(let result): continuation.resume(with: result)
+        case .running(let waiting): ledger.entries[key] = .running(waiting + [continuation])
+        case nil:
+          continuation.resume(throwing: GuestError(.unavailable, "the request was forgotten; ask what became of it"))
+        }
       }
       return try reply(.success(again), id)
-    case nil: break
     }
     ledger.begin(key, now: Clock.bootNanoseconds)
     let result: Result<Reply, any Error>

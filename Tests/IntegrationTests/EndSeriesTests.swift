@@ -111,7 +111,9 @@ extension IntegrationTests {
       }
       print("\(series.testDescription): \(right) right, \(wrong.count) wrong, of \(started.reduce(0, +)) runs")
       #expect(wrong.isEmpty)
-      #expect(started.reduce(0, +) >= Self.ends / 2, "most starts took place")
+      // One that was killed before it had stored a start has started nothing, which is as right.
+      let least = series.trouble == .daemonKilled ? Self.ends / 10 : Self.ends / 2
+      #expect(started.reduce(0, +) >= least, "enough starts took place")
     }
 
     private static func spinner() throws -> ProcessHandle {
