@@ -53,7 +53,7 @@ int ci_network(void) {
   if (unshare(CLONE_NEWNET) == 0) {
     if (ci_loopback_up() == 0) made = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
     // It cannot fail with the namespace that we came from, and nothing of ours uses the network anyway.
-    setns(ours, CLONE_NEWNET);
+    syscall(SYS_setns, ours, CLONE_NEWNET);
   }
   close(ours);
   return made;
