@@ -41,11 +41,8 @@ extension GuestManager {
       guard let run = guest.current.lifecycle.run else {
         // Its end is stored, or its start was not; a death came between that and what follows.
         if unknownEnds.contains(directory.path) { continue }
-        if directory.isHeld() {
-          _ = fence.killController(holding: directory.lockPath)
-        } else {
-          try? directory.remove()
-        }
+        if directory.isHeld() { _ = fence.killController(holding: directory.lockPath) }
+        removeLeftover(name, directory, attempt: 0)
         continue
       }
       let wasLaunched = run.launched != nil
@@ -82,6 +79,19 @@ extension GuestManager {
     let ours = links.values.compactMap { $0.process?.pid }
     let lingering = fence.killControllers(holdingNoneOf: locks, except: ours)
     if lingering > 0 { logger.warning("killed controllers of ended runs", metadata: ["processes": "\(lingering)"]) }
+  }
+
+  /// Removes the directory of a guest that has no run, once its controller is gone.
+  private func removeLeftover(_ name: GuestName, _ directory: RunDirectory, attempt: Int) {
+    guard directory.exists, guests[name]?.current.lifecycle.run == nil else { return }
+    guard directory.isHeld() else {
+      try? directory.remove()
+      return
+    }
+    guard attempt < 50 else { return }
+    _ = eventLoop.scheduleTask(in: .milliseconds(20)) {
+      self.onLoop { $0.removeLeftover(name, directory, attempt: attempt + 1) }
+    }
   }
 
   private func hostReset(_ run: GuestLifecycle.Run, _ name: GuestName) -> ExitRecord {
