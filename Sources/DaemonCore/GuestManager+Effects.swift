@@ -27,8 +27,8 @@ extension GuestManager {
 
   // MARK: Launch
 
-  /// Spawns the controller of a run while its start is being stored. It makes nothing before it is told to, and ends by
-  /// itself when we do; so a start that is never stored leaves nothing.
+  /// Spawns the controller of a run while its start is being stored. Before it is told to launch it makes nothing but a
+  /// network namespace of its own, and it ends by itself when we do; so a start that is never stored leaves nothing.
   func prepare(_ run: RunID, _ name: GuestName) {
     // What is in the folder may be an end that is not stored yet. Then the launch waits for that, and spawns.
     guard storageFault == nil, rescue == nil, guests[name]?.unstoredEnds.isEmpty == true,

@@ -57,7 +57,10 @@ extension GuestManager {
           continuation.resume(throwing: GuestError(.unavailable, "the request was forgotten; ask what became of it"))
         }
       }
-      return try reply(.success(again), id)
+      guard let reply = again as? Reply else {
+        throw GuestError(.conflict, "request \(RequestID(id)?.short ?? "-"): its id was used for another request")
+      }
+      return reply
     }
     ledger.begin(key, now: Clock.bootNanoseconds)
     let result: Result<Reply, any Error>
@@ -68,12 +71,5 @@ extension GuestManager {
     }
     ledger.entries[key] = .answered(kept)
     return try result.get()
-  }
-
-  private func reply<Reply>(_ result: Result<any Sendable, any Error>, _ id: [UInt8]) throws -> Reply {
-    guard let reply = try result.get() as? Reply else {
-      throw GuestError(.conflict, "request \(RequestID(id)?.short ?? "-"): its id was used for another request")
-    }
-    return reply
   }
 }

@@ -8,7 +8,7 @@ public import Guest
 /// reads run beside them.
 public final class GuestStore: Sendable {
   /// Format written by this version (`PRAGMA user_version`). It only grows.
-  static let format = 1
+  static let format = 2
 
   public let path: String
   let pool: DatabasePool
@@ -72,6 +72,21 @@ public final class GuestStore: Sendable {
     }
     if let problem = try String.fetchOne(db, sql: "PRAGMA quick_check(1)"), problem != "ok" {
       throw StoreError.damaged(path: path, reason: problem)
+    }
+    if version > 0, version < format {
+      try db.inTransaction {
+        try migrate(db)
+        try db.execute(sql: "PRAGMA user_version = \(format)")
+        return .commit
+      }
+    }
+  }
+
+  /// From format 1: hooks got the attempts at an event. Some builds wrote these columns and called it 1 still.
+  private static func migrate(_ db: Database) throws {
+    let columns = try db.columns(in: "hooks").map(\.name)
+    for column in ["started", "attempt"] where !columns.contains(column) {
+      try db.execute(sql: "ALTER TABLE hooks ADD COLUMN \(column) INTEGER NOT NULL DEFAULT 0")
     }
   }
 

@@ -151,6 +151,25 @@ import Testing
     }
   }
 
+  /// Hooks of format 1 had no attempts.
+  @Test func aDatabaseOfTheFirstFormatIsTakenOver() throws {
+    try withStore { store, path in
+      let hook = StoredHook(name: "mail", spec: [1, 2], position: 7)
+      try store.save(hook)
+      try store.pool.write { db in
+        for column in ["started", "attempt"] { try db.execute(sql: "ALTER TABLE hooks DROP COLUMN \(column)") }
+        try db.execute(sql: "PRAGMA user_version = 1")
+      }
+      try store.close()
+      for _ in 0..<2 {
+        let again = try GuestStore(path: path, boot: Self.boot)
+        #expect(try again.load().hooks == [hook])
+        try again.save(hook)
+        try again.close()
+      }
+    }
+  }
+
   private func withStore(_ body: (GuestStore, String) throws -> Void) throws {
     let folder = NSTemporaryDirectory() + "lodge-store-\(UUID())"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
