@@ -38,55 +38,17 @@ enum TextScan {
   }
 
   /// Copies the text and looks for a NUL in one go; false if there is one.
-  ///
-  /// Swift keeps a text of up to 15 bytes in two registers and spills them for whoever wants its bytes. Loads at
-  /// constant offsets are taken from the registers; any other would have to wait for the stores to memory before it,
-  /// which takes as long as all the rest.
-  @inlinable
-  @inline(__always)
   static func copy(_ from: UnsafeRawPointer, _ count: Int, to: UnsafeMutableRawPointer) -> Bool {
-    if count >= 16 { return unsafe copyLong(from, count, to: to) }
-    if count < 8 { return unsafe zeros(copyTail(from, to, count, at: 0)) == 0 }
-    let word = unsafe from.loadUnaligned(as: UInt64.self)
-    unsafe to.storeBytes(of: word, as: UInt64.self)
-    return unsafe (zeros(word) | zeros(copyTail(from, to, count, at: 8))) == 0
-  }
-
-  /// Copies the last zero to seven bytes; a word of them and of ones.
-  @inlinable
-  @inline(__always)
-  static func copyTail(_ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer, _ count: Int, at: Int) -> UInt64 {
-    let ones = UInt64.max
-    switch count & 7 {
-    case 1: return unsafe ones << 8 | copy(from, to, at, UInt8.self)
-    case 2: return unsafe ones << 16 | copy(from, to, at, UInt16.self)
-    case 3: return unsafe ones << 24 | copy(from, to, at, UInt16.self) << 8 | copy(from, to, at &+ 2, UInt8.self)
-    case 4: return unsafe ones << 32 | copy(from, to, at, UInt32.self)
-    case 5: return unsafe ones << 40 | copy(from, to, at, UInt32.self) << 8 | copy(from, to, at &+ 4, UInt8.self)
-    case 6: return unsafe ones << 48 | copy(from, to, at, UInt32.self) << 16 | copy(from, to, at &+ 4, UInt16.self)
-    case 7:
-      let last = unsafe copy(from, to, at &+ 4, UInt16.self) << 8 | copy(from, to, at &+ 6, UInt8.self)
-      return unsafe ones << 56 | copy(from, to, at, UInt32.self) << 24 | last
-    default: return ones
-    }
-  }
-
-  @inlinable
-  @inline(__always)
-  static func copy<Word: FixedWidthInteger & BitwiseCopyable>(
-    _ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer, _ at: Int, _ type: Word.Type
-  ) -> UInt64 {
-    let word = unsafe from.loadUnaligned(fromByteOffset: at, as: Word.self)
-    unsafe to.storeBytes(of: word, toByteOffset: at, as: Word.self)
-    return UInt64(truncatingIfNeeded: word)
-  }
-
-  /// `count` is at least eight.
-  @inline(never)
-  @usableFromInline
-  static func copyLong(_ from: UnsafeRawPointer, _ count: Int, to: UnsafeMutableRawPointer) -> Bool {
-    let last = count &- 8
     var zero: UInt64 = 0
+    guard count >= 8 else {
+      for index in 0..<count {
+        let byte = unsafe from.load(fromByteOffset: index, as: UInt8.self)
+        if byte == 0 { zero = 1 }
+        unsafe to.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
+      }
+      return zero == 0
+    }
+    let last = count &- 8
     var index = 0
     while index < last {
       let word = unsafe from.loadUnaligned(fromByteOffset: index, as: UInt64.self)

@@ -56,20 +56,25 @@ extension XDRReader {
     return try readElements(count, element)
   }
 
+  // The reader is a local variable in these loops, which stays in registers where the elements' decoding is expanded.
+
   @inlinable
   mutating func readElements<Element>(
     _ count: Int, _ element: (inout XDRReader) throws(XDRError) -> Element
   ) throws(XDRError) -> [Element] {
     try [Element](capacity: count) { (elements: inout OutputSpan<Element>) throws(XDRError) in
+      var reader = self
       var index = 0
       while index < count {
         do throws(XDRError) {
-          elements.append(try element(&self))
+          elements.append(try element(&reader))
         } catch {
+          self = reader
           throw error.inside(index: index)
         }
         index &+= 1
       }
+      self = reader
     }
   }
 
@@ -84,15 +89,18 @@ extension XDRReader {
   @inlinable
   mutating func readElements<Element: XDRDecodable>(_ count: Int) throws(XDRError) -> [Element] {
     try [Element](capacity: count) { (elements: inout OutputSpan<Element>) throws(XDRError) in
+      var reader = self
       var index = 0
       while index < count {
         do throws(XDRError) {
-          elements.append(try Element(from: &self))
+          elements.append(try Element(from: &reader))
         } catch {
+          self = reader
           throw error.inside(index: index)
         }
         index &+= 1
       }
+      self = reader
     }
   }
 

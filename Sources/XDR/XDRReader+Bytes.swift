@@ -7,22 +7,18 @@ extension XDRReader {
   mutating func takePadded(_ count: Int) throws(XDRError) -> Int {
     // `remaining` is below 2^63 - 4, so rounding up cannot overflow once `count` is known to be within it.
     guard count <= remaining else { throw truncated(count) }
-    let padding = -count & 3
-    guard count &+ padding <= remaining else { throw truncated(count &+ padding) }
+    let size = XDRWriter.paddedSize(count)
+    guard size <= remaining else { throw truncated(size) }
     let start = position
-    if padding != 0 {
-      var dirt: UInt8 = 0
-      var index = start &+ count
-      let end = index &+ padding
-      while index < end {
-        dirt |= unsafe bytes.unsafeLoad(fromUncheckedByteOffset: index, as: UInt8.self)
-        index &+= 1
-      }
+    if size != count {
+      let last = unsafe bytes.unsafeLoadUnaligned(
+        fromUncheckedByteOffset: start &+ size &- 4, as: UInt32.self)
+      let dirt = UInt32(bigEndian: last) & (UInt32.max &>> UInt32(truncatingIfNeeded: (count & 3) &* 8))
       if dirt != 0, !allowsDirtyPadding {
         throw XDRError(.dirtyPadding, offset: start + count)
       }
     }
-    position = start &+ count &+ padding
+    position = start &+ size
     return start
   }
 

@@ -49,6 +49,7 @@ public struct XDRSlice: Sendable, Hashable {
 extension XDRReader {
   /// `string x<max>` or `opaque x<max>`, left where it is. Text is validated when it is asked for.
   @inlinable
+  @inline(__always)
   public mutating func readSlice(max: Int) throws(XDRError) -> XDRSlice {
     let count = try readCount(max: max)
     return try readSlice(count: count)
@@ -56,6 +57,7 @@ extension XDRReader {
 
   /// `opaque x[count]`, left where it is. Beyond 4 GiB there are no messages.
   @inlinable
+  @inline(__always)
   public mutating func readSlice(count: Int) throws(XDRError) -> XDRSlice {
     let start = try takePadded(count)
     guard position <= UInt32.max else { throw failure(.tooMuchMemory(limit: Int(UInt32.max)), back: 0) }

@@ -20,18 +20,24 @@ extension XDRWriter {
     try writeElements(elements)
   }
 
+  // The writer is moved out of its place for the loop: what is written to there has to be stored and loaded again for
+  // every item, what is a local variable stays in registers where the elements' encoding is expanded.
+
   @inlinable
   mutating func writeElements<Element: XDRCodable>(_ elements: [Element]) throws(XDRError) {
     let elements = elements.inPlace
+    var writer = self
     var index = 0
     while index < elements.count {
       do throws(XDRError) {
-        try elements[index].encode(into: &self)
+        try elements[index].encode(into: &writer)
       } catch {
+        self = writer
         throw error.inside(index: index)
       }
       index &+= 1
     }
+    self = writer
   }
 
   /// `T x<max>` where the element has a bound of its own, which `write` knows.
@@ -57,15 +63,18 @@ extension XDRWriter {
     _ elements: [Element], _ write: (inout XDRWriter, Element) throws(XDRError) -> Void
   ) throws(XDRError) {
     let elements = elements.inPlace
+    var writer = self
     var index = 0
     while index < elements.count {
       do throws(XDRError) {
-        try elements[index].write(to: &self, write)
+        try elements[index].write(to: &writer, write)
       } catch {
+        self = writer
         throw error.inside(index: index)
       }
       index &+= 1
     }
+    self = writer
   }
 
   /// `T *x` where the value has a bound of its own.

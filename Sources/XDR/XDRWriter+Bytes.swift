@@ -1,7 +1,7 @@
 extension XDRWriter {
   /// Bytes on the wire of a string or variable opaque with `count` bytes: length, bytes, padding.
   @inlinable
-  public static func opaqueSize(_ count: Int) -> Int { 4 + paddedSize(count) }
+  public static func opaqueSize(_ count: Int) -> Int { 4 &+ paddedSize(count) }
 
   /// `count` rounded up to a multiple of four.
   @inlinable
@@ -38,49 +38,52 @@ extension XDRWriter {
     try putString(text, max: max)
   }
 
-  /// `writeString`, expanded where it is called: for elements of arrays, whose loop it makes faster by a fifth.
+  /// `writeString`, expanded where it is called: for elements of arrays.
   @inlinable
   @inline(__always)
   public mutating func putString(_ text: String, max: Int) throws(XDRError) {
-    let isWritten = unsafe text.utf8.withContiguousStorageIfAvailable { utf8 in unsafe put(utf8, max: max) }
-    if isWritten == true { return }
-    try putSlowly(text, isContiguous: isWritten != nil, max: max)
+    if let short = ShortText(text), short.count <= max, unsafe end - next >= 20, !short.containsNUL {
+      // More than the text may need; what comes next is written over it.
+      unsafe next.storeBytes(of: UInt32(truncatingIfNeeded: short.count).bigEndian, as: UInt32.self)
+      unsafe next.storeBytes(of: short.low, toByteOffset: 4, as: UInt64.self)
+      unsafe next.storeBytes(of: short.high, toByteOffset: 12, as: UInt64.self)
+      unsafe next += XDRWriter.opaqueSize(short.count)
+      return
+    }
+    let before = count
+    self = XDRWriter.adding(text, max: max, to: self)
+    if count == before { throw XDRWriter.refusal(of: text, max: max, offset: count) }
   }
 
-  /// False, and nothing written, for what must not be sent.
-  @inlinable
-  @inline(__always)
-  mutating func put(_ utf8: UnsafeBufferPointer<UInt8>, max: Int) -> Bool {
+  /// The writer with the text behind what it had; as it was if the text must not be sent.
+  @inline(never)
+  @usableFromInline
+  static func adding(_ text: String, max: Int, to writer: consuming XDRWriter) -> XDRWriter {
+    var text = text
+    // In one piece already, but for strings of other languages.
+    text.withUTF8 { utf8 in unsafe writer.put(utf8, max: max) }
+    return writer
+  }
+
+  mutating func put(_ utf8: UnsafeBufferPointer<UInt8>, max: Int) {
     let count = utf8.count
-    guard count <= max, count <= UInt32.max else { return false }
-    let size = 4 &+ XDRWriter.paddedSize(count)
+    guard count <= max, count <= UInt32.max else { return }
+    let size = XDRWriter.opaqueSize(count)
     let place = unsafe room(for: size)
     // The last word first: what the bytes do not cover of it is padding.
     unsafe place.storeBytes(of: 0, toByteOffset: size &- 4, as: UInt32.self)
     unsafe place.storeBytes(of: UInt32(truncatingIfNeeded: count).bigEndian, as: UInt32.self)
     if let source = utf8.baseAddress {
-      guard unsafe TextScan.copy(source, count, to: place + 4) else { return false }
+      guard unsafe TextScan.copy(source, count, to: place + 4) else { return }
     }
     unsafe next = place + size
-    return true
-  }
-
-  /// For strings that are not UTF-8 in one piece (none on Linux), and for what is refused.
-  @inline(never)
-  @usableFromInline
-  mutating func putSlowly(_ text: String, isContiguous: Bool, max: Int) throws(XDRError) {
-    if !isContiguous {
-      var native = text
-      let isWritten = native.withUTF8 { utf8 in unsafe put(utf8, max: max) }
-      if isWritten { return }
-    }
-    throw textFailure(text, max: max)
   }
 
   @inline(never)
   @usableFromInline
-  func textFailure(_ text: String, max: Int) -> XDRError {
-    text.utf8.count > max ? failure(.tooLong(count: text.utf8.count, limit: max)) : failure(.containsNUL)
+  static func refusal(of text: String, max: Int, offset: Int) -> XDRError {
+    let count = text.utf8.count
+    return XDRError(count > max ? .tooLong(count: count, limit: max) : .containsNUL, offset: offset)
   }
 
   /// Room to be filled in later, for example for a frame's header.

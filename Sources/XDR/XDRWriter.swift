@@ -58,20 +58,23 @@ public struct XDRWriter: ~Copyable {
   @inlinable
   @inline(__always)
   mutating func room(for size: Int) -> UnsafeMutableRawPointer {
-    if unsafe end - next < size { grow(by: size) }
+    if unsafe end - next < size { self = XDRWriter.grown(self, by: size) }
     return unsafe next
   }
 
+  /// Takes the writer and gives it back: were its address passed on, it could not be kept in registers by a loop that
+  /// never comes here.
   @inline(never)
   @usableFromInline
-  mutating func grow(by size: Int) {
-    let count = self.count
-    let (larger, place) = unsafe XDRWriter.allocate(max(storage.count * 2, count + size))
-    unsafe place.copyMemory(from: start, byteCount: count)
-    storage = larger
-    unsafe start = place
-    unsafe next = place + count
-    unsafe end = place + larger.count
+  static func grown(_ writer: consuming XDRWriter, by size: Int) -> XDRWriter {
+    let count = writer.count
+    let (larger, place) = unsafe XDRWriter.allocate(max(writer.storage.count * 2, count + size))
+    unsafe place.copyMemory(from: writer.start, byteCount: count)
+    writer.storage = larger
+    unsafe writer.start = place
+    unsafe writer.next = place + count
+    unsafe writer.end = place + larger.count
+    return writer
   }
 
   // MARK: Limits

@@ -1,5 +1,6 @@
 import Testing
-import XDR
+
+@testable import XDR
 
 /// Reads with a fresh reader; a reader cannot leave the bytes it borrows, so the test brings its work here.
 func reading<Value>(
@@ -121,11 +122,18 @@ struct Node: XDRCodable, Hashable {
     }
   }
 
-  @Test func dirtyPaddingIsRefusedUnlessAllowed() throws {
-    let bytes: [UInt8] = [0, 0, 0, 1, 7, 0, 1, 0]
-    #expect(failure(bytes) { (r) throws(XDRError) in try r.readOpaque(max: 4) } == XDRError(.dirtyPadding, offset: 5))
+  @Test(arguments: 1...7) func dirtyPaddingIsRefusedUnlessAllowed(count: Int) throws {
+    let content = [UInt8](repeating: 0xff, count: count)
+    let padding = -count & 3
     let lenient = XDRLimits(memory: 100, allowsDirtyPadding: true)
-    #expect(try reading(bytes, limits: lenient) { (r) throws(XDRError) in try r.readOpaque(max: 4) } == [7])
+    // Each byte of the padding, and what follows it, which is none of it.
+    for dirty in 0...padding {
+      var bytes = [0, 0, 0, UInt8(count)] + content + [UInt8](repeating: 0, count: padding + 1)
+      bytes[4 + count + dirty] = 1
+      let refusal = dirty < padding ? XDRError(.dirtyPadding, offset: 4 + count) : nil
+      #expect(failure(bytes) { (r) throws(XDRError) in try r.readOpaque(max: 7) } == refusal)
+      #expect(try reading(bytes, limits: lenient) { (r) throws(XDRError) in try r.readOpaque(max: 7) } == content)
+    }
   }
 
   @Test func lengthsAreCheckedBeforeTheBytes() {
@@ -194,6 +202,24 @@ struct Node: XDRCodable, Hashable {
         }
       }
     }
+  }
+
+  /// That Swift keeps short texts where they are looked for; if it no longer does, encoding is right and slower.
+  @Test(arguments: 0...15) func shortTextsAreTakenOutOfTheString(length: Int) throws {
+    let ascii = String(decoding: (0..<length).map { UInt8(0x21 + $0) }, as: UTF8.self)
+    for text in [ascii, String(repeating: "é", count: length / 2)] {
+      let short = try #require(ShortText(text))
+      var words = short.high
+      var bytes: [UInt8] = []
+      for index in 0..<16 {
+        bytes.append(UInt8(truncatingIfNeeded: index < 8 ? short.low >> (8 * UInt64(index)) : words))
+        if index >= 8 { words >>= 8 }
+      }
+      #expect(short.count == text.utf8.count)
+      #expect(bytes == [UInt8](text.utf8) + [UInt8](repeating: 0, count: 16 - short.count))
+      #expect(ShortText(large([UInt8](text.utf8))) == nil)
+    }
+    #expect(ShortText(ascii + "sixteen and more") == nil)
   }
 
   private func put(_ text: String, _ expanded: Bool, _ writer: inout XDRWriter) throws(XDRError) {

@@ -62,5 +62,7 @@ dev_xdrgen() {
 # Services are async and have a module of their own: the controller and the CLI do without the concurrency runtime.
 dev_generate() {
   dev_xdrgen generate --namespace Wire --no-services --output Sources/WireProtocol/Generated "$@" protocol/*.x &&
-    dev_xdrgen generate --namespace Wire --services-above WireProtocol --output Sources/WireServices/Generated "$@" protocol/*.x
+    dev_xdrgen generate --namespace Wire --services-above WireProtocol --output Sources/WireServices/Generated "$@" protocol/*.x &&
+    dev_xdrgen generate --borrowed --inline-opaque 32 --output tools/benchmarks/codec/Sources/codec "$@" \
+      tools/benchmarks/codec/records.x
 }

@@ -2460,6 +2460,7 @@ extension Wire {
       }
     }
 
+    @inline(__always)
     public init(from reader: inout XDRReader) throws(XDRError) {
       let value0: String
       let value1: Bool
@@ -2815,6 +2816,7 @@ extension Wire {
       }
     }
 
+    @inline(__always)
     public init(from reader: inout XDRReader) throws(XDRError) {
       let value0: UInt64
       let value1: UInt32
@@ -2937,6 +2939,7 @@ extension Wire {
       }
     }
 
+    @inline(__always)
     public init(from reader: inout XDRReader) throws(XDRError) {
       let value0: String
       let value1: UInt64

@@ -114,6 +114,7 @@ extension Wire {
       }
     }
 
+    @inline(__always)
     public init(from reader: inout XDRReader) throws(XDRError) {
       let value0: String
       let value1: String
@@ -276,6 +277,7 @@ extension Wire {
       }
     }
 
+    @inline(__always)
     public init(from reader: inout XDRReader) throws(XDRError) {
       let value0: MountKind
       let value1: PathName
@@ -336,6 +338,7 @@ extension Wire {
       }
     }
 
+    @inline(__always)
     public init(from reader: inout XDRReader) throws(XDRError) {
       let value0: String
       let value1: String
@@ -388,6 +391,7 @@ extension Wire {
       }
     }
 
+    @inline(__always)
     public init(from reader: inout XDRReader) throws(XDRError) {
       let value0: String
       let value1: UInt64

@@ -25,7 +25,7 @@ public struct GeneratedFile: Equatable {
 
 /// Model to Swift.
 public final class SwiftBackend {
-  /// Raised when the same input begins to give other output.
+  /// Raised when a release gives other output for the same input.
   public static let formatVersion = 1
 
   let model: Model

@@ -15,8 +15,8 @@ extension SwiftBackend {
     expands = false
   }
 
-  /// An element of arrays, encoded by a few instructions: worth its space within the loop over the array, where the
-  /// compiler would rather call it.
+  /// An element of arrays, encoded and decoded by a few instructions: worth its space within the loop over the array,
+  /// where the compiler would rather call it.
   private func isSmallElement(_ type: TypeDefinition, _ stored: [Field]) -> Bool {
     guard elementTypes.contains(ObjectIdentifier(type)), !type.isRecursive, stored.count <= 12 else { return false }
     var texts = 0
@@ -80,7 +80,9 @@ extension SwiftBackend {
       writer.gap()
       writer.line("public static var xdrMinimumSize: \(std("Int")) { \(type.minimumSize) }")
       writer.gap()
+      expands = isSmallElement(type, fields)
       decode(members, isRecursive: false, &writer)
+      expands = false
     }
   }
 
@@ -272,6 +274,7 @@ extension SwiftBackend {
       }
       return tracking
     }
+    if expands { writer.line("@inline(__always)") }
     writer.block("public init(from reader: inout XDRReader) throws(XDRError) {") { writer in
       if isRecursive { writer.line("try reader.enter()") }
       for (index, member) in members.enumerated() { writer.line("let value\(index): \(swiftType(member.0.type))") }

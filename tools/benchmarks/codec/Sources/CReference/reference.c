@@ -142,9 +142,9 @@ long hand_encode_allocating(long size) {
   return result;
 }
 
-/* As a library does that is given a value and nothing else: the exact size first, memory for it, and no text with a NUL
- * inside, which the other end would refuse. */
-long hand_encode_exact(void) {
+/* As a library does that is given a value and nothing else: the exact size first, then memory for it; and, if `strict`,
+ * no text with a NUL inside, which the other end would refuse. */
+static inline long encode_exact(int strict) {
   long size = 4;
   for (uint32_t i = 0; i < hand_count; i++) size += 28 + ((hand_value[i].name_len + 3) & ~3u);
   unsigned char *out = malloc(size), *p = out, *end = out + size;
@@ -154,7 +154,7 @@ long hand_encode_exact(void) {
   for (uint32_t i = 0; i < hand_count; i++) {
     struct hand_record *r = &hand_value[i];
     uint32_t padded = (r->name_len + 3) & ~3u;
-    if (r->name_len > 64 || end - p < (long)padded + 28 || memchr(r->name, 0, r->name_len)) {
+    if (r->name_len > 64 || end - p < (long)padded + 28 || (strict && memchr(r->name, 0, r->name_len))) {
       free(out);
       return -1;
     }
@@ -171,6 +171,9 @@ long hand_encode_exact(void) {
   free(out);
   return p - out;
 }
+
+long hand_encode_exact(void) { return encode_exact(0); }
+long hand_encode_exact_strict(void) { return encode_exact(1); }
 
 static int32_t *hand_numbers;
 static uint32_t hand_numbers_count;

@@ -79,7 +79,9 @@ var groups: [(String, [Contestant])] = [
       Contestant(name: "libtirpc", work: { tirpc_encode(out, 1 << 20) }),
       Contestant(name: "C by hand, into a buffer it has", work: { hand_encode(out, 1 << 20) }),
       Contestant(name: "C by hand, malloc and free", work: { hand_encode_allocating(Int(message.count)) }),
-      Contestant(name: "C by hand, exact size first, refuses NUL, malloc and free", work: { hand_encode_exact() }),
+      Contestant(name: "C by hand, exact size first, malloc and free", work: { hand_encode_exact() }),
+      Contestant(
+        name: "C by hand, exact size first, refuses NUL, malloc and free", work: { hand_encode_exact_strict() }),
       Contestant(name: "Swift, into an array of its own", work: { succeed { try records.xdrEncoded() }.count }),
       Contestant(
         name: "Swift, into a writer it has",

@@ -42,6 +42,7 @@ public struct Record: XDRCodable, Hashable {
     }
   }
 
+  @inline(__always)
   public init(from reader: inout XDRReader) throws(XDRError) {
     let value0: String
     let value1: XDRFixedBytes<16>
@@ -142,6 +143,7 @@ public struct RecordBorrowed: XDRDecodable, Hashable {
 
   public static var xdrMinimumSize: Int { 28 }
 
+  @inline(__always)
   public init(from reader: inout XDRReader) throws(XDRError) {
     let value0: XDRSlice
     let value1: XDRSlice

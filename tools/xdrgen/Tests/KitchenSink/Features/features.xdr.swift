@@ -206,6 +206,7 @@ extension Features {
       writer.writeInt32(self.value)
     }
 
+    @inline(__always)
     public init(from reader: inout XDRReader) throws(XDRError) {
       let value0: Int32
       do throws(XDRError) {

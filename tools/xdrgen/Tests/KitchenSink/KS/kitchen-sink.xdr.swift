@@ -1016,6 +1016,7 @@ extension KS {
       writer.writeInt32(self.v)
     }
 
+    @inline(__always)
     public init(from reader: inout XDRReader) throws(XDRError) {
       let value0: Int32
       do throws(XDRError) {
@@ -1355,6 +1356,7 @@ extension KS {
       }
     }
 
+    @inline(__always)
     public init(from reader: inout XDRReader) throws(XDRError) {
       let value0: UInt64
       let value1: Swift.String

@@ -40,6 +40,7 @@ extension KSDialect {
       writer.writeInt32(self.v)
     }
 
+    @inline(__always)
     public init(from reader: inout XDRReader) throws(XDRError) {
       let value0: Int32
       do throws(XDRError) {

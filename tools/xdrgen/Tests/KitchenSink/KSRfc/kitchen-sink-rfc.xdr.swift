@@ -277,6 +277,7 @@ extension KSRfc {
       writer.writeInt32(self.i)
     }
 
+    @inline(__always)
     public init(from reader: inout XDRReader) throws(XDRError) {
       let value0: Int32
       do throws(XDRError) {
@@ -306,6 +307,7 @@ extension KSRfc {
       writer.writeInt32(self.i)
     }
 
+    @inline(__always)
     public init(from reader: inout XDRReader) throws(XDRError) {
       let value0: Int32
       do throws(XDRError) {
@@ -434,6 +436,7 @@ extension KSRfc {
       }
     }
 
+    @inline(__always)
     public init(from reader: inout XDRReader) throws(XDRError) {
       let value0: String
       do throws(XDRError) {
@@ -579,6 +582,7 @@ extension KSRfc {
       }
     }
 
+    @inline(__always)
     public init(from reader: inout XDRReader) throws(XDRError) {
       let value0: String
       do throws(XDRError) {

@@ -11,6 +11,7 @@ void hand_free_in_place(void);
 long hand_encode(char *out, long size);
 long hand_encode_allocating(long size);
 long hand_encode_exact(void);
+long hand_encode_exact_strict(void);
 long hand_decode_numbers(const char *bytes, long size);
 long hand_encode_numbers(char *out, long size);
 void hand_free_numbers(void);
