@@ -4,6 +4,8 @@
 struct Name {
   var text: String
   var range: SourceRange
+  /// What stood before it: `a::b::name`. Empty text first for `::name`.
+  var qualifier: [String] = []
 }
 
 /// A size, case label, enumerator value or number: a literal or a name.
@@ -19,6 +21,8 @@ struct ValueSyntax {
 
   var kind: Kind
   var range: SourceRange
+  /// What stood before a name, as in `Name`.
+  var qualifier: [String] = []
 }
 
 indirect enum TypeSyntax {
@@ -135,6 +139,8 @@ struct DefinitionSyntax {
   var name: Name
   var range: SourceRange
   var docs: DocumentationSyntax
+  /// The namespaces it stands in, the outermost first.
+  var namespace: [String] = []
 }
 
 /// The documentation comments of one thing, as written.

@@ -74,7 +74,7 @@ public final class Compilation {
       tokens: preprocessor.tokens, comments: preprocessor.comments, sources: sources, diagnostics: diagnostics,
       dialect: options.dialect)
     parser.parse()
-    definitions = parser.definitions
+    definitions = NamespaceResolver.resolved(parser.definitions)
     let headers =
       options.definesCTypes
       ? HeaderTypes.definitions(preprocessor.tokens, definitions, sources, diagnostics, options.dialect) : []

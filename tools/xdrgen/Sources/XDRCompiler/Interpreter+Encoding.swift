@@ -14,6 +14,7 @@ private struct JSONEncoding {
   var out: [UInt8] = []
   private var path: [String] = []
   private var depth = 0
+  private var recursion = 0
 
   private func failure(_ message: String) -> Failure {
     Failure(message: message, path: path.joined(), offset: nil)
@@ -47,7 +48,9 @@ private struct JSONEncoding {
   }
 
   mutating func write(_ type: WireType, _ value: JSONValue) throws(Failure) {
-    guard depth < 512 else { throw failure("nested too deeply") }
+    guard depth < Interpreter.depthLimit else {
+      throw failure("nested deeper than \(Interpreter.depthLimit) levels")
+    }
     depth += 1
     defer { depth -= 1 }
     switch type {
@@ -136,6 +139,16 @@ private struct JSONEncoding {
   }
 
   private mutating func write(_ definition: TypeDefinition, _ value: JSONValue) throws(Failure) {
+    guard definition.isRecursive else { return try writeBody(definition, value) }
+    guard recursion < Interpreter.recursionLimit else {
+      throw failure("nested deeper than \(Interpreter.recursionLimit) levels")
+    }
+    recursion += 1
+    defer { recursion -= 1 }
+    try writeBody(definition, value)
+  }
+
+  private mutating func writeBody(_ definition: TypeDefinition, _ value: JSONValue) throws(Failure) {
     switch definition.body {
     case .alias(let target): try write(target, value)
     case .enumeration: word(UInt32(bitPattern: Int32(truncatingIfNeeded: try enumValue(definition, value))))

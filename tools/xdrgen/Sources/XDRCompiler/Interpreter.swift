@@ -21,8 +21,12 @@ public struct Interpreter {
   private var position = 0
   private var path: [String] = []
   private var depth = 0
+  private var recursion = 0
 
-  private static let depthLimit = 256
+  /// Values of recursive types within each other, as generated code counts them (`XDRLimits.standardDepth`).
+  static let recursionLimit = 128
+  /// Types within each other, recursive or not: what the stack has room for.
+  static let depthLimit = 512
 
   public init() {}
 
@@ -146,6 +150,16 @@ public struct Interpreter {
   }
 
   private mutating func read(_ definition: TypeDefinition) throws(Failure) -> JSONValue {
+    guard definition.isRecursive else { return try readBody(definition) }
+    guard recursion < Interpreter.recursionLimit else {
+      throw failure("nested deeper than \(Interpreter.recursionLimit) levels")
+    }
+    recursion += 1
+    defer { recursion -= 1 }
+    return try readBody(definition)
+  }
+
+  private mutating func readBody(_ definition: TypeDefinition) throws(Failure) -> JSONValue {
     switch definition.body {
     case .alias(let target): return try read(target)
     case .enumeration(let body):

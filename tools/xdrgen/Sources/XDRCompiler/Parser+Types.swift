@@ -216,7 +216,7 @@ extension Parser {
   ]
 
   mutating func type(in place: Place) -> TypeSyntax? {
-    skipGlobalMark()
+    let isGlobal = takeGlobalMark()
     let start = token.range
     guard token.kind == .identifier else {
       diagnostics.error(.unexpectedToken, "a type expected, not \(token.described)", at: token.range)
@@ -251,28 +251,32 @@ extension Parser {
     case "enum", "struct", "union":
       return taggedType(word, start)
     default:
-      return .named(qualified(Name(text: word, range: start)), tag: nil)
+      return .named(qualified(Name(text: word, range: start), isGlobal: isGlobal), tag: nil)
     }
   }
 
   /// `::name`: from the outermost namespace.
-  mutating func skipGlobalMark() {
+  mutating func takeGlobalMark() -> Bool {
     guard dialect.contains(.namespaces), token.is(":"), peek().is(":"), peek(2).kind == .identifier,
       token.range.upper == peek().range.lower, peek().range.upper == peek(2).range.lower
-    else { return }
+    else { return false }
     advance()
     advance()
+    return true
   }
 
-  /// `space::name`: names are the same with and without their namespace here.
-  mutating func qualified(_ name: Name) -> Name {
+  /// `space::name`, from its first word.
+  mutating func qualified(_ name: Name, isGlobal: Bool) -> Name {
     var name = name
+    if isGlobal { name.qualifier = [""] }
     while dialect.contains(.namespaces), token.is(":"), peek().is(":"), peek(2).kind == .identifier,
       token.range.upper == peek().range.lower
     {
       advance()
       advance()
-      name = Name(text: token.text, range: name.range.through(token.range))
+      name.qualifier.append(name.text)
+      name.text = token.text
+      name.range = name.range.through(token.range)
       advance()
     }
     return name
@@ -318,7 +322,7 @@ extension Parser {
     func named(_ kind: DefinitionSyntax.Kind) -> TypeSyntax? {
       guard let tag else { return nil }
       let range = start.through(previousRange)
-      definitions.append(DefinitionSyntax(kind: kind, name: tag, range: range, docs: DocumentationSyntax()))
+      append(DefinitionSyntax(kind: kind, name: tag, range: range, docs: DocumentationSyntax()))
       return .named(tag, tag: word)
     }
     switch word {

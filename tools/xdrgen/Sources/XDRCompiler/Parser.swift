@@ -10,8 +10,10 @@ struct Parser {
   var definitions: [DefinitionSyntax] = []
   var index = 0
   var nesting = 0
-  /// Where namespaces that are open began.
-  private var namespaces: [Name] = []
+  /// Where namespaces that are open began, and the whole way to each.
+  private var namespaces: [(start: Name, path: [String])] = []
+  /// Bytes of the names around a definition, which may be put before each of its names.
+  private static let namespaceLimit = 200
 
   static let nestingLimit = 100
 
@@ -113,7 +115,7 @@ struct Parser {
         recoverToDefinition(from: start)
       }
     }
-    for name in namespaces {
+    for (name, _) in namespaces {
       diagnostics.error(.unterminatedDefinition, "namespace '\(name.text)' has no '}'", at: name.range)
     }
   }
@@ -276,17 +278,25 @@ struct Parser {
       diagnostics.error(
         .dialect, "namespaces are not in RFC 4506", at: name.range, hint: "--dialect namespaces accepts them")
     }
+    var path = (namespaces.last?.path ?? []) + [name.text]
     while token.is(":"), peek().is(":") {
       advance()
       advance()
-      guard expectName("the namespace's name") != nil else { return false }
+      guard let inner = expectName("the namespace's name") else { return false }
+      path.append(inner.text)
     }
     guard namespaces.count < Parser.nestingLimit else {
       diagnostics.error(.nestingTooDeep, "namespaces nested deeper than \(Parser.nestingLimit)", at: name.range)
       return false
     }
+    guard path.count <= Parser.nestingLimit, path.reduce(0, { $0 + $1.utf8.count }) <= Parser.namespaceLimit else {
+      diagnostics.error(
+        .nestingTooDeep, "the names of the namespaces here are longer than \(Parser.namespaceLimit) bytes together",
+        at: name.range)
+      return false
+    }
     guard expect("{", "after the namespace's name") != nil else { return false }
-    namespaces.append(name)
+    namespaces.append((name, path))
     return true
   }
 
@@ -317,8 +327,7 @@ struct Parser {
         }
       }
       if case .number(let number) = value.kind { last = number } else { last = nil }
-      definitions.append(
-        DefinitionSyntax(kind: .constant(value), name: enumerator.name, range: range, docs: enumerator.docs))
+      append(DefinitionSyntax(kind: .constant(value), name: enumerator.name, range: range, docs: enumerator.docs))
     }
     return true
   }
@@ -330,7 +339,12 @@ struct Parser {
     expectSemicolon(place)
     var docs = docs
     docs.comments += trailingDocs()
-    definitions.append(DefinitionSyntax(kind: kind, name: name, range: range, docs: docs))
+    append(DefinitionSyntax(kind: kind, name: name, range: range, docs: docs))
+  }
+
+  mutating func append(_ definition: DefinitionSyntax) {
+    definitions.append(definition)
+    definitions[definitions.count - 1].namespace = namespaces.last?.path ?? []
   }
 
   func spelling(of token: Token, among names: [String]) -> Diagnostic.FixIt? {
@@ -363,14 +377,14 @@ struct Parser {
       }
       return value
     }
-    skipGlobalMark()
+    let isGlobal = takeGlobalMark()
     switch token.kind {
     case .number: return number()
     case .identifier:
       let name = token.text
       advance()
-      let qualified = qualified(Name(text: name, range: start))
-      return ValueSyntax(kind: .name(qualified.text), range: qualified.range)
+      let qualified = qualified(Name(text: name, range: start), isGlobal: isGlobal)
+      return ValueSyntax(kind: .name(qualified.text), range: qualified.range, qualifier: qualified.qualifier)
     case .character: return character()
     case .string:
       let text = token.text

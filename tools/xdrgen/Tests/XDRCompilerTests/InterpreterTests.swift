@@ -57,6 +57,50 @@ import XDRTesting
     #expect(try interpreter.encode(type, json) == bytes)
   }
 
+  /// One level of a recursive type, as bytes and as JSON, with what is inside between two halves.
+  struct Level: Sendable {
+    var text: String
+    var bytes: (before: [UInt8], innermost: [UInt8], after: [UInt8])
+    var json: (before: String, innermost: String, after: String)
+  }
+
+  static let levels = [
+    Level(
+      text: "struct t { t *l; };", bytes: ([0, 0, 0, 1], [0, 0, 0, 0], []), json: ("{\"l\":", "{\"l\":null}", "}")),
+    Level(
+      text: "struct t { int x; t many<2>; };", bytes: ([0, 0, 0, 7, 0, 0, 0, 1], [0, 0, 0, 7, 0, 0, 0, 0], []),
+      json: ("{\"x\":7,\"many\":[", "{\"x\":7,\"many\":[]}", "]}")),
+    // No list, since it reaches itself by another field too.
+    Level(
+      text: "struct t { t *side; t *next; };", bytes: ([0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0]),
+      json: ("{\"side\":", "{\"side\":null,\"next\":null}", ",\"next\":null}")),
+  ]
+
+  /// As deep as generated code reads and writes, and not one level more.
+  @Test(arguments: 0..<3) func depthIsThatOfGeneratedCode(number: Int) throws {
+    let level = InterpreterTests.levels[number]
+    let type = WireType.named(try #require(model(level.text).type(named: "t")))
+    func bytes(_ count: Int) -> [UInt8] {
+      let outer = count - 1
+      return Array(repeatElement(level.bytes.before, count: outer).joined()) + level.bytes.innermost
+        + repeatElement(level.bytes.after, count: outer).joined()
+    }
+    func json(_ count: Int) throws -> JSONValue {
+      let (before, after) = (level.json.before, level.json.after)
+      return try JSONParser.parse(
+        String(repeating: before, count: count - 1) + level.json.innermost + String(repeating: after, count: count - 1))
+    }
+    var interpreter = Interpreter()
+    #expect(try interpreter.json(type, bytes(128)).compact == json(128).compact)
+    #expect(try interpreter.encode(type, json(128)) == bytes(128))
+    func message(_ body: () throws -> Void) -> String? {
+      do { try body() } catch { return (error as? Interpreter.Failure)?.message }
+      return nil
+    }
+    #expect(message { _ = try interpreter.json(type, bytes(129)) } == "nested deeper than 128 levels")
+    #expect(message { _ = try interpreter.encode(type, json(129)) } == "nested deeper than 128 levels")
+  }
+
   @Test func errorsNameTheField() {
     let m = model("struct d { string source<4>; }; struct s { d disks<3>; };")
     var interpreter = Interpreter()

@@ -118,6 +118,43 @@ import XDRCompiler
     #expect(errors("struct s { int v; }; struct t { a::s one; };", dialect: []) != [])
   }
 
+  @Test func namespacesMayHaveTheSameNames() throws {
+    let text = """
+      const MAX = 2;
+      namespace a {
+        enum color { RED = 0, BLUE = 1 };
+        struct point { color c; int many<MAX>; };
+        namespace inner { const MAX = 3; enum color { RED = 7 }; struct line { point p; color c<MAX>; a::color o; }; }
+      }
+      namespace b {
+        enum color { RED = 4 };
+        typedef struct { int v; } point;
+        union u switch (color k) { case RED: point p; case b::RED: ::a::point q; default: a::inner::color c; };
+        struct all { ::color none; };
+      }
+      program P { version V { b::point get(a::point) = 1; } = 1; } = 0x20000001;
+      """
+    #expect(errors(text) == ["unknown-name", "duplicate-case"])
+    let fine = text.replacingOccurrences(of: " struct all { ::color none; };", with: "")
+      .replacingOccurrences(of: "case b::RED:", with: "case 5:").replacingOccurrences(of: "(color k)", with: "(int k)")
+    #expect(errors(fine) == [])
+    let m = model(fine)
+    #expect(
+      m.types.map(\.name)
+        == ["a_color", "a_point", "a_inner_color", "line", "b_color", "b_point", "u"])
+    #expect(fields("a_point", m)[0].type.definition?.name == "a_color")
+    // `MAX` of the innermost namespace that has one.
+    #expect(m.type(named: "a_point")?.maximumSize == 4 + 4 + 2 * 4)
+    #expect(fields("line", m).map { $0.type.definition?.name } == ["a_point", nil, "a_color"])
+    #expect(m.type(named: "line")?.maximumSize == 16 + (4 + 3 * 4) + 4)
+    #expect(union("u", m)?.arms[0].labels.map(\.value) == [4])
+    #expect(union("u", m)?.arms[1].type.definition?.name == "a_point")
+    #expect(union("u", m)?.defaultArm?.type.definition?.name == "a_inner_color")
+    #expect(errors("namespace a { enum e { X = 1, X = 2 }; } namespace b { enum f { X = 1 }; }") == ["duplicate-name"])
+    let long = String(repeating: "n", count: 201)
+    #expect(errors("namespace \(long) { const A = 1; }").first == "nesting-too-deep")
+  }
+
   @Test func whatAHeaderIsMadeFromIsRead() {
     let files = ["other.x": "%#include \"main.h\"\nstruct other { int x; };", "test.x": ""]
     let text = "%#include \"src/other.h\"\n%#include <stdio.h>\nstruct s { other o; };"
