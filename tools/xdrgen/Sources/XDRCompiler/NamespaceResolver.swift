@@ -1,11 +1,13 @@
 /// Tells names apart that several namespaces define: each gets its namespace before it, `a::color` becomes `a_color`, and
-/// what refers to it follows, from the inner namespaces outwards as in C++. All other names are the same with and without
-/// their namespace, and stay as they are.
+/// what refers to it follows, from the inner namespaces outwards as in C++; a label without a namespace is first of all a
+/// value of the union's own enum. All other names are the same with and without their namespace, and stay as they are.
 struct NamespaceResolver {
   /// Where each name is defined that is defined in more than one namespace.
   private var homes: [String: Set<[String]>]
   /// Of the definition that is being looked at.
   private var scope: [String] = []
+  /// The values of each enum, and its namespace, by the enum's name as it comes out here.
+  private var enums: [String: (names: Set<String>, namespace: [String])] = [:]
 
   static func resolved(_ definitions: [DefinitionSyntax]) -> [DefinitionSyntax] {
     guard definitions.contains(where: { !$0.namespace.isEmpty }) else { return definitions }
@@ -13,6 +15,13 @@ struct NamespaceResolver {
     for definition in definitions { names.add(definition) }
     var resolver = NamespaceResolver(homes: names.homes.filter { $0.value.count > 1 })
     guard !resolver.homes.isEmpty else { return definitions }
+    for definition in definitions {
+      guard case .enumeration(let body) = definition.kind else { continue }
+      resolver.scope = definition.namespace
+      resolver.enums[resolver.defined(definition.name).text] = (
+        Set(body.enumerators.map(\.name.text)), definition.namespace
+      )
+    }
     return definitions.map { resolver.resolve($0) }
   }
 
@@ -113,12 +122,22 @@ struct NamespaceResolver {
   private func resolve(_ body: StructSyntax) -> StructSyntax { StructSyntax(fields: body.fields.map(resolve)) }
 
   private func resolve(_ union: UnionSyntax) -> UnionSyntax {
+    let discriminant = resolve(union.discriminant)
+    var own: (names: Set<String>, namespace: [String])?
+    if case .named(let name, _) = discriminant.type { own = enums[name.text] }
+    func resolved(_ label: ValueSyntax) -> ValueSyntax {
+      guard case .name(let text) = label.kind, label.qualifier.isEmpty, let own, own.names.contains(text),
+        homes[text] != nil
+      else { return resolve(label) }
+      var label = label
+      label.kind = .name(NamespaceResolver.joined(own.namespace, text))
+      return label
+    }
     func resolved(_ arm: ArmSyntax) -> ArmSyntax {
-      ArmSyntax(labels: arm.labels.map(resolve), declaration: resolve(arm.declaration), keyword: arm.keyword)
+      ArmSyntax(labels: arm.labels.map(resolved), declaration: resolve(arm.declaration), keyword: arm.keyword)
     }
     return UnionSyntax(
-      discriminant: resolve(union.discriminant), arms: union.arms.map(resolved),
-      defaultArm: union.defaultArm.map(resolved))
+      discriminant: discriminant, arms: union.arms.map(resolved), defaultArm: union.defaultArm.map(resolved))
   }
 }
 

@@ -151,6 +151,15 @@ import XDRCompiler
     #expect(union("u", m)?.arms[1].type.definition?.name == "a_point")
     #expect(union("u", m)?.defaultArm?.type.definition?.name == "a_inner_color")
     #expect(errors("namespace a { enum e { X = 1, X = 2 }; } namespace b { enum f { X = 1 }; }") == ["duplicate-name"])
+    // Of the enum outside, though there is one of that name nearer.
+    let outer = """
+      enum color { RED, BLUE };
+      namespace n { enum other { BLUE = 5, RED = 6 }; union u switch (color c) { case RED: int x; case n::BLUE: void; }; }
+      """
+    #expect(errors(outer) == ["wrong-enumerator"])
+    #expect(
+      union("u", model(outer.replacingOccurrences(of: "n::BLUE", with: "BLUE")))?.arms.flatMap(\.labels).map(\.value)
+        == [0, 1])
     let long = String(repeating: "n", count: 201)
     #expect(errors("namespace \(long) { const A = 1; }").first == "nesting-too-deep")
   }
