@@ -154,7 +154,7 @@ public enum StoreError: Error, Sendable, Hashable, CustomStringConvertible {
     switch self {
     case .damaged(let path, let reason): "database \(path): damaged: \(reason)"
     case .stale(let path, let runs):
-      "database \(path): older than what runs: \(runs.joined(separator: ", ")) not in it; put the newer one back, "
+      "database \(path): older than what runs, it does not know \(runs.joined(separator: ", ")): put the newer one back, "
         + "or stop these, and restart lodged"
     case .newer(let path, let version):
       "database \(path): written by a newer version (format \(version)); install that version again, or restore a copy"
