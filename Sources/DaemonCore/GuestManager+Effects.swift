@@ -241,10 +241,12 @@ extension GuestManager {
       fence.remove(name, run)
       return done(self)
     }
-    if attempt == 12 {
+    if attempt >= 12 {
       let tasks = fence.tasks(name, run)
-      logger.error("a killed guest does not end", metadata: ["guest": "\(name)", "tasks": "\(tasks)"])
-      note(name) { lifecycle, _ in lifecycle.stuck(tasks) }
+      if attempt == 12 {
+        logger.error("a killed guest does not end", metadata: ["guest": "\(name)", "tasks": "\(tasks)"])
+      }
+      noteStuck(tasks, of: name)
     }
     let delay = TimeAmount.milliseconds(min(1 << Int64(min(attempt, 10)), 1000))
     _ = eventLoop.scheduleTask(in: delay) {

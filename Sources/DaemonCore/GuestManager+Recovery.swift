@@ -278,21 +278,34 @@ extension GuestManager {
       guard case .stopping(let run, let order, _) = guest.current.lifecycle.phase, let link = links[run.id],
         !link.hasEnded
       else { continue }
-      if let deadline = link.stopDeadline, deadline < moment {
-        logger.warning("a controller did not carry out a stop", metadata: ["guest": "\(name)"])
-        link.stopDeadline = nil
-        destroy(link, for: order)
+      let isLate = link.stopDeadline.map { $0 < moment } ?? false
+      // Asked a second ago, at least, and it has not answered.
+      if isLate, link.isSilent || link.isProbing {
+        destroyLate(link, for: order)
         continue
       }
       guard !link.isProbing, !link.isSilent else { continue }
       link.isProbing = true
       link.connection.call(Controller.Status.self, XDRVoid()) { result in
         self.onLoop { manager in
-          manager.links[run.id]?.isProbing = false
-          guard case .success(let status) = result, manager.links[run.id] != nil else { return }
-          manager.note(name) { lifecycle, _ in lifecycle.stuck(status.stuckTasks) }
+          guard let link = manager.links[run.id] else { return }
+          link.isProbing = false
+          guard !link.hasEnded else { return }
+          if case .success(let status) = result {
+            manager.noteStuck(status.stuckTasks, of: name)
+            // It did all that can be done.
+            if isLate, !status.stuckTasks.isEmpty { link.stopDeadline = manager.now.boot.adding(milliseconds: 5_000) }
+            if isLate, status.stuckTasks.isEmpty { manager.destroyLate(link, for: order) }
+          } else if isLate {
+            manager.destroyLate(link, for: order)
+          }
         }
       }
     }
+  }
+  private func destroyLate(_ link: ControllerLink, for order: GuestLifecycle.StopOrder) {
+    logger.warning("a controller did not carry out a stop", metadata: ["guest": "\(link.guest)"])
+    link.stopDeadline = nil
+    destroy(link, for: order)
   }
 }

@@ -53,7 +53,9 @@ extension GuestManager {
     let run = try await request(name) { lifecycle, context throws(GuestError) in
       try lifecycle.remove(by: actor, force: force, context)
     }
-    if let run { _ = try await wait(for: .ended(run.id), of: name, connection: connection) }
+    guard let run else { return }
+    let result = try await wait(for: .ended(run.id), of: name, connection: connection, hearsOfStuckTasks: true)
+    if case .stuck(let tasks) = result { throw GuestManager.stuck("remove \(name)", name, tasks) }
   }
 
   /// Starts it; returns the run once its init has been executed.
@@ -79,8 +81,8 @@ extension GuestManager {
       timeout = Int64(clamping: order.timeoutMillis ?? guest.current.spec.stop.timeoutMillis)
     }
     do {
-      return try await end(of: run.id, name, connection, timeoutMillis: timeout)
-    } catch let error as GuestError where error.code == .timedOut {
+      return try await end(of: run.id, name, connection, timeoutMillis: timeout, intent: "stop \(name)")
+    } catch let error as GuestError where error.code == .timedOut && order.noKill {
       throw GuestError(
         .timedOut, "stop \(name): it still runs after \((timeout ?? 0) / 1000) s", hint: "lodge kill \(name)")
     }
@@ -95,7 +97,7 @@ extension GuestManager {
       return try lifecycle.restart(order, context)
     }
     guard let former else { return try await outcome(of: run?.id, name, connection) }
-    let ended = try await end(of: former.id, name, connection)
+    let ended = try await end(of: former.id, name, connection, intent: "restart \(name)")
     return try await outcome(of: try await self.run(of: name, number: ended.number + 1), name, connection)
   }
 
@@ -112,12 +114,24 @@ extension GuestManager {
     try await self.signal(link, signal, by: actor)
   }
 
+  private static func stuck(_ intent: String, _ name: GuestName, _ tasks: String) -> GuestError {
+    GuestError(
+      .timedOut, "\(intent): all of it was killed, and these tasks do not end: \(tasks)",
+      hint: "what they wait for in the kernel has to answer; then it ends: lodge wait \(name) --for stopped")
+  }
+
   /// The run of a guest that ended, once it has; from the history if it already had.
-  func end(of run: RunID, _ name: GuestName, _ connection: UInt64?, timeoutMillis: Int64? = nil) async throws
-    -> RunRecord
-  {
-    switch try await wait(for: .ended(run), of: name, connection: connection, timeoutMillis: timeoutMillis) {
+  ///
+  /// - Parameter intent: what it is to end for: then an error names tasks that a kill does not end.
+  func end(
+    of run: RunID, _ name: GuestName, _ connection: UInt64?, timeoutMillis: Int64? = nil, intent: String? = nil
+  ) async throws -> RunRecord {
+    let result = try await wait(
+      for: .ended(run), of: name, connection: connection, timeoutMillis: timeoutMillis, hearsOfStuckTasks: intent != nil
+    )
+    switch result {
     case .ended(let record): return record
+    case .stuck(let tasks): throw GuestManager.stuck(intent ?? "wait", name, tasks)
     case .holds, .gone:
       if let found = try await reading({ try $0.run(run) }) { return found.run }
       throw GuestError(.notFound, "\(name): it was removed", hint: "lodge events --guest \(name)")
@@ -141,7 +155,7 @@ extension GuestManager {
     switch try await wait(for: .outcome(run), of: name, connection: connection) {
     case .holds: return run
     case .ended(let record): return try started(record, name)
-    case .gone: return try started(try await end(of: run, name, connection), name)
+    case .gone, .stuck: return try started(try await end(of: run, name, connection), name)
     }
   }
 

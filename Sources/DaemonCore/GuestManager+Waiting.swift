@@ -5,7 +5,8 @@ internal import NIOCore
 extension GuestManager {
   /// Suspends until the condition holds on the disk, the guest is gone, the time is up, or the connection closes.
   func wait(
-    for condition: Waiter.Condition, of name: GuestName, connection: UInt64?, timeoutMillis: Int64? = nil
+    for condition: Waiter.Condition, of name: GuestName, connection: UInt64?, timeoutMillis: Int64? = nil,
+    hearsOfStuckTasks: Bool = false
   ) async throws -> Waiter.Result {
     try await withCheckedThrowingContinuation { continuation in
       // Looked at here, and not before: from this on nothing can happen unseen.
@@ -21,7 +22,9 @@ extension GuestManager {
           }
         }
       }
-      let waiter = Waiter(id: id, condition: condition, connection: connection) { result in
+      let waiter = Waiter(
+        id: id, condition: condition, connection: connection, hearsOfStuckTasks: hearsOfStuckTasks
+      ) { result in
         timer?.cancel()
         continuation.resume(with: result.mapError { $0 as any Error })
       }
@@ -44,6 +47,22 @@ extension GuestManager {
     }
     guests[name]?.waiters = staying
     for (waiter, result) in answered { waiter.resume(.success(result)) }
+  }
+
+  /// How long killed tasks may take to go, for want of CPU or for the memory they give back, before those who wait for
+  /// it are told.
+  private static let patienceWithKilledTasks: Int64 = 5_000_000_000
+
+  /// A kill has not ended these tasks; none, if they are gone.
+  func noteStuck(_ tasks: String, of name: GuestName) {
+    let wasStuck = guests[name].map { !$0.current.lifecycle.stuckTasks.isEmpty } ?? false
+    note(name) { lifecycle, _ in lifecycle.stuck(tasks) }
+    guard let guest = guests[name], !tasks.isEmpty else { return }
+    let since = wasStuck ? guest.stuckSince ?? now.boot : now.boot
+    guests[name]?.stuckSince = since
+    guard now.boot.since(since) >= GuestManager.patienceWithKilledTasks else { return }
+    guests[name]?.waiters.removeAll(where: \.hearsOfStuckTasks)
+    for waiter in guest.waiters where waiter.hearsOfStuckTasks { waiter.resume(.success(.stuck(tasks))) }
   }
 
   func answer(_ waiter: Waiter, ended: RunRecord?, removed: Bool) {

@@ -14,6 +14,8 @@ struct ManagedGuest {
   var unstoredEnds: [RunRecord] = []
   var restartTimer: Scheduled<Void>?
   var waiters: [Waiter] = []
+  /// Since when its `stuckTasks` are not empty.
+  var stuckSince: BootTime?
 
   var name: GuestName { current.lifecycle.name }
 
@@ -40,11 +42,15 @@ struct Waiter {
     case ended(RunRecord)
     /// The guest was removed, or it has had other runs since the one that was meant: the store knows more.
     case gone
+    /// It was killed, and these tasks do not end: nobody can say when it will.
+    case stuck(String)
   }
 
   var id: UInt64
   var condition: Condition
   /// The connection it is for: gives up when that closes.
   var connection: UInt64?
+  /// Whoever wanted it to end is told when a kill does not end it.
+  var hearsOfStuckTasks: Bool
   var resume: (Swift.Result<Result, GuestError>) -> Void
 }

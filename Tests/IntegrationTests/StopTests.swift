@@ -87,6 +87,51 @@ extension IntegrationTests {
       }
     }
 
+    /// Faults row 14: a task that waits for a file system that never answers.
+    @Test(.requiresGuests, .requires(.device("/dev/fuse", module: "fuse")))
+    func aTaskThatCannotBeKilledIsNamedAndBlocksNothingElse() async throws {
+      let folder = try ScratchFolder()
+      let silent = try SilentFileSystem(at: folder.path)
+      do {
+        try await withDaemon { daemon in
+          try await daemon.define(
+            "web", ["--restart", "always", "--mount", "\(folder.path):/mnt", "--stop-timeout", "0.2s"],
+            ["/bin/sh", "-c", "cat /mnt/name & exec sleep 1000"])
+          try await daemon.succeed("start", "web")
+          try await offThread { try silent.waitForAVictim() }
+
+          for verb in [["stop", "web"], ["kill", "web"], ["rm", "--force", "--yes", "web"]] {
+            let order = try await daemon.cli(verb, deadline: 30)
+            #expect(
+              order.code == 7 && order.errors.contains("these tasks do not end") && order.errors.contains("cat"),
+              "\(order)")
+          }
+          let guest = try await daemon.guest("web")
+          #expect(guest.state == "stopping")
+          #expect(try await daemon.succeed("why", "web").output.contains("cat"))
+          // What nobody can do anything about holds up nobody else, nor does a restart change what is known of it.
+          try await daemon.define("other", ["--restart", "never"], ["/bin/sleep", "1000"])
+          for verb in ["start", "kill", "start"] { try await daemon.succeed(verb, "other") }
+          try await daemon.kill()
+          try await daemon.start()
+          #expect(try await daemon.guest("web").state == "stopping")
+          let again = try await daemon.lodge("stop", "web", deadline: 30)
+          #expect(again.code == 7 && again.errors.contains("cat"), "\(again)")
+
+          let before = try await daemon.events().last?.seq ?? 0
+          await silent.end()
+          // It was to be removed; its run ends first, as what it was.
+          try await daemon.waitForEvent(after: before) { $0.guest == "web" && $0.type == "removed" }
+          let end = try #require(try await daemon.events(since: before).first { $0.guest == "web" && $0.cause != nil })
+          #expect(end.cause?.kind == "stopped" && end.cause?.how == "forced", "\(end)")
+        }
+      } catch {
+        await silent.end()
+        throw error
+      }
+      try folder.remove()
+    }
+
     /// Faults row 39: the last word counts.
     @Test(.requiresGuests) func anAcknowledgedStopIsNeverFollowedByARestart() async throws {
       try await withDaemon { daemon in

@@ -18,6 +18,8 @@ public enum Requirement: Sendable {
   case debianArchive
   /// A program of the host's, by path, and the Debian package that has it.
   case program(String, package: String)
+  /// A device file, and the kernel module that makes it.
+  case device(String, module: String)
   /// Set on demand: a test that takes minutes.
   case environment(String)
 
@@ -38,6 +40,8 @@ public enum Requirement: Sendable {
       return access("/usr/bin/mmdebstrap", X_OK) == 0 ? nil : "needs mmdebstrap; apt-get install mmdebstrap"
     case .program(let path, let package):
       return access(path, X_OK) == 0 ? nil : "needs \(path); apt-get install \(package)"
+    case .device(let path, let module):
+      return access(path, R_OK | W_OK) == 0 ? nil : "needs \(path); modprobe \(module)"
     case .environment(let name):
       return getenv(name) != nil ? nil : "runs only when asked for; set \(name)"
     }
