@@ -303,6 +303,7 @@ extension GuestManager {
       }
     }
   }
+
   private func destroyLate(_ link: ControllerLink, for order: GuestLifecycle.StopOrder) {
     logger.warning("a controller did not carry out a stop", metadata: ["guest": "\(link.guest)"])
     link.stopDeadline = nil
