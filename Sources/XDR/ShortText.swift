@@ -44,9 +44,9 @@ struct ShortText {
   @inlinable
   @inline(__always)
   var containsNUL: Bool {
-    // The first zero byte is within the text, or is what follows it. The highest byte of `high` is always zero.
-    let zero = TextScan.zeros(low)
-    let bits = zero != 0 ? zero.trailingZeroBitCount : 64 &+ TextScan.zeros(high).trailingZeroBitCount
-    return bits &>> 3 < count
+    // What lies behind the text is made 0x7f, so that only zeros within it count. A shift by eight bytes is none.
+    let fill = UInt64(0x7f7f_7f7f_7f7f_7f7f) &<< UInt64(truncatingIfNeeded: count &* 8)
+    let zeros = count >= 8 ? TextScan.zeros(low) | TextScan.zeros(high | fill) : TextScan.zeros(low | fill)
+    return zeros != 0
   }
 }

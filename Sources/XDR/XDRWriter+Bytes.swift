@@ -42,17 +42,30 @@ extension XDRWriter {
   @inlinable
   @inline(__always)
   public mutating func putString(_ text: String, max: Int) throws(XDRError) {
-    if let short = ShortText(text), short.count <= max, unsafe end - next >= 20, !short.containsNUL {
+    try putString(text, max: max, run: 0) { _ in }
+  }
+
+  /// A string and the run of fixed-size items that follows it (`writeRun`), with one check for room.
+  @inlinable
+  @inline(__always)
+  public mutating func putString(
+    _ text: String, max: Int, run size: Int, _ fill: (inout XDRRunWriter) -> Void
+  ) throws(XDRError) {
+    if let short = ShortText(text), short.count <= max, unsafe end - next >= 20 &+ size, !short.containsNUL {
       // More than the text may need; what comes next is written over it.
       unsafe next.storeBytes(of: UInt32(truncatingIfNeeded: short.count).bigEndian, as: UInt32.self)
       unsafe next.storeBytes(of: short.low, toByteOffset: 4, as: UInt64.self)
       unsafe next.storeBytes(of: short.high, toByteOffset: 12, as: UInt64.self)
-      unsafe next += XDRWriter.opaqueSize(short.count)
+      let behind = unsafe next + XDRWriter.opaqueSize(short.count)
+      var run = unsafe XDRRunWriter(behind, size: size)
+      fill(&run)
+      unsafe next = behind + size
       return
     }
     let before = count
     self = XDRWriter.adding(text, max: max, to: self)
     if count == before { throw XDRWriter.refusal(of: text, max: max, offset: count) }
+    writeRun(size, fill)
   }
 
   /// The writer with the text behind what it had; as it was if the text must not be sent.

@@ -178,11 +178,10 @@ struct Node: XDRCodable, Hashable {
     for text in [String(decoding: bytes, as: UTF8.self), large(bytes)] {
       // From no room at all, from exactly enough, and with bytes behind that must not be touched.
       for capacity in [0, encoding.count, 200] {
-        for expanded in [false, true] {
+        for form in Form.allCases {
           let written = try writing(capacity) { (writer) throws(XDRError) in
             writer.writeUInt32(7)
-            try put(text, expanded, &writer)
-            writer.writeUInt32(9)
+            try put(text, and: 9, form, &writer)
           }
           #expect(written == [0, 0, 0, 7] + encoding + [0, 0, 0, 9])
         }
@@ -192,11 +191,11 @@ struct Node: XDRCodable, Hashable {
       var bad = bytes
       bad[position] = 0
       for text in [String(decoding: bad, as: UTF8.self), large(bad)] {
-        for expanded in [false, true] {
+        for form in Form.allCases {
           #expect(throws: XDRError(.containsNUL, offset: 4)) {
             try writing(80) { (writer) throws(XDRError) in
               writer.writeUInt32(7)
-              try put(text, expanded, &writer)
+              try put(text, and: 9, form, &writer)
             }
           }
         }
@@ -222,8 +221,16 @@ struct Node: XDRCodable, Hashable {
     #expect(ShortText(ascii + "sixteen and more") == nil)
   }
 
-  private func put(_ text: String, _ expanded: Bool, _ writer: inout XDRWriter) throws(XDRError) {
-    if expanded { try writer.putString(text, max: 70) } else { try writer.writeString(text, max: 70) }
+  enum Form: CaseIterable { case called, expanded, withRun }
+
+  /// The text and a word.
+  private func put(_ text: String, and word: UInt32, _ form: Form, _ writer: inout XDRWriter) throws(XDRError) {
+    switch form {
+    case .called: try writer.writeString(text, max: 70)
+    case .expanded: try writer.putString(text, max: 70)
+    case .withRun: return try writer.putString(text, max: 70, run: 4) { run in run.uint32(0, word) }
+    }
+    writer.writeUInt32(word)
   }
 
   /// The text in memory of its own, where Swift would keep a short one in the value.

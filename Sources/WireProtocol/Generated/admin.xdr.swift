@@ -2801,8 +2801,7 @@ extension Wire {
           run.int32(12, self.pid)
         }
         field = 3
-        try writer.putString(self.name, max: 128)
-        writer.writeRun(48) { run in
+        try writer.putString(self.name, max: 128, run: 48) { run in
           run.bool(0, self.readOnly)
           run.int64(4, self.since)
           run.uint64(12, self.calls)
@@ -2927,8 +2926,7 @@ extension Wire {
     public func encode(into writer: inout XDRWriter) throws(XDRError) {
       var field = 0
       do throws(XDRError) {
-        try writer.putString(self.name, max: 64)
-        writer.writeRun(16) { run in
+        try writer.putString(self.name, max: 64, run: 16) { run in
           run.uint64(0, self.value)
           run.uint64(8, self.used)
         }

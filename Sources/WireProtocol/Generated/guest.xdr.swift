@@ -267,8 +267,7 @@ extension Wire {
         field = 1
         try writer.putString(self.source, max: 4095)
         field = 2
-        try writer.putString(self.target, max: 4095)
-        writer.writeRun(12) { run in
+        try writer.putString(self.target, max: 4095, run: 12) { run in
           run.bool(0, self.readOnly)
           run.uint64(4, self.sizeBytes)
         }
@@ -381,8 +380,7 @@ extension Wire {
     @inline(__always)
     public func encode(into writer: inout XDRWriter) throws(XDRError) {
       do throws(XDRError) {
-        try writer.putString(self.name, max: 16)
-        writer.writeRun(16) { run in
+        try writer.putString(self.name, max: 16, run: 16) { run in
           run.uint64(0, self.soft)
           run.uint64(8, self.hard)
         }

@@ -183,18 +183,28 @@ extension SwiftBackend {
     func value(_ index: Int) -> String { "self." + SwiftNames.escaped(members[index].1) }
     func body(_ writer: inout SwiftWriter) -> Tracking {
       var tracking = Tracking()
-      for segment in segments(members) {
-        switch segment {
-        case .run(let indices):
-          let size = indices.reduce(0) { $0 + members[$1].0.type.minimumSize }
-          writer.block("writer.writeRun(\(size)) { run in") { writer in
-            var offset = 0
-            for index in indices {
-              writer.line(runWrite(members[index].0.type, value(index), offset))
-              offset += members[index].0.type.minimumSize
-            }
+      /// The items of a run that `call` makes room for.
+      func run(_ indices: [Int], _ call: (Int) -> String) {
+        let size = indices.reduce(0) { $0 + members[$1].0.type.minimumSize }
+        writer.block("\(call(size)) { run in") { writer in
+          var offset = 0
+          for index in indices {
+            writer.line(runWrite(members[index].0.type, value(index), offset))
+            offset += members[index].0.type.minimumSize
           }
+        }
+      }
+      var rest = segments(members)[...]
+      while let segment = rest.popFirst() {
+        switch segment {
+        case .run(let indices): run(indices) { "writer.writeRun(\($0))" }
         case .single(let index):
+          if expands, case .string(let bound) = members[index].0.type.resolved, case .run(let indices)? = rest.first {
+            rest.removeFirst()
+            tracking.fail(at: index, &writer)
+            run(indices) { "try writer.putString(\(value(index)), max: \(bound.value), run: \($0))" }
+            continue
+          }
           let statement = write(members[index].0.type, value(index))
           if statement.hasPrefix("try") { tracking.fail(at: index, &writer) }
           if !statement.isEmpty { writer.line(statement) }

@@ -31,8 +31,7 @@ public struct Record: XDRCodable, Hashable {
   @inline(__always)
   public func encode(into writer: inout XDRWriter) throws(XDRError) {
     do throws(XDRError) {
-      try writer.putString(self.name, max: 64)
-      writer.writeRun(24) { run in
+      try writer.putString(self.name, max: 64, run: 24) { run in
         run.fixedBytes(0, self.uuid)
         run.int32(16, self.state)
         run.int32(20, self.flags)
