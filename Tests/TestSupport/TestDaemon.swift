@@ -147,6 +147,13 @@ public final class TestDaemon: Sendable {
     }.sorted()
   }
 
+  /// `descriptors`, once they are these again or two seconds have gone: it closes a connection after its client has, and
+  /// tells nobody.
+  public func descriptors(onceBackTo former: [String]) async throws -> [String] {
+    for _ in 0..<40 where descriptors != former { try await Task.sleep(for: .milliseconds(50)) }
+    return descriptors
+  }
+
   /// kB from /proc/<pid>/smaps_rollup, for example `Pss` or `Private_Dirty`; proc(5).
   public func memory(_ field: String) -> Int {
     guard let pid else { return 0 }

@@ -16,7 +16,7 @@ struct NamespaceResolver {
     var resolver = NamespaceResolver(homes: names.homes.filter { $0.value.count > 1 })
     guard !resolver.homes.isEmpty else { return definitions }
     for definition in definitions {
-      guard case .enumeration(let body) = definition.kind else { continue }
+      guard let body = definition.enumeration else { continue }
       resolver.scope = definition.namespace
       resolver.enums[resolver.defined(definition.name).text] = (
         Set(body.enumerators.map(\.name.text)), definition.namespace
@@ -138,6 +138,19 @@ struct NamespaceResolver {
     }
     return UnionSyntax(
       discriminant: discriminant, arms: union.arms.map(resolved), defaultArm: union.defaultArm.map(resolved))
+  }
+}
+
+extension DefinitionSyntax {
+  /// The enum that is defined, `enum e { }` or `typedef enum { } e`.
+  fileprivate var enumeration: EnumSyntax? {
+    switch kind {
+    case .enumeration(let body): return body
+    case .typedef(let declaration):
+      if case .inlineEnum(let body, _) = declaration.type, declaration.isNameOfInlineType { return body }
+      return nil
+    default: return nil
+    }
   }
 }
 

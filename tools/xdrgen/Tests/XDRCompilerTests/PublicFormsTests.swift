@@ -157,9 +157,12 @@ import XDRCompiler
       namespace n { enum other { BLUE = 5, RED = 6 }; union u switch (color c) { case RED: int x; case n::BLUE: void; }; }
       """
     #expect(errors(outer) == ["wrong-enumerator"])
-    #expect(
-      union("u", model(outer.replacingOccurrences(of: "n::BLUE", with: "BLUE")))?.arms.flatMap(\.labels).map(\.value)
-        == [0, 1])
+    let own = outer.replacingOccurrences(of: "n::BLUE", with: "BLUE")
+    for text in [
+      own, own.replacingOccurrences(of: "enum color { RED, BLUE }", with: "typedef enum { RED, BLUE } color"),
+    ] {
+      #expect(union("u", model(text))?.arms.flatMap(\.labels).map(\.value) == [0, 1])
+    }
     let long = String(repeating: "n", count: 201)
     #expect(errors("namespace \(long) { const A = 1; }").first == "nesting-too-deep")
   }
