@@ -17,9 +17,11 @@ controller_size_budget=$((12 * 1024 * 1024))
 
 dev_check() {
   need_build
+  need_packages python3
   local failed=0
   check_format || failed=1
   check_paths || failed=1
+  tools/changed-tests --self-test || failed=1
   build_debug --quiet || failed=1
   check_child_symbols || failed=1
   check_generated || failed=1

@@ -1,7 +1,7 @@
 # test: everything the project has.
 
 dev_test() {
-  local kind=all filter=() soak=
+  local kind=all filter=() soak= since=
   while [ $# -gt 0 ]; do
     case $1 in
       --unit) kind=unit ;;
@@ -9,14 +9,18 @@ dev_test() {
       --filter) kind=filter filter=(--filter "${2:?--filter takes a regular expression}"); shift ;;
       --soak) kind=soak soak=${2:?--soak takes minutes}; shift ;;
       --vm) kind=vm ;;
+      --changed)
+        kind=changed
+        case ${2:-} in '' | --*) ;; *) since=$2; shift ;; esac
+        ;;
       *) fail "test: unknown option: $1" "tools/dev alone lists them" ;;
     esac
     shift
   done
-  if [ $kind = vm ]; then
-    test_vm
-    return
-  fi
+  case $kind in
+    vm) test_vm; return ;;
+    changed) test_changed "$since"; return ;;
+  esac
   build_debug --build-tests
   case $kind in
     all)
@@ -42,6 +46,32 @@ dev_test() {
       LODGE_SOAK_SECONDS=$((soak * 60)) swift_test --filter SoakTests
       ;;
   esac
+}
+
+# The test targets that a change since a revision can have touched, uncommitted files included. The integration tests come
+# last; without root they are left out, as in a full run they would skip.
+test_changed() {
+  local since=${1:-} words word filter= xdrgen=
+  [ -n "$since" ] || since=$(git rev-parse --verify --quiet origin/main || git rev-parse HEAD)
+  need_packages python3
+  need_build
+  words=$({ git diff --name-only "$since"; git ls-files -o --exclude-standard; } | sort -u |
+    tools/changed-tests <(swift package describe --type json 2>/dev/null))
+  [ -n "$words" ] || { say "no test is touched by what has changed since ${since:0:12}"; return; }
+  say "touched:" $words
+  for word in $words; do
+    case $word in
+      all) filter=. xdrgen=yes ;;
+      xdrgen) xdrgen=yes ;;
+      *) filter+=${filter:+|}"^$word\\." ;;
+    esac
+  done
+  [ -z "$filter" ] || {
+    build_debug --build-tests
+    test_prepare
+    swift_test --filter "$filter"
+  }
+  [ -z "$xdrgen" ] || test_xdrgen
 }
 
 # What the tests use when it is there; without it they skip and say so.
