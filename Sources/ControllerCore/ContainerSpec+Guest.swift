@@ -18,7 +18,7 @@ extension ContainerSpec {
     mounts = spec.mounts.map { mount in
       switch mount.source {
       case .bind(let source): .bind(source: source, target: mount.target, readOnly: mount.readOnly)
-      case .tmpfs(let bytes): .tmpfs(target: mount.target, bytes: bytes, readOnly: mount.readOnly)
+      case .tmpfs(let options): .tmpfs(target: mount.target, bytes: options.bytes, readOnly: mount.readOnly)
       }
     }
     rlimits = spec.rlimits.compactMap { limit in

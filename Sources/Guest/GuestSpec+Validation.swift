@@ -95,8 +95,12 @@ extension GuestSpec {
       let key = "mounts[\(index)]"
       switch mount.source {
       case .bind(let source): path(source, key + ".source")
-      case .tmpfs(let bytes?): range(bytes, key + ".size", Bound.tmpfs)
-      case .tmpfs(nil): break
+      case .tmpfs(let options):
+        if let bytes = options.bytes { range(bytes, key + ".size", Bound.tmpfs) }
+        if let mode = options.mode { range(mode, key + ".mode", 0...0o7777) }
+        // 2^32-1 stands for "no change" in chown(2), so it names nobody.
+        if let uid = options.uid { range(uid, key + ".uid", 0...UInt32.max - 1) }
+        if let gid = options.gid { range(gid, key + ".gid", 0...UInt32.max - 1) }
       }
       path(mount.target, key + ".target")
       check(

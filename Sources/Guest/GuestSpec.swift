@@ -19,6 +19,8 @@ public struct GuestSpec: Sendable, Hashable {
   public var limits = Limits()
   public var rlimits: [ResourceLimit] = []
   public var capabilities = Capabilities()
+  /// Whether set-id programs and file capabilities have no effect in the guest (PR_SET_NO_NEW_PRIVS, prctl(2)).
+  public var noNewPrivileges = true
   public var console = ConsoleMode.pty
   public var log = LogPolicy()
   public var restart = RestartPolicy()
@@ -74,8 +76,10 @@ public struct MountSpec: Sendable, Hashable {
   public enum Source: Sendable, Hashable {
     /// An absolute path on the host.
     case bind(String)
-    /// Memory; nil is half of it (tmpfs(5)).
-    case tmpfs(bytes: UInt64?)
+    /// Memory that ends with the run.
+    case tmpfs(TmpfsOptions)
+
+    public static func tmpfs(bytes: UInt64?) -> Source { .tmpfs(TmpfsOptions(bytes: bytes)) }
   }
 
   public var source: Source
@@ -87,6 +91,26 @@ public struct MountSpec: Sendable, Hashable {
     self.source = source
     self.target = target
     self.readOnly = readOnly
+  }
+}
+
+/// Attributes of a memory file system (tmpfs(5)).
+public struct TmpfsOptions: Sendable, Hashable {
+  /// The most that it may hold; nil is half of the host's memory.
+  public var bytes: UInt64?
+  /// Permission bits of its top folder, 0 to 0o7777; nil keeps those of the folder that it covers, or 0o1777 where none
+  /// is there.
+  public var mode: UInt32?
+  /// Owner of its top folder as seen inside the guest; nil keeps the owner of the folder that it covers, or 0.
+  public var uid: UInt32?
+  /// Group of its top folder, likewise.
+  public var gid: UInt32?
+
+  public init(bytes: UInt64? = nil, mode: UInt32? = nil, uid: UInt32? = nil, gid: UInt32? = nil) {
+    self.bytes = bytes
+    self.mode = mode
+    self.uid = uid
+    self.gid = gid
   }
 }
 

@@ -80,8 +80,9 @@ extension Wire.MountSpec {
     switch mount.source {
     case .bind(let source):
       self.init(kind: .bind, source: source, target: mount.target, readOnly: mount.readOnly, sizeBytes: 0)
-    case .tmpfs(let bytes):
-      self.init(kind: .tmpfs, source: "", target: mount.target, readOnly: mount.readOnly, sizeBytes: bytes ?? 0)
+    case .tmpfs(let options):
+      self.init(
+        kind: .tmpfs, source: "", target: mount.target, readOnly: mount.readOnly, sizeBytes: options.bytes ?? 0)
     }
   }
 }

@@ -43,7 +43,7 @@ struct MountForm: Sendable, Hashable {
   init(_ mount: MountSpec) {
     switch mount.source {
     case .bind(let path): source = path
-    case .tmpfs(let bytes): (isTmpfs, size) = (true, bytes)
+    case .tmpfs(let options): (isTmpfs, size) = (true, options.bytes)
     }
     target = mount.target
     readOnly = mount.readOnly
