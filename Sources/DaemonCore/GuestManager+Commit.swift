@@ -27,9 +27,8 @@ extension GuestManager {
     }
     let context = context()
     let transition = try body(&guest.current.lifecycle, context)
-    var launching: RunID?
-    for case .launch(let run) in transition.effects { launching = run.id }
-    if launching != nil { guest.current.specPending = false }
+    var launching: GuestLifecycle.Run?
+    for case .launch(let run) in transition.effects { launching = run }
     let leaves = transition.effects.contains(.delete)
     if leaves { guest.isLeaving = true }
     if let ended = transition.ended { guest.unstoredEnds.append(ended) }

@@ -29,12 +29,12 @@ extension GuestManager {
 
   /// Spawns the controller of a run while its start is being stored. Before it is told to launch it makes nothing but a
   /// network namespace of its own, and it ends by itself when we do; so a start that is never stored leaves nothing.
-  func prepare(_ run: RunID, _ name: GuestName) {
+  func prepare(_ run: GuestLifecycle.Run, _ name: GuestName) {
     // What is in the folder may be an end that is not stored yet. Then the launch waits for that, and spawns.
     guard storageFault == nil, rescue == nil, guests[name]?.unstoredEnds.isEmpty == true,
       !RunDirectory(runs: environment.paths.runs, guest: name).exists
     else { return }
-    do throws(SystemError) { prepared[run] = try spawnController(run, name) } catch {
+    do throws(SystemError) { prepared[run.id] = try spawnController(run, name) } catch {
       // The launch tries again, and tells.
       try? RunDirectory(runs: environment.paths.runs, guest: name).remove()
     }
@@ -51,14 +51,14 @@ extension GuestManager {
 
   private func launch(_ run: GuestLifecycle.Run, _ name: GuestName) {
     // Overtaken by a stop before there was anything to stop: that effect tells the end.
-    guard let guest = guests[name], case .starting(let present) = guest.current.lifecycle.phase, present.id == run.id
+    guard case .starting(let present)? = guests[name]?.current.lifecycle.phase, present.id == run.id
     else { return discard(run.id, name) }
     let link: ControllerLink
     do throws(SystemError) {
       if let prepared = prepared.removeValue(forKey: run.id) {
         link = prepared
       } else {
-        link = try spawnController(run.id, name)
+        link = try spawnController(run, name)
       }
       links[run.id] = link
     } catch {
@@ -69,7 +69,7 @@ extension GuestManager {
         StartFailure(step: "spawn the controller", errno: error.errno, message: "spawn the controller: \(error)"))
     }
     let args = Wire.LaunchArgs(
-      guest: name.value, run: run.id.bytes, spec: .init(guest.current.spec),
+      guest: name.value, run: run.id.bytes, spec: .init(run.spec),
       cgroupParent: environment.paths.cgroupParent, logPath: logPath(of: name))
     let deadline = NIODeadline.now() + .milliseconds(Int64(environment.configuration.launchMillis))
     link.connection.call(Controller.Launch.self, args, deadline: deadline) { result in
@@ -77,7 +77,7 @@ extension GuestManager {
     }
   }
 
-  private func spawnController(_ run: RunID, _ name: GuestName) throws(SystemError) -> ControllerLink {
+  private func spawnController(_ run: GuestLifecycle.Run, _ name: GuestName) throws(SystemError) -> ControllerLink {
     CrashPoint.reach("daemon.launch.before-spawn")
     let directory = RunDirectory(runs: environment.paths.runs, guest: name)
     let (folder, lock) = try directory.create()
@@ -87,7 +87,7 @@ extension GuestManager {
       arguments: [
         "lodge-controller", "--guest", name.value, "--fd", "3", "--lock-fd", "4", "--run-dir-fd", "5", "--run-dir",
         directory.path,
-      ] + (guests[name]?.current.spec.network == .host ? [] : ["--network", "own"]),
+      ] + (run.spec.network == .host ? [] : ["--network", "own"]),
       environment: ProcessEnvironment.forControllers)
     plan.descriptors = [(theirs.rawValue, 3), (lock.fd.rawValue, 4), (folder.rawValue, 5), (2, 2)]
     // Outside our process group and session, and outside our unit's cgroup: what ends us must not end guests.
@@ -96,9 +96,9 @@ extension GuestManager {
     plan.cgroup = cgroup?.rawValue
     let process = try plan.run()
     let connection = try RPCClientConnection.adopt(
-      ours, on: eventLoop, configuration: Self.controllerSession, handlers: handlers(run, name))
+      ours, on: eventLoop, configuration: Self.controllerSession, handlers: handlers(run.id, name))
     CrashPoint.reach("daemon.launch.spawned")
-    return ControllerLink(guest: name, run: run, connection: connection, process: process, isChild: true)
+    return ControllerLink(guest: name, run: run.id, connection: connection, process: process, isChild: true)
   }
 
   /// A silent controller is told of, never cut off: it holds the truth about its guest.
@@ -271,17 +271,18 @@ extension GuestManager {
 
   // MARK: Stop
 
-  private func stop(_ run: RunID, _ order: GuestLifecycle.StopOrder, _ name: GuestName) {
-    guard let guest = guests[name], guest.current.lifecycle.run?.id == run else { return }
-    let policy = guest.current.spec.stop
+  private func stop(_ run: GuestLifecycle.Run, _ order: GuestLifecycle.StopOrder, _ name: GuestName) {
+    // One that has ended meanwhile needs no stop, and its folder may be another run's.
+    guard guests[name]?.current.lifecycle.run?.id == run.id else { return }
+    let policy = run.spec.stop
     let deadline = stopDeadline(of: order, policy)
-    guard let link = links[run] else {
+    guard let link = links[run.id] else {
       // Nothing was spawned, or it is gone and its end on the way, or it has not been reached.
       let directory = RunDirectory(runs: environment.paths.runs, guest: name)
       if directory.isHeld() {
-        unreachedDeadlines[run] = deadline
+        unreachedDeadlines[run.id] = deadline
       } else if !directory.exists {
-        endStart(run, name, StartFailure(step: "launch", errno: 0, message: "launch: called off"))
+        endStart(run.id, name, StartFailure(step: "launch", errno: 0, message: "launch: called off"))
       }
       return
     }
@@ -298,7 +299,8 @@ extension GuestManager {
       link.connection.call(
         Controller.Stop.self,
         .init(
-          by: .init(order.by), signal: order.signal ?? 0, timeoutMillis: order.timeoutMillis ?? policy.timeoutMillis,
+          by: .init(order.by), signal: order.signal ?? policy.signal,
+          timeoutMillis: order.timeoutMillis ?? policy.timeoutMillis,
           noKill: order.noKill), deadline: .now() + .seconds(60)
       ) { _ in }
     }
@@ -327,16 +329,10 @@ extension GuestManager {
     let delay = min(due.since(now.boot) / 1_000_000 + 1, 10_000)
     guests[name]?.restartTimer = eventLoop.scheduleTask(in: .milliseconds(Int64(delay))) {
       self.onLoop { manager in
-        guard let due = manager.pendingRestart(of: name) else { return }
         if due > manager.now.boot { return manager.armTimer(due, name) }
         manager.note(name) { lifecycle, context in lifecycle.timerFired(context) }
       }
     }
-  }
-
-  private func pendingRestart(of name: GuestName) -> BootTime? {
-    guard case .waiting(let pending)? = guests[name]?.current.lifecycle.phase else { return nil }
-    return pending.due.boot
   }
 
   /// The end is stored: the run directory, which would tell it again, can go.

@@ -16,13 +16,10 @@ extension GuestManager {
     guard let last = try await reading({ try $0.runs(of: name, before: 0, limit: 1) }).first else {
       throw GuestError(.notFound, "\(name): there is no guest of that name", hint: "lodge ls")
     }
-    let settings = GuestLifecycle.Settings()
     let lifecycle = GuestLifecycle(
-      name: name, settings: settings, phase: .stopped, runCount: last.number, restarts: RestartHistory(), last: last,
-      desired: false, note: "removed")
-    return summary(
-      StoredGuest(
-        lifecycle: lifecycle, spec: GuestSpec(rootfs: Rootfs(path: "/"), command: []), createdAt: last.ended.endedAt))
+      name: name, defined: GuestSpec(rootfs: Rootfs(path: "/"), command: []), phase: .stopped,
+      runCount: last.number, restarts: RestartHistory(), last: last, desired: false, note: "removed")
+    return summary(StoredGuest(lifecycle: lifecycle, createdAt: last.ended.endedAt))
   }
 
   func wait(_ args: Wire.GuestWaitArgs, _ name: GuestName, connection: UInt64) async throws -> RunRecord? {

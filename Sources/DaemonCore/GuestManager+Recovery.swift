@@ -118,7 +118,7 @@ extension GuestManager {
   private func answerDeadline(_ guest: StoredGuest) -> BootTime? {
     switch guest.lifecycle.phase {
     case .starting: now.boot.adding(milliseconds: environment.configuration.launchMillis)
-    case .stopping(_, let order, _): stopDeadline(of: order, guest.spec.stop)
+    case .stopping(let run, let order, _): stopDeadline(of: order, run.spec.stop)
     case .running, .stopped, .waiting: nil
     }
   }
@@ -204,7 +204,7 @@ extension GuestManager {
     }
     if case .stopping(let run, let order, _)? = guests[link.guest]?.current.lifecycle.phase {
       // The controller keeps the deadline of an order it has; it takes over one it never got.
-      if status.phase != .stopping || order.force { perform(.stop(run.id, order), link.guest) }
+      if status.phase != .stopping || order.force { perform(.stop(run, order), link.guest) }
     }
   }
 

@@ -21,9 +21,9 @@ extension GuestManager {
       )
     }
     try refuseIfFull("create \(name)")
-    let lifecycle = GuestLifecycle(name: name, settings: .init(spec))
+    let lifecycle = GuestLifecycle(name: name, defined: spec)
     let moment = now.wall
-    let stored = StoredGuest(lifecycle: lifecycle, spec: spec, createdAt: moment)
+    let stored = StoredGuest(lifecycle: lifecycle, createdAt: moment)
     guests[name] = ManagedGuest(stored, isStored: false)
     try await store(
       PendingChange(
@@ -31,20 +31,18 @@ extension GuestManager {
         snapshot: stored, effects: [], isRequest: true))
   }
 
-  /// - Returns: true if the guest runs, so that the change waits for its next start.
+  /// - Returns: true if the guest runs with another spec, so that the change waits for its next start.
   func replace(_ name: GuestName, _ spec: GuestSpec, by actor: Actor) async throws -> Bool {
     try refuseIfFull("change \(name)")
     var guest = try find(name)
-    let runs = guest.current.lifecycle.run != nil
-    let transition = guest.current.lifecycle.configure(.init(spec), by: actor)
-    guest.current.spec = spec
-    guest.current.specPending = runs
+    let transition = guest.current.lifecycle.configure(spec, by: actor)
+    let waits = guest.current.lifecycle.isSpecPending
     guests[name] = guest
     try await store(
       PendingChange(
         change: Change(guest: name, record: .save(guest.current), events: transition.events, time: now.wall),
         snapshot: guest.current, effects: [], isRequest: true))
-    return runs
+    return waits
   }
 
   func remove(_ name: GuestName, force: Bool, by actor: Actor, connection: UInt64?) async throws {
@@ -70,7 +68,7 @@ extension GuestManager {
 
   /// Stops it; returns the run that ended, or nil where only a pending restart had to be cancelled.
   func stop(_ name: GuestName, _ order: GuestLifecycle.StopOrder, connection: UInt64?) async throws -> RunRecord? {
-    let guest = try find(name)
+    _ = try find(name)
     // A stop is carried out whether or not the disk takes it: a full disk must not keep a guest running.
     let run = try await request(name, revocable: false) { lifecycle, context throws(GuestError) in
       try lifecycle.stop(order, context)
@@ -78,7 +76,7 @@ extension GuestManager {
     guard let run else { return nil }
     var timeout: Int64?
     if order.noKill {
-      timeout = Int64(clamping: order.timeoutMillis ?? guest.current.spec.stop.timeoutMillis)
+      timeout = Int64(clamping: order.timeoutMillis ?? run.spec.stop.timeoutMillis)
     }
     do {
       return try await end(of: run.id, name, connection, timeoutMillis: timeout, intent: "stop \(name)")

@@ -93,19 +93,19 @@ extension GuestManager {
         isChild: false)
       link.isLaunched = true
       links[run] = link
+      var spec = GuestSpec(rootfs: Rootfs(path: "/"), command: ["/unknown"])
+      spec.restart.mode = .never
       let lifecycle = GuestLifecycle(
-        name: name, settings: .init(restart: RestartPolicy(mode: .never)),
+        name: name, defined: spec,
         phase: .running(
           .init(
-            id: run, number: 1, startedBy: .daemon,
+            id: run, number: 1, startedBy: .daemon, spec: spec,
             launched: .init(
               initPID: launched.initPid, initStartTime: launched.initStartTime,
               at: Moment(wall: Timestamp(nanoseconds: launched.startedAt), boot: now.boot)))),
         runCount: 1, restarts: RestartHistory(), last: nil, desired: true,
         note: "found running; what else is known of it is in the database that cannot be used")
-      let stored = StoredGuest(
-        lifecycle: lifecycle, spec: GuestSpec(rootfs: Rootfs(path: "/"), command: ["/unknown"]), createdAt: now.wall)
-      guests[name] = ManagedGuest(stored, isStored: true)
+      guests[name] = ManagedGuest(StoredGuest(lifecycle: lifecycle, createdAt: now.wall), isStored: true)
     } catch {
       logger.error("cannot reach a controller", metadata: ["guest": "\(name)", "error": "\(error)"])
     }

@@ -70,7 +70,7 @@ extension GuestManager {
       resources = try? await self.resources(link)
     }
     return Wire.GuestDetails(
-      summary: summary(stored), spec: .init(stored.spec), specPending: stored.specPending,
+      summary: summary(stored), spec: .init(stored.lifecycle.defined), specPending: stored.lifecycle.isSpecPending,
       createdAt: stored.createdAt.nanoseconds,
       runDirectory: RunDirectory(runs: environment.paths.runs, guest: name).path, logPath: logPath(of: name),
       cgroup: run.map { fence.path(name, $0.id) } ?? "", memoryBytes: resources?.memoryBytes ?? 0,

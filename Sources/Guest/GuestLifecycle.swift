@@ -23,13 +23,16 @@ public struct GuestLifecycle: Sendable, Hashable {
     /// 1 is the guest's first run.
     public var number: UInt32
     public var startedBy: Actor
+    /// In force for this run, whatever is defined for the next one meanwhile.
+    public var spec: GuestSpec
     /// Set once init has been executed.
     public var launched: Launched?
 
-    public init(id: RunID, number: UInt32, startedBy: Actor, launched: Launched? = nil) {
+    public init(id: RunID, number: UInt32, startedBy: Actor, spec: GuestSpec, launched: Launched? = nil) {
       self.id = id
       self.number = number
       self.startedBy = startedBy
+      self.spec = spec
       self.launched = launched
     }
   }
@@ -48,7 +51,7 @@ public struct GuestLifecycle: Sendable, Hashable {
     }
   }
 
-  /// How an administrator wants a guest stopped; nil takes the spec's.
+  /// How an administrator wants a guest stopped; nil takes what the spec of the run says.
   public struct StopOrder: Sendable, Hashable {
     public var by: Actor
     public var signal: Int32?
@@ -96,7 +99,8 @@ public struct GuestLifecycle: Sendable, Hashable {
     case waiting(PendingRestart)
   }
 
-  /// The parts of the spec that decisions need.
+  /// The parts of the defined spec that decisions need. A changed policy counts at once, also for a run that began
+  /// under another one.
   public struct Settings: Sendable, Hashable {
     public var restart: RestartPolicy
     public var autostart: Bool
@@ -132,11 +136,14 @@ public struct GuestLifecycle: Sendable, Hashable {
     }
   }
 
-  /// Carried out after the state and the events are stored, in this order.
+  /// Carried out after the state and the events are stored, in this order. An effect has with it all that it takes to
+  /// carry it out: by then the guest may have been changed.
   public enum Effect: Sendable, Hashable {
+    /// Start the run with the spec in it.
     case launch(Run)
-    /// Begin to stop it; asked again while it stops, it takes over the new order.
-    case stop(RunID, StopOrder)
+    /// Begin to stop the run, by the stop policy of its own spec; asked again while it stops, it takes over the new order.
+    case stop(Run, StopOrder)
+    /// Report back at this time, unless disarmed or armed for another time before.
     case armTimer(BootTime)
     case disarmTimer
     /// The end of this run is stored: its run directory can go.
@@ -156,7 +163,8 @@ public struct GuestLifecycle: Sendable, Hashable {
   }
 
   public let name: GuestName
-  public private(set) var settings: Settings
+  /// What the next start takes. What the present run has is `run?.spec`.
+  public private(set) var defined: GuestSpec
   public private(set) var phase: Phase
   public private(set) var runCount: UInt32
   public private(set) var restarts: RestartHistory
@@ -171,19 +179,19 @@ public struct GuestLifecycle: Sendable, Hashable {
   public private(set) var stuckTasks = ""
 
   /// A new guest, stopped.
-  public init(name: GuestName, settings: Settings) {
+  public init(name: GuestName, defined: GuestSpec) {
     self.init(
-      name: name, settings: settings, phase: .stopped, runCount: 0, restarts: RestartHistory(), last: nil,
+      name: name, defined: defined, phase: .stopped, runCount: 0, restarts: RestartHistory(), last: nil,
       desired: false)
   }
 
   /// A guest as it was stored.
   public init(
-    name: GuestName, settings: Settings, phase: Phase, runCount: UInt32, restarts: RestartHistory, last: RunRecord?,
+    name: GuestName, defined: GuestSpec, phase: Phase, runCount: UInt32, restarts: RestartHistory, last: RunRecord?,
     desired: Bool, note: String = ""
   ) {
     self.name = name
-    self.settings = settings
+    self.defined = defined
     self.phase = phase
     self.runCount = runCount
     self.restarts = restarts
@@ -201,6 +209,11 @@ public struct GuestLifecycle: Sendable, Hashable {
     case .waiting: .waiting
     }
   }
+
+  public var settings: Settings { Settings(defined) }
+
+  /// The present run has another spec than the next one will have.
+  public var isSpecPending: Bool { run.map { $0.spec != defined } ?? false }
 
   /// The run that is starting, running or stopping.
   public var run: Run? {
@@ -250,7 +263,7 @@ extension GuestLifecycle {
       } else {
         phase = .stopping(run, order, then: .stay)
       }
-      transition.effects.append(.stop(run.id, order))
+      transition.effects.append(.stop(run, order))
     case .waiting:
       transition.effects.append(.disarmTimer)
       change(to: .stopped, by: order.by, message: "restart cancelled", &transition)
@@ -298,21 +311,21 @@ extension GuestLifecycle {
       var order = former
       order.force = true
       phase = .stopping(run, order, then: .remove(by: actor))
-      transition.effects.append(.stop(run.id, order))
+      transition.effects.append(.stop(run, order))
     }
     desired = false
     return transition
   }
 
   /// The spec was changed. What a running guest does with it waits for its next start; the policy counts at once.
-  public mutating func configure(_ settings: Settings, by actor: Actor) -> Transition {
-    self.settings = settings
+  public mutating func configure(_ spec: GuestSpec, by actor: Actor) -> Transition {
+    defined = spec
     note = ""
     var transition = Transition()
     transition.events.append(
       GuestEvent(
         .changed, guest: name, from: state, to: state, by: actor,
-        message: run == nil ? "" : "takes effect at the next start", labels: settings.labels))
+        message: isSpecPending ? "takes effect at the next start" : "", labels: settings.labels))
     return transition
   }
 
@@ -485,14 +498,14 @@ extension GuestLifecycle {
   private mutating func begin(by actor: Actor, message: String, _ context: Context, _ transition: inout Transition) {
     runCount += 1
     note = ""
-    let run = Run(id: context.nextRun, number: runCount, startedBy: actor)
+    let run = Run(id: context.nextRun, number: runCount, startedBy: actor, spec: defined)
     change(to: .starting(run), by: actor, message: message, &transition)
     transition.effects.append(.launch(run))
   }
 
   private mutating func begin(stopping run: Run, _ order: StopOrder, then: AfterStop, _ transition: inout Transition) {
     change(to: .stopping(run, order, then: then), by: order.by, message: "", &transition)
-    transition.effects.append(.stop(run.id, order))
+    transition.effects.append(.stop(run, order))
   }
 
   private mutating func wait(until due: Moment, delayMillis: UInt64, _ transition: inout Transition) {

@@ -24,10 +24,12 @@ extension GuestStore {
     if case .save(let guest) = change.record {
       try db.cachedStatement(
         sql: """
-          INSERT INTO guests (name, record) VALUES (?, ?)
-          ON CONFLICT (name) DO UPDATE SET record = excluded.record
+          INSERT INTO guests (name, record, run_spec) VALUES (?, ?, ?)
+          ON CONFLICT (name) DO UPDATE SET record = excluded.record, run_spec = excluded.run_spec
           """
-      ).execute(arguments: [guest.lifecycle.name.value, Data(try guest.encoded())])
+      ).execute(arguments: [
+        guest.lifecycle.name.value, Data(try guest.encoded()), try guest.encodedRunSpec().map { Data($0) },
+      ])
     }
     var entries: [EncodedEntry] = []
     for event in change.events { entries.append(try append(event, at: change.time, db)) }

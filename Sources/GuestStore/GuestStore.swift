@@ -8,7 +8,7 @@ public import Guest
 /// reads run beside them.
 public final class GuestStore: Sendable {
   /// Format written by this version (`PRAGMA user_version`). It only grows.
-  static let format = 2
+  static let format = 3
 
   public let path: String
   let pool: DatabasePool
@@ -83,7 +83,11 @@ public final class GuestStore: Sendable {
   }
 
   /// From format 1: hooks got the attempts at an event. Some builds wrote these columns and called it 1 still.
+  /// From format 2: the spec of a run has a place beside the defined one.
   private static func migrate(_ db: Database) throws {
+    if try !db.columns(in: "guests").contains(where: { $0.name == "run_spec" }) {
+      try db.execute(sql: "ALTER TABLE guests ADD COLUMN run_spec BLOB")
+    }
     let columns = try db.columns(in: "hooks").map(\.name)
     for column in ["started", "attempt"] where !columns.contains(column) {
       try db.execute(sql: "ALTER TABLE hooks ADD COLUMN \(column) INTEGER NOT NULL DEFAULT 0")
@@ -95,7 +99,8 @@ public final class GuestStore: Sendable {
   private static let schema = """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
     INSERT INTO meta VALUES ('minimum_reader', 1);
-    CREATE TABLE guests (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, record BLOB NOT NULL);
+    CREATE TABLE guests (
+      id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, record BLOB NOT NULL, run_spec BLOB);
     CREATE TABLE runs (
       guest_id INTEGER NOT NULL, number INTEGER NOT NULL, guest TEXT NOT NULL, run BLOB NOT NULL UNIQUE,
       sequence INTEGER NOT NULL, record BLOB NOT NULL, PRIMARY KEY (guest_id, number)) WITHOUT ROWID;

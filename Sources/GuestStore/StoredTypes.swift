@@ -6,30 +6,27 @@ internal import XDR
 /// One guest as the database keeps it.
 public struct StoredGuest: Sendable, Hashable {
   public var lifecycle: GuestLifecycle
-  /// As defined: what the next start takes.
-  public var spec: GuestSpec
   public var createdAt: Timestamp
-  /// The spec was changed since the present run began.
-  public var specPending: Bool
 
-  public init(lifecycle: GuestLifecycle, spec: GuestSpec, createdAt: Timestamp, specPending: Bool = false) {
+  public init(lifecycle: GuestLifecycle, createdAt: Timestamp) {
     self.lifecycle = lifecycle
-    self.spec = spec
     self.createdAt = createdAt
-    self.specPending = specPending
   }
 
-  init(name: GuestName, encoded bytes: [UInt8]) throws {
+  /// - Parameter runSpec: encoding of `stored_run_spec`, where the present run has another spec than the defined one.
+  init(name: GuestName, encoded bytes: [UInt8], runSpec: [UInt8]?) throws {
     let stored = try Wire.StoredGuest(xdr: bytes)
-    let (lifecycle, spec) = try stored.restored(name: name)
     self.init(
-      lifecycle: lifecycle, spec: spec, createdAt: Timestamp(nanoseconds: stored.createdAt),
-      specPending: stored.specPending)
+      lifecycle: try stored.restored(name: name, runSpec: runSpec.map { try Wire.StoredRunSpec(xdr: $0) }),
+      createdAt: Timestamp(nanoseconds: stored.createdAt))
   }
 
   func encoded() throws(XDRError) -> [UInt8] {
-    try Wire.StoredGuest(lifecycle: lifecycle, spec: spec, createdAt: createdAt, specPending: specPending).xdrEncoded()
+    try Wire.StoredGuest(lifecycle: lifecycle, createdAt: createdAt).xdrEncoded()
   }
+
+  /// Nil where the defined spec is the run's, or there is no run.
+  func encodedRunSpec() throws(XDRError) -> [UInt8]? { try Wire.StoredRunSpec(lifecycle)?.xdrEncoded() }
 }
 
 /// What one input changed: stored whole or not at all.

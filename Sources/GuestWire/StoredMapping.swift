@@ -4,10 +4,10 @@ public import WireProtocol
 // The lifecycle as the daemon's database keeps it (`protocol/store.x`).
 
 extension Wire.StoredGuest {
-  public init(lifecycle: GuestLifecycle, spec: GuestSpec, createdAt: Timestamp, specPending: Bool) {
+  public init(lifecycle: GuestLifecycle, createdAt: Timestamp) {
     self.init(
-      format: UInt32(Wire.storedGuestFormat), spec: .init(spec), createdAt: createdAt.nanoseconds,
-      specPending: specPending,
+      format: UInt32(Wire.storedGuestFormat), spec: .init(lifecycle.defined), createdAt: createdAt.nanoseconds,
+      specPending: lifecycle.isSpecPending,
       phase: .init(lifecycle.phase), runCount: lifecycle.runCount, restartAttempt: lifecycle.restarts.attempt,
       restartTotal: lifecycle.restarts.total, restartTimes: lifecycle.restarts.recent.suffix(1000).map(\.nanoseconds),
       last: lifecycle.last.map {
@@ -16,8 +16,10 @@ extension Wire.StoredGuest {
       desired: lifecycle.desired, note: cut(lifecycle.note, Wire.textMax))
   }
 
-  /// The lifecycle and spec in it.
-  public func restored(name: GuestName) throws(GuestError) -> (lifecycle: GuestLifecycle, spec: GuestSpec) {
+  /// The lifecycle in it.
+  ///
+  /// - Parameter runSpec: the spec that was stored beside it; one of another run is an older version's leftover.
+  public func restored(name: GuestName, runSpec: Wire.StoredRunSpec?) throws(GuestError) -> GuestLifecycle {
     guard format == UInt32(Wire.storedGuestFormat) else {
       throw GuestError(.storage, "guest \(name): its record has format \(format), which is unknown")
     }
@@ -26,16 +28,38 @@ extension Wire.StoredGuest {
     if let stored = self.last {
       last = RunRecord(number: stored.number, startedBy: Actor(stored.startedBy), ended: try ExitRecord(stored.ended))
     }
-    let lifecycle = GuestLifecycle(
-      name: name, settings: .init(spec), phase: .init(phase), runCount: runCount,
+    var inForce = spec
+    if let runSpec, runSpec.run == phase.run?.id {
+      guard runSpec.format == UInt32(Wire.storedRunSpecFormat) else {
+        throw GuestError(.storage, "guest \(name): the spec of its run has format \(runSpec.format), which is unknown")
+      }
+      inForce = try GuestSpec(runSpec.spec)
+    }
+    return GuestLifecycle(
+      name: name, defined: spec, phase: .init(phase, spec: inForce), runCount: runCount,
       restarts: RestartHistory(
         attempt: restartAttempt, recent: restartTimes.map { BootTime(nanoseconds: $0) }, total: restartTotal),
       last: last, desired: desired, note: note)
-    return (lifecycle, spec)
+  }
+}
+
+extension Wire.StoredRunSpec {
+  /// Nil where the defined spec is the run's, or there is no run.
+  public init?(_ lifecycle: GuestLifecycle) {
+    guard lifecycle.isSpecPending, let run = lifecycle.run else { return nil }
+    self.init(format: UInt32(Wire.storedRunSpecFormat), run: run.id.bytes, spec: .init(run.spec))
   }
 }
 
 extension Wire.StoredPhase {
+  fileprivate var run: Wire.StoredRun? {
+    switch self {
+    case .starting(let run), .running(let run): run
+    case .stopping(let stopping): stopping.run
+    case .stopped, .waiting: nil
+    }
+  }
+
   init(_ phase: GuestLifecycle.Phase) {
     switch phase {
     case .stopped: self = .stopped
@@ -65,11 +89,11 @@ extension Wire.StoredPhase {
 }
 
 extension GuestLifecycle.Phase {
-  init(_ wire: Wire.StoredPhase) {
+  init(_ wire: Wire.StoredPhase, spec: GuestSpec) {
     switch wire {
     case .stopped: self = .stopped
-    case .starting(let run): self = .starting(.init(run))
-    case .running(let run): self = .running(.init(run))
+    case .starting(let run): self = .starting(.init(run, spec: spec))
+    case .running(let run): self = .running(.init(run, spec: spec))
     case .stopping(let stopping):
       let stop = stopping.stop
       let order = GuestLifecycle.StopOrder(
@@ -82,7 +106,7 @@ extension GuestLifecycle.Phase {
         case .start: .start(by: Actor(stop.thenBy))
         case .remove: .remove(by: Actor(stop.thenBy))
         }
-      self = .stopping(.init(stopping.run), order, then: then)
+      self = .stopping(.init(stopping.run, spec: spec), order, then: then)
     case .waiting(let wait):
       self = .waiting(
         .init(
@@ -105,9 +129,9 @@ extension Wire.StoredRun {
 }
 
 extension GuestLifecycle.Run {
-  init(_ wire: Wire.StoredRun) {
+  init(_ wire: Wire.StoredRun, spec: GuestSpec) {
     self.init(
-      id: RunID(wire.id) ?? .zero, number: wire.number, startedBy: Actor(wire.startedBy),
+      id: RunID(wire.id) ?? .zero, number: wire.number, startedBy: Actor(wire.startedBy), spec: spec,
       launched: wire.launched.map {
         .init(
           initPID: $0.initPid, initStartTime: $0.initStartTime,

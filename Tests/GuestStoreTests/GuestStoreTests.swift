@@ -27,12 +27,19 @@ import Testing
   }
 
   @Test func everyPhaseOfALifeReadsBack() throws {
+    let defined = Self.stored("web").lifecycle.defined
+    var replaced = defined
+    replaced.stop = StopPolicy(signal: 2, timeoutMillis: 1)
+    replaced.command = ["/bin/other"]
     let run = GuestLifecycle.Run(
-      id: RunID(random: (0..<16).map { UInt8($0) })!, number: 4, startedBy: .user(uid: 5, pid: 6),
+      id: RunID(random: (0..<16).map { UInt8($0) })!, number: 4, startedBy: .user(uid: 5, pid: 6), spec: defined,
       launched: .init(
         initPID: 9, initStartTime: 10, at: Moment(wall: Timestamp(nanoseconds: 11), boot: BootTime(nanoseconds: 12))))
     let phases: [GuestLifecycle.Phase] = [
-      .stopped, .starting(.init(id: run.id, number: 1, startedBy: .policy)), .running(run),
+      .stopped, .starting(.init(id: run.id, number: 1, startedBy: .policy, spec: replaced)), .running(run),
+      .starting(.init(id: run.id, number: 1, startedBy: .policy, spec: defined)),
+      .stopping(
+        .init(id: run.id, number: 1, startedBy: .policy, spec: replaced), .init(by: .daemon), then: .stay),
       .stopping(
         run, .init(by: .daemon, signal: 3, timeoutMillis: 4, noKill: true, force: true), then: .start(by: .guest)),
       .stopping(run, .init(by: .user(uid: 0, pid: 1)), then: .remove(by: .user(uid: 0, pid: 1))),
@@ -44,7 +51,7 @@ import Testing
       for phase in phases {
         var guest = Self.stored("web")
         guest.lifecycle = GuestLifecycle(
-          name: Self.web, settings: .init(guest.spec), phase: phase, runCount: 4,
+          name: Self.web, defined: defined, phase: phase, runCount: 4,
           restarts: RestartHistory(attempt: 1, recent: [BootTime(nanoseconds: 5)], total: 2),
           last: RunRecord(number: 3, startedBy: .policy, ended: Self.record(run: 1)), desired: true, note: "n")
         _ = try store.commit([Self.change(guest, events: 0)], retention: Retention())
@@ -57,7 +64,9 @@ import Testing
     try withStore { store, _ in
       var broken = Self.stored("web")
       // More than the record's bound: the second change of the batch cannot be encoded.
-      broken.spec.labels = (0..<100).map { Label("k\($0)", "v") }
+      var spec = broken.lifecycle.defined
+      spec.labels = (0..<100).map { Label("k\($0)", "v") }
+      broken.lifecycle = GuestLifecycle(name: Self.web, defined: spec)
       #expect(throws: StoreError.self) {
         try store.commit(
           [Self.change(Self.stored("db"), events: 1), Self.change(broken, events: 1)], retention: Retention())
@@ -183,7 +192,7 @@ import Testing
   private static func stored(_ name: String) -> StoredGuest {
     let spec = GuestSpec(rootfs: Rootfs(path: "/srv"), command: ["/init"])
     return StoredGuest(
-      lifecycle: GuestLifecycle(name: try! GuestName(name), settings: .init(spec)), spec: spec,
+      lifecycle: GuestLifecycle(name: try! GuestName(name), defined: spec),
       createdAt: Timestamp(nanoseconds: 3))
   }
 

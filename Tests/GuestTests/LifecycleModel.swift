@@ -57,7 +57,7 @@ struct LifecycleModel {
   private enum Controller { case launching, running }
 
   private(set) var guest: GuestLifecycle
-  private var settings: GuestLifecycle.Settings
+  private var spec: GuestSpec
   /// Controllers alive in the world.
   private var alive: [RunID: Controller] = [:]
   /// Ends that have happened, oldest first, and that the daemon has not processed.
@@ -83,10 +83,10 @@ struct LifecycleModel {
   private var removedEvents = 0
   private let name: GuestName
 
-  init(settings: GuestLifecycle.Settings) throws {
+  init(spec: GuestSpec) throws {
     name = try GuestName("web")
-    self.settings = settings
-    guest = GuestLifecycle(name: name, settings: settings)
+    self.spec = spec
+    guest = GuestLifecycle(name: name, defined: spec)
   }
 
   private var now: Moment { Moment(wall: Timestamp(nanoseconds: wall), boot: BootTime(nanoseconds: boot)) }
@@ -240,11 +240,11 @@ struct LifecycleModel {
       try apply(guest.ended(record, context))
     } else if let run = guest.run {
       if alive[run.id] == .running { try apply(guest.launched(run.id, .init(initPID: 7, initStartTime: 9, at: now))) }
-      if case .stopping(let run, let order, _) = guest.phase { pendingEffects.append(.stop(run.id, order)) }
+      if case .stopping(let run, let order, _) = guest.phase { pendingEffects.append(.stop(run, order)) }
     }
     if deleted { return }
     let context = context()
-    try apply(guest.daemonStarted(hostBooted: hostBooted, context), autostart: hostBooted && settings.autostart)
+    try apply(guest.daemonStarted(hostBooted: hostBooted, context), autostart: hostBooted && spec.autostart)
   }
 
   private mutating func apply(_ transition: GuestLifecycle.Transition, autostart: Bool = false) throws {
@@ -294,6 +294,7 @@ struct LifecycleModel {
         alive[run.id] = .launching
         directories.insert(run.id)
       case .stop(let run, let order):
+        let run = run.id
         guard let controller = alive[run] else {
           // Nothing was spawned yet: the driver reports the cancelled run itself.
           if guest.run?.id == run, !untold.contains(where: { $0.run == run }) {

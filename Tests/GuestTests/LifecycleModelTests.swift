@@ -14,16 +14,16 @@ import Testing
     print("lifecycle model: \(histories) histories, LODGE_TEST_SEED=\(seed)")
     var generator = SplitMix(seed: seed)
     for _ in 0..<histories {
-      let settings = randomSettings(&generator)
+      let spec = randomSpec(&generator)
       let steps = (0..<(3 + generator.below(18))).map { _ in Step.random(using: &generator) }
-      guard let violation = run(settings, steps) else { continue }
-      let shortest = shrink(settings, steps)
+      guard let violation = run(spec, steps) else { continue }
+      let shortest = shrink(spec, steps)
       Issue.record(
         """
         \(violation)
         LODGE_TEST_SEED=\(seed)
         @Test func shrunk() throws {
-          try check(.init(restart: \(settings.restart), autostart: \(settings.autostart), transient: \(settings.transient)), \(shortest))
+          try check(.model(restart: \(spec.restart), autostart: \(spec.autostart), transient: \(spec.transient)), \(shortest))
         }
         """)
       return
@@ -39,19 +39,19 @@ import Testing
   ])
   func historiesWorthKeeping(_ steps: [Step]) throws {
     for mode in RestartPolicy.Mode.allCases {
-      try check(.init(restart: RestartPolicy(mode: mode)), steps)
+      try check(.model(restart: RestartPolicy(mode: mode)), steps)
     }
   }
 
-  private func check(_ settings: GuestLifecycle.Settings, _ steps: [Step]) throws {
-    var model = try LifecycleModel(settings: settings)
+  private func check(_ spec: GuestSpec, _ steps: [Step]) throws {
+    var model = try LifecycleModel(spec: spec)
     for step in steps { try model.perform(step) }
     try model.settle()
   }
 
-  private func run(_ settings: GuestLifecycle.Settings, _ steps: [Step]) -> String? {
+  private func run(_ spec: GuestSpec, _ steps: [Step]) -> String? {
     do {
-      try check(settings, steps)
+      try check(spec, steps)
       return nil
     } catch let violation as LifecycleModel.Violation {
       return violation.text
@@ -61,24 +61,37 @@ import Testing
   }
 
   /// Leaves out one step after the other as long as the history still fails.
-  private func shrink(_ settings: GuestLifecycle.Settings, _ steps: [Step]) -> [Step] {
+  private func shrink(_ spec: GuestSpec, _ steps: [Step]) -> [Step] {
     var steps = steps
     var index = 0
     while index < steps.count {
       var fewer = steps
       fewer.remove(at: index)
-      if run(settings, fewer) != nil { steps = fewer } else { index += 1 }
+      if run(spec, fewer) != nil { steps = fewer } else { index += 1 }
     }
     return steps
   }
 
-  private func randomSettings(_ generator: inout SplitMix) -> GuestLifecycle.Settings {
+  private func randomSpec(_ generator: inout SplitMix) -> GuestSpec {
     let modes = RestartPolicy.Mode.allCases
-    return GuestLifecycle.Settings(
+    return .model(
       restart: RestartPolicy(
         mode: modes[generator.below(modes.count)], minimumUptimeMillis: 10_000, backoffInitialMillis: 1_000,
         backoffMaximumMillis: 30_000, limitCount: UInt32(generator.below(4)), limitWindowMillis: 60_000),
       autostart: generator.below(3) == 0, transient: generator.below(6) == 0)
+  }
+}
+
+extension GuestSpec {
+  /// With what decisions depend on; the rest is of no account to them.
+  static func model(restart: RestartPolicy = RestartPolicy(), autostart: Bool = false, transient: Bool = false)
+    -> GuestSpec
+  {
+    var spec = GuestSpec(rootfs: Rootfs(path: "/"), command: ["/init"])
+    spec.restart = restart
+    spec.autostart = autostart
+    spec.transient = transient
+    return spec
   }
 }
 

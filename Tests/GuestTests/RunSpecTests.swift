@@ -1,0 +1,84 @@
+import Guest
+import Testing
+
+/// A run has the spec it was decided with, from the decision to its end, and every effect has it with it: whatever is
+/// defined in between is for the next start.
+@Suite struct RunSpecTests {
+  private static let user = Actor.user(uid: 1000, pid: 4)
+  private static let name = try! GuestName("web")
+
+  private static func spec(_ command: String, stop: StopPolicy) -> GuestSpec {
+    var spec = GuestSpec(rootfs: Rootfs(path: "/"), command: [command])
+    spec.stop = stop
+    return spec
+  }
+
+  private let first = spec("/first", stop: StopPolicy(signal: 15, timeoutMillis: 8_000))
+  private let second = spec("/second", stop: StopPolicy(signal: 2, timeoutMillis: 1_000))
+
+  private func context(_ run: UInt8) -> GuestLifecycle.Context {
+    .init(
+      now: Moment(wall: Timestamp(nanoseconds: 1), boot: BootTime(nanoseconds: 1)),
+      nextRun: RunID([UInt8](repeating: run, count: 16))!)
+  }
+
+  private func runs(of transition: GuestLifecycle.Transition) -> [GuestLifecycle.Run] {
+    transition.effects.compactMap { effect -> GuestLifecycle.Run? in
+      switch effect {
+      case .launch(let run), .stop(let run, _): run
+      case .armTimer, .disarmTimer, .acknowledge, .delete: nil
+      }
+    }
+  }
+
+  @Test func aSpecReplacedBetweenDecisionAndLaunchIsForTheNextRun() throws {
+    var guest = GuestLifecycle(name: Self.name, defined: first)
+    let start = try guest.start(by: Self.user, context(1))
+    let change = guest.configure(second, by: Self.user)
+    #expect(runs(of: start).map(\.spec) == [first])
+    #expect(guest.run?.spec == first && guest.defined == second && guest.isSpecPending)
+    #expect(change.events.map(\.message) == ["takes effect at the next start"])
+  }
+
+  @Test func aStopGoesByTheSpecOfTheRun() throws {
+    var guest = GuestLifecycle(name: Self.name, defined: first)
+    _ = try guest.start(by: Self.user, context(1))
+    let launched = GuestLifecycle.Launched(initPID: 1, initStartTime: 1, at: context(1).now)
+    _ = guest.launched(context(1).nextRun, launched)
+    _ = guest.configure(second, by: Self.user)
+    // The first order, one that takes it over, a restart and a removal.
+    for order in [GuestLifecycle.StopOrder(by: Self.user), .init(by: Self.user, force: true)] {
+      #expect(runs(of: try guest.stop(order, context(2))).map(\.spec.stop) == [first.stop])
+    }
+    #expect(runs(of: try guest.remove(by: Self.user, force: true, context(2))).map(\.spec.stop) == [first.stop])
+    #expect(guest.run?.launched == launched)
+  }
+
+  @Test func theNextRunHasWhatIsDefinedThen() throws {
+    for isStopped in [false, true] {
+      var policy = first
+      policy.restart.mode = .always
+      policy.restart.backoffInitialMillis = 0
+      var next = second
+      next.restart = policy.restart
+      var guest = GuestLifecycle(name: Self.name, defined: policy)
+      _ = try guest.start(by: Self.user, context(1))
+      _ = guest.launched(context(1).nextRun, .init(initPID: 1, initStartTime: 1, at: context(1).now))
+      _ = guest.configure(next, by: Self.user)
+      if isStopped { _ = try guest.restart(.init(by: Self.user), context(2)) }
+      let end = guest.ended(
+        ExitRecord(
+          guest: Self.name, run: context(1).nextRun, boot: BootID([UInt8](repeating: 7, count: 16))!,
+          cause: .exited(code: 1), startedAt: nil, endedAt: Timestamp(nanoseconds: 2), lengthNanos: 1), context(2))
+      #expect(runs(of: end).map(\.spec) == [next])
+      #expect(!guest.isSpecPending)
+    }
+  }
+
+  @Test func theSameSpecAgainIsNoChangeForTheRun() throws {
+    var guest = GuestLifecycle(name: Self.name, defined: first)
+    _ = try guest.start(by: Self.user, context(1))
+    #expect(guest.configure(first, by: Self.user).events.map(\.message) == [""])
+    #expect(!guest.isSpecPending)
+  }
+}
