@@ -196,18 +196,9 @@ final class EventFeed: Sendable {
   }
 
   private func subscribeArgs() -> Wire.EventsSubscribeArgs {
-    let since: Wire.EventSince
-    var wantsSnapshot = false
-    switch (state.withLock { $0.position }, start) {
-    case (let position?, _): since = .sequence(position)
-    case (nil, .now): since = .now
-    case (nil, .sequence(let sequence)): since = .sequence(sequence)
-    case (nil, .time(let time)): since = .time(time.nanoseconds)
-    case (nil, .boot): since = .boot
-    case (nil, .snapshot):
-      since = .now
-      wantsSnapshot = true
-    }
+    let position = state.withLock { $0.position }
+    let since = (position.map { .sequence($0) } ?? start).wire
+    let wantsSnapshot = position == nil && start == .snapshot
     return .init(since: since, snapshot: wantsSnapshot, filter: selection.wire, tickMillis: 0)
   }
 

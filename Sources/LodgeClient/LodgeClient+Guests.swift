@@ -154,7 +154,7 @@ extension LodgeClient {
   }
 
   /// -1 for none.
-  private static func milliseconds(_ duration: Duration?) -> Int64 {
+  static func milliseconds(_ duration: Duration?) -> Int64 {
     guard let (seconds, attoseconds) = duration?.components else { return -1 }
     let (product, overflow) = max(seconds, 0).multipliedReportingOverflow(by: 1000)
     return overflow ? .max / 2 : product + max(attoseconds, 0) / 1_000_000_000_000_000

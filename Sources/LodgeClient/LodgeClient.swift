@@ -13,13 +13,16 @@ import XDR
 /// let lodge = try await LodgeClient.connect()
 /// let web = try GuestName("web")
 /// try await lodge.create(web, GuestSpec(rootfs: Rootfs(path: "/srv/web"), command: ["/sbin/init"]))
+/// let events = try await lodge.subscribe()  // before the start, so that no event of it is missed
 /// let run = try await lodge.start(web)
-/// for try await case .event(let entry) in lodge.events(since: .now) where entry.event.run == run {
+/// for try await case .event(let entry) in events where entry.event.run == run {
 ///   guard let end = entry.event.ended else { continue }
 ///   print("\(web) ended: \(end.cause)")
 ///   break
 /// }
 /// ```
+///
+/// `wait(for:until:timeout:)` gives the end of one run without following the journal.
 ///
 /// May be used from anywhere, by many tasks at once. Every method throws `GuestError`, whose `code` is for programs and
 /// whose `message` is for people. A lost connection is made again by the next call; a call that was under way when it

@@ -6,6 +6,7 @@ import RPCNIO
 import Synchronization
 import Testing
 import WireProtocol
+import XDR
 
 @Suite(.timeLimit(.minutes(1))) struct CallTests {
   @Test func aListIsGatheredFromItsPages() async throws {
@@ -95,16 +96,97 @@ import WireProtocol
     await daemon.stop()
   }
 
-  /// The example of the documentation, word for word: it must compile.
-  func example() async throws {
-    let lodge = try await LodgeClient.connect()
+  /// The client is complete: a procedure that is added to the protocol needs a method here.
+  @Test func everyProcedureHasAMethod() async throws {
+    let daemon = FakeDaemon()
+    try await daemon.start()
+    let lodge = try await LodgeClient.connect(daemon.options)
     let web = try GuestName("web")
-    try await lodge.create(web, GuestSpec(rootfs: Rootfs(path: "/srv/web"), command: ["/sbin/init"]))
-    let run = try await lodge.start(web)
-    for try await case .event(let entry) in lodge.events(since: .now) where entry.event.run == run {
-      guard let end = entry.event.ended else { continue }
-      print("\(web) ended: \(end.cause)")
-      break
+    let spec = GuestSpec(rootfs: Rootfs(path: "/srv/web"), command: ["/sbin/init"])
+    // What the fake daemon answers does not matter here, only what it was asked.
+    _ = try? await lodge.create(web, spec)
+    try? await lodge.remove(web)
+    _ = try? await lodge.start(web)
+    _ = try? await lodge.stop(web)
+    _ = try? await lodge.kill(web)
+    _ = try? await lodge.restart(web)
+    _ = try? await lodge.guests()
+    _ = try? await lodge.guest(web)
+    _ = try? await lodge.runs(of: web)
+    _ = try? await lodge.wait(for: web, until: .stopped)
+    _ = try? await lodge.log(of: web)
+    _ = try? await lodge.journal(since: .sequence(0))
+    try? await lodge.add(Hook("page", program: "/bin/true"))
+    try? await lodge.removeHook("page")
+    _ = try? await lodge.hooks()
+    _ = try? await lodge.host()
+    _ = try? await lodge.daemon()
+    _ = try? await lodge.clients()
+    _ = try? await lodge.limits()
+    try? await lodge.setLogLevel("debug")
+    await daemon.publish(1)
+    for try await _ in lodge.events(since: .sequence(0)) { break }
+    // The connection introduces itself; leaving an iteration closes its connection, which ends its subscription.
+    let implicit: Set<Int32> = [
+      Admin.Hello.number, Admin.EventsUnsubscribe.number, Admin.Event.number, Admin.EventGap.number,
+      Admin.EventTick.number, Admin.EventSnapshot.number,
+    ]
+    let called = Set(await daemon.onLoop { $0.calls }).union(implicit)
+    for procedure in Admin.procedures {
+      #expect(called.contains(procedure.number), "no method calls \(procedure.name)")
     }
+    await daemon.stop()
+  }
+
+  @Test func aPartOfTheJournalSaysWhatIsLostAndWhereToGoOn() async throws {
+    let daemon = FakeDaemon()
+    try await daemon.start()
+    let lodge = try await LodgeClient.connect(daemon.options)
+    await daemon.onLoop { daemon in
+      daemon.onCall = { call, connection in
+        guard (try? call.decode(Admin.EventsRead.self)) != nil else { return false }
+        connection.reply(
+          call, Admin.EventsRead.self, .init(events: [], next: 41, more: true, lostFrom: 7, lostTo: 9))
+        return true
+      }
+    }
+    let page = try await lodge.journal(since: .sequence(6))
+    #expect(page.entries.isEmpty && page.next == 41 && page.hasMore && page.lost == 7...9)
+    await daemon.stop()
+  }
+
+  /// A log is read to its end, rotation and all; without following, an empty part is the end.
+  @Test(arguments: [false, true]) func aLogIsReadPartAfterPart(follows: Bool) async throws {
+    let daemon = FakeDaemon()
+    try await daemon.start()
+    let lodge = try await LodgeClient.connect(daemon.options)
+    let asked = Mutex<[Wire.LogReadArgs]>([])
+    await daemon.onLoop { daemon in
+      daemon.onCall = { call, connection in
+        guard let args = try? call.decode(Admin.LogRead.self) else { return false }
+        let index = asked.withLock { asked in
+          asked.append(args)
+          return asked.count
+        }
+        let part: Wire.LogReadReply =
+          switch index {
+          case 1: .init(bytes: [65], next: [1], end: false, lostBytes: 0)
+          case 2: .init(bytes: [], next: [2], end: false, lostBytes: 5)
+          case 3: .init(bytes: [], next: [2], end: false, lostBytes: 0)
+          default: .init(bytes: [66], next: [3], end: true, lostBytes: 0)
+          }
+        connection.reply(call, Admin.LogRead.self, part)
+        return true
+      }
+    }
+    var parts: [LogPart] = []
+    for try await part in lodge.logParts(of: try GuestName("web"), tail: 3, follows: follows) { parts.append(part) }
+    #expect(parts.map(\.bytes) == (follows ? [[65], [], [66]] : [[65], []]))
+    #expect(parts.map(\.lostBytes) == (follows ? [0, 5, 0] : [0, 5]))
+    let calls = asked.withLock { $0 }
+    #expect(calls.map(\.cursor) == (follows ? [[], [1], [2], [2]] : [[], [1]]))
+    #expect(calls.map(\.tailLines) == [3] + [UInt32](repeating: 0, count: calls.count - 1))
+    #expect(calls.allSatisfy { $0.wait == follows })
+    await daemon.stop()
   }
 }

@@ -27,6 +27,7 @@ dev_test() {
       test_prepare
       swift_test --skip IntegrationTests
       test_xdrgen
+      test_clients
       swift_test --filter IntegrationTests
       dev_check
       ;;
@@ -72,6 +73,7 @@ test_changed() {
     swift_test --filter "$filter"
   }
   [ -z "$xdrgen" ] || test_xdrgen
+  ! grep -qxE 'all|LodgeClientTests' <<<"$words" || test_clients
 }
 
 # What the tests use when it is there; without it they skip and say so.
@@ -91,21 +93,25 @@ test_xdrgen() {
   tools/xdrgen/fuzz/run ci
   say "the README of the .x compiler, as it stands there"
   tools/xdrgen/try-readme
-  test_c_client
 }
 
-# The C client of examples/, made by stock rpcgen, against a daemon of its own.
-test_c_client() {
-  say "the C client"
+# The clients of examples/, against a daemon of their own: in C, made by stock rpcgen, and in Swift, a package outside ours.
+test_clients() {
+  say "the clients of examples/"
+  need_packages rpcsvc-proto libtirpc-dev gcc
   build_xdrgen
   local root xdrgen
   xdrgen=$(swift build --package-path tools/xdrgen --show-bin-path)/xdrgen
   if [ "$(id -u)" != 0 ]; then
     examples/c-client/test "$xdrgen"
+    examples/swift-client/test
     return
   fi
-  root=$(scratch_folder c-client)
+  root=$(scratch_folder clients)
+  busybox_tree "$root/tree"
   daemon_start "$root"
-  examples/c-client/test "$xdrgen" "$root" || { daemon_end "$root"; return 1; }
+  local failed=0
+  examples/c-client/test "$xdrgen" "$root" && examples/swift-client/test "$root" "$root/tree" || failed=1
   daemon_end "$root"
+  return $failed
 }
