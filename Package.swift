@@ -65,8 +65,11 @@ let package = Package(
     .target(name: "CLinuxSystem"),
     .target(name: "LinuxSystem", dependencies: ["CLinuxSystem"], swiftSettings: common),
     .target(name: "CContainerInit"),
+    .target(name: "Cgroups", dependencies: ["LinuxSystem"], swiftSettings: common),
+    .target(name: "ConsoleLog", dependencies: ["LinuxSystem"], swiftSettings: common),
     .target(
-      name: "ContainerRuntime", dependencies: ["CContainerInit", "CLinuxSystem", "LinuxSystem"], swiftSettings: common),
+      name: "ContainerRuntime", dependencies: ["CContainerInit", "CLinuxSystem", "LinuxSystem", "Cgroups"],
+      swiftSettings: common),
 
     // Act: the wire.
     .target(name: "RPCSocket", dependencies: ["RPC", "WireProtocol", "XDR", "LinuxSystem"], swiftSettings: common),
@@ -82,7 +85,8 @@ let package = Package(
     .target(
       name: "ControllerCore",
       dependencies: [
-        "Guest", "GuestWire", "WireProtocol", "XDR", "RPC", "RPCSocket", "ContainerRuntime", "LinuxSystem",
+        "Guest", "GuestWire", "WireProtocol", "XDR", "RPC", "RPCSocket", "Cgroups", "ConsoleLog",
+        "ContainerRuntime", "LinuxSystem",
       ],
       swiftSettings: common + crashPoints),
     .executableTarget(
@@ -96,8 +100,7 @@ let package = Package(
       name: "DaemonCore",
       dependencies: [
         "Guest", "GuestWire", "GuestStore", "WireProtocol", "WireServices", "XDR", "RPC", "RPCNIO", "LinuxSystem",
-        "ContainerRuntime",
-        "SpecFile", nioCore, nioPosix, deque, logging, lifecycle,
+        "Cgroups", "ConsoleLog", "ContainerRuntime", "SpecFile", nioCore, nioPosix, deque, logging, lifecycle,
       ],
       swiftSettings: common + crashPoints),
     .executableTarget(
@@ -130,8 +133,11 @@ let package = Package(
     .testTarget(
       name: "GuestWireTests", dependencies: ["GuestWire", "Guest", "WireProtocol", "XDR"], swiftSettings: common),
     .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem"], swiftSettings: common),
+    .testTarget(name: "CgroupsTests", dependencies: ["Cgroups", "LinuxSystem"], swiftSettings: common),
+    .testTarget(name: "ConsoleLogTests", dependencies: ["ConsoleLog", "LinuxSystem"], swiftSettings: common),
     .testTarget(
-      name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime", "LinuxSystem"], swiftSettings: common),
+      name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime", "Cgroups", "LinuxSystem"],
+      swiftSettings: common),
     .testTarget(
       name: "RPCSocketTests", dependencies: ["RPCSocket", "RPC", "WireProtocol", "XDR", "LinuxSystem"],
       swiftSettings: common),
@@ -148,7 +154,8 @@ let package = Package(
     .testTarget(
       name: "ControllerCoreTests",
       dependencies: [
-        "ControllerCore", "lodge-controller", "ContainerRuntime", "Guest", "GuestWire", "LinuxSystem", "RPC",
+        "ControllerCore", "lodge-controller", "Cgroups", "ConsoleLog", "ContainerRuntime", "Guest", "GuestWire",
+        "LinuxSystem", "RPC",
         "RPCSocket",
         "WireProtocol", "XDR",
       ],

@@ -1,5 +1,6 @@
 internal import CContainerInit
 import CLinuxSystem
+public import Cgroups
 import Glibc
 public import LinuxSystem
 

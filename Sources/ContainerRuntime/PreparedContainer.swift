@@ -1,5 +1,6 @@
 internal import CContainerInit
 import CLinuxSystem
+import Cgroups
 import Glibc
 import LinuxSystem
 

@@ -1,3 +1,4 @@
+import ConsoleLog
 import ContainerRuntime
 import Glibc
 import LinuxSystem

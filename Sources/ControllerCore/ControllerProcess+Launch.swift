@@ -1,3 +1,5 @@
+import Cgroups
+import ConsoleLog
 import ContainerRuntime
 import Glibc
 import Guest

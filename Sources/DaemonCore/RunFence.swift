@@ -1,4 +1,4 @@
-internal import ContainerRuntime
+internal import Cgroups
 internal import Guest
 internal import GuestStore
 internal import LinuxSystem

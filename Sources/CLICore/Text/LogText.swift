@@ -1,6 +1,6 @@
 import Guest
 
-/// A console log as its file has it, turned into what a reader wants. `LogEntry` in ContainerRuntime writes the form:
+/// A console log as its file has it, turned into what a reader wants. `LogEntry` in ConsoleLog writes the form:
 ///
 ///     2026-11-21T09:10:22.123456Z o a line
 ///     2026-11-21T09:10:23.000001Z o+ the first piece of a line;

@@ -2,7 +2,7 @@ import Glibc
 import LinuxSystem
 import Testing
 
-@testable import ContainerRuntime
+@testable import ConsoleLog
 
 struct LogFormatterTests {
   /// 2026-11-21T09:10:22.123456Z
@@ -170,7 +170,7 @@ struct LogFormatterTests {
     symlink("/etc/passwd", folder + "/link")
     mkfifo(folder + "/fifo", 0o600)
     for name in ["link", "fifo", "missing/log"] {
-      #expect(throws: ContainerError.self) {
+      #expect(throws: StepError.self) {
         try LogWriter(path: "\(folder)/\(name)", maximumBytes: 1000, files: 3)
       }
     }

@@ -1,5 +1,5 @@
 import Glibc
-import LinuxSystem
+public import LinuxSystem
 
 /// The cgroup of one run, in the unified hierarchy and, for controllers a hybrid host keeps elsewhere, in theirs.
 public final class RunCgroup {
@@ -29,7 +29,7 @@ public final class RunCgroup {
   /// - Parameter runID: kept in the extended attribute `trusted.lodge.run`: with it a name is never mistaken.
   public static func create(
     in tree: CgroupTree, name: String, limits: CgroupLimits, runID: [UInt8]
-  ) throws(ContainerError) -> RunCgroup {
+  ) throws(StepError) -> RunCgroup {
     let group = RunCgroup(tree: tree, name: name)
     group.limits = limits
     do {
@@ -42,7 +42,7 @@ public final class RunCgroup {
     return group
   }
 
-  private func make(runID: [UInt8]) throws(ContainerError) {
+  private func make(runID: [UInt8]) throws(StepError) {
     let limits = limits ?? CgroupLimits()
     try makeFolder(folder)
     try during("mark cgroup \(name)") { () throws(SystemError) in
@@ -56,11 +56,11 @@ public final class RunCgroup {
       case .legacy where limited || controller == "memory":
         try makeFolder("\(tree.guestsPath(under: tree.host.legacy[controller]!))/\(name)")
       case .unified where limited && !isEnabled(controller):
-        throw ContainerError(
+        throw StepError(
           step: "limit \(controller)", reason: "cgroup \(controller) controller is not enabled",
           hint: "enable it in the parent group: echo +\(controller) > \(tree.guestsPath)/cgroup.subtree_control")
       case .missing where limited:
-        throw ContainerError(
+        throw StepError(
           step: "limit \(controller)", reason: "this host has no cgroup \(controller) controller",
           hint: "boot the kernel with it enabled, or remove the limit from the guest's spec")
       default: break
@@ -81,7 +81,7 @@ public final class RunCgroup {
   }
 
   /// The limit is for memory in all: what it is to keep within, swapping must not stretch. Not every kernel counts swap.
-  private func limitMemory(_ bytes: UInt64) throws(ContainerError) {
+  private func limitMemory(_ bytes: UInt64) throws(StepError) {
     guard let memory else { return }
     if memory.legacy {
       try write("\(bytes)", to: "memory.limit_in_bytes", of: "memory")
@@ -92,7 +92,7 @@ public final class RunCgroup {
     }
   }
 
-  private func makeFolder(_ path: String) throws(ContainerError) {
+  private func makeFolder(_ path: String) throws(StepError) {
     if mkdir(path, 0o755) == 0 { return }
     if errno == ENOENT {
       // The parent's groups went, or this daemon's first guest comes before its own preparation.
@@ -100,7 +100,7 @@ public final class RunCgroup {
       if mkdir(path, 0o755) == 0 { return }
     }
     let number = errno
-    throw ContainerError(SystemError("make", on: path, errno: number), step: "make cgroup \(name)")
+    throw StepError(SystemError("make", on: path, errno: number), step: "make cgroup \(name)")
   }
 
   private func isEnabled(_ controller: String) -> Bool {
@@ -115,7 +115,7 @@ public final class RunCgroup {
     }
   }
 
-  private func write(_ value: String, to file: String, of controller: String) throws(ContainerError) {
+  private func write(_ value: String, to file: String, of controller: String) throws(StepError) {
     guard let folder = folder(of: controller) else { return }
     try during("limit \(controller)") { () throws(SystemError) in
       try Files.writeControl(value, to: "\(folder)/\(file)")
@@ -125,7 +125,7 @@ public final class RunCgroup {
   // MARK: entering
 
   /// The unified group, for a process to be born in.
-  func open() throws(ContainerError) -> OwnedFD {
+  public func open() throws(StepError) -> OwnedFD {
     try during("open cgroup \(name)") { () throws(SystemError) in try Files.openDirectory(folder) }
   }
 
@@ -134,7 +134,7 @@ public final class RunCgroup {
   /// `tasks`, not `cgroup.procs`: the latter moves whole processes and for that waits until no process anywhere is
   /// between fork and exec, a grace period of 10 to 30 ms; moving only oneself, one thread, does not wait
   /// (cgroup_procs_write_start in kernel/cgroup/cgroup.c, since Linux 5.5).
-  func openLegacyTasks() throws(ContainerError) -> [(controller: String, fd: OwnedFD)] {
+  public func openLegacyTasks() throws(StepError) -> [(controller: String, fd: OwnedFD)] {
     var opened: [(controller: String, fd: OwnedFD)] = []
     for controller in CgroupHost.needed where tree.host.place(of: controller) == .legacy {
       let path = folder(of: controller)! + "/tasks"
@@ -282,13 +282,13 @@ public final class RunCgroup {
 
   /// Kills everything in it, forks in progress included (cgroup.kill, Linux 5.14); on older kernels frozen first, one
   /// by one. Frozen groups, the guest's own too, are no obstacle: a kill goes through the v2 freezer.
-  public func kill() throws(ContainerError) {
+  public func kill() throws(StepError) {
     do {
       try Files.writeControl("1", to: folder + "/cgroup.kill")
     } catch {
       guard error.errno == ENOENT, exists else {
         if error.errno == ENOENT || error.errno == ENODEV { return }
-        throw ContainerError(error, step: "kill cgroup \(name)")
+        throw StepError(error, step: "kill cgroup \(name)")
       }
       try? Files.writeControl("1", to: folder + "/cgroup.freeze")
       for pid in processes { _ = try? ProcessHandle(opening: pid).signal(SIGKILL) }

@@ -1,5 +1,5 @@
 import Glibc
-import LinuxSystem
+public import LinuxSystem
 
 /// Where this host keeps its cgroups.
 ///
@@ -16,14 +16,14 @@ public struct CgroupHost: Equatable, Sendable {
   public enum Place: Equatable, Sendable { case unified, legacy, missing }
 
   /// The controllers that limits need.
-  static let needed = ["memory", "pids", "cpu"]
+  public static let needed = ["memory", "pids", "cpu"]
 
   /// Looks at the host.
-  public static func detect() throws(ContainerError) -> CgroupHost {
+  public static func detect() throws(StepError) -> CgroupHost {
     let mounts = try during("read the table of mounts") { () throws(SystemError) in try MountEntry.all(ofType: "cgroup")
     }
     guard var host = CgroupHost(mounts: mounts) else {
-      throw ContainerError(
+      throw StepError(
         step: "find cgroup v2", reason: "it is not mounted",
         hint: "mount it: mount -t cgroup2 none /sys/fs/cgroup")
     }

@@ -25,7 +25,7 @@ public struct CgroupTree: Sendable {
   func guestsPath(under mountPoint: String) -> String { "\(mountPoint)/\(parent)/guests" }
 
   /// Makes the groups and enables the controllers that the host has on the way down. Doing it again changes nothing.
-  public func prepare() throws(ContainerError) {
+  public func prepare() throws(StepError) {
     let step = "prepare cgroup \(parent)"
     try during(step) { () throws(SystemError) in
       try Files.makeDirectories(guestsPath)
@@ -52,7 +52,7 @@ public struct CgroupTree: Sendable {
   }
 
   /// The group that controllers are to be spawned into; see `SpawnPlan.cgroup`.
-  public func openControllers() throws(ContainerError) -> OwnedFD {
+  public func openControllers() throws(StepError) -> OwnedFD {
     try during("open cgroup \(parent)/controllers") { () throws(SystemError) in
       try Files.openDirectory(controllersPath)
     }

@@ -1,5 +1,5 @@
 import Glibc
-import LinuxSystem
+public import LinuxSystem
 
 /// The console log of a guest: entries appended to a file that is rotated by size (`web.log`, `web.log.1`, ...).
 ///
@@ -25,7 +25,7 @@ public final class LogWriter {
   /// - Parameters:
   ///   - maximumBytes: a file is rotated before it would grow beyond this.
   ///   - files: so many are kept, the current one included.
-  public init(path: String, maximumBytes: UInt64, files: Int) throws(ContainerError) {
+  public init(path: String, maximumBytes: UInt64, files: Int) throws(StepError) {
     self.path = path
     self.maximumBytes = maximumBytes
     self.files = max(files, 1)
