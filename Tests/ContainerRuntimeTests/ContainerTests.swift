@@ -1,8 +1,8 @@
-import Cgroups
 import Glibc
 import LinuxSystem
 import Testing
 
+@testable import Cgroups
 @testable import ContainerRuntime
 
 @Suite(.enabled(if: canMakeContainers, whyNot), .serialized) struct ContainerTests {
