@@ -60,16 +60,16 @@ extension XDRReader {
   @_lifetime(copy self)
   public mutating func readRest() -> RawSpan {
     let start = position
-    position = bytes.byteCount
-    return unsafe bytes.extracting(unchecked: start..<bytes.byteCount)
+    position = end
+    return unsafe bytes.extracting(unchecked: start..<end)
   }
 
   /// Everything that is left, copied out.
   @inlinable
   public mutating func readRestCopy() -> [UInt8] {
     let start = position
-    position = bytes.byteCount
-    return XDRReader.copy(unsafe bytes.extracting(unchecked: start..<bytes.byteCount))
+    position = end
+    return XDRReader.copy(unsafe bytes.extracting(unchecked: start..<end))
   }
 
   /// `string x<max>`: UTF-8 without NUL.

@@ -15,6 +15,8 @@ public struct XDRReader: ~Escapable {
   }
 
   @usableFromInline var position: Int
+  /// Where reading ends: the end of the bytes, or of the growable struct that is being read.
+  @usableFromInline var end: Int
   @usableFromInline var depth: Int
   @usableFromInline var memory: Int
   @usableFromInline let depthLimit: Int
@@ -26,6 +28,7 @@ public struct XDRReader: ~Escapable {
   public init(_ bytes: RawSpan) {
     self.bytes = bytes
     position = 0
+    end = bytes.byteCount
     depthLimit = XDRLimits.standardDepth
     depth = XDRLimits.standardDepth
     memoryLimit = XDRLimits.standardMemory(messageSize: bytes.byteCount)
@@ -37,6 +40,7 @@ public struct XDRReader: ~Escapable {
   public init(_ bytes: RawSpan, limits: XDRLimits) {
     self.bytes = bytes
     position = 0
+    end = bytes.byteCount
     depthLimit = limits.depth
     depth = limits.depth
     memoryLimit = limits.memory
@@ -56,8 +60,8 @@ public struct XDRReader: ~Escapable {
     self.init(unsafe bytes.span.bytes)
   }
 
-  /// Bytes not consumed yet.
-  @inlinable public var remaining: Int { bytes.byteCount &- position }
+  /// Bytes not consumed yet: of the message, or of the growable struct that is being read.
+  @inlinable public var remaining: Int { end &- position }
 
   /// To be called after the last item of a message: what is left over is an error.
   @inlinable

@@ -7,6 +7,10 @@ public struct XDRSlice: Sendable, Hashable {
   @usableFromInline let start: UInt32
   @usableFromInline let size: UInt32
 
+  /// No bytes: for a field that the writer left out.
+  @inlinable
+  public init() { self.init(start: 0, count: 0) }
+
   @inlinable
   init(start: Int, count: Int) {
     self.start = UInt32(truncatingIfNeeded: start)

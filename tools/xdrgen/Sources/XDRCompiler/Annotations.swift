@@ -12,6 +12,14 @@ public struct Annotations: Sendable, Equatable {
   public var isTree = false
   /// `@bytes`: a string that need not be UTF-8, kept as bytes.
   public var isBytes = false
+  /// `@growable`: carried with its length in front, so that fields can be added at the end.
+  public var isGrowable = false
+  /// Of `@growable(max: N)`: a number or the name of a constant.
+  public var growableMaximum: String?
+  /// `@default`: a field that older writers leave out.
+  public var hasDefault = false
+  /// Of `@default(VALUE)`: a number, TRUE, FALSE, or the name of a constant or enumerator.
+  public var defaultText: String?
   public var since: String?
   public var deprecated: String?
   public var isDeprecated = false
@@ -28,7 +36,9 @@ public struct Annotations: Sendable, Equatable {
     static let structure = Target(rawValue: 4)
     static let member = Target(rawValue: 8)
     static let other = Target(rawValue: 16)
-    static let all: Target = [.procedure, .enumeration, .structure, .member, .other]
+    /// A field of a struct, which is a member too.
+    static let field = Target(rawValue: 32)
+    static let all: Target = [.procedure, .enumeration, .structure, .member, .other, .field]
   }
 
   struct Rule {
@@ -45,6 +55,8 @@ public struct Annotations: Sendable, Equatable {
     Rule(name: "open", targets: .enumeration, description: "an enum"),
     Rule(name: "list", targets: .structure, description: "a struct"),
     Rule(name: "tree", targets: .structure, description: "a struct"),
+    Rule(name: "growable", targets: .structure, description: "a struct"),
+    Rule(name: "default", targets: .field, description: "a field of a struct"),
     Rule(name: "secret", targets: .member, description: "a field"),
     Rule(name: "bytes", targets: [.member, .other], description: "a field or typedef"),
     Rule(name: "since", targets: .all, description: "anything"),
@@ -221,6 +233,24 @@ struct DocumentationReader {
     case "tree": result.isTree = true
     case "secret": result.isSecret = true
     case "bytes": result.isBytes = true
+    case "growable":
+      result.isGrowable = true
+      guard index < bytes.count, bytes[index] == UInt8(ascii: "(") else { return }
+      guard let text = argument(bytes, &index), let maximum = maximum(text) else {
+        return diagnostics.error(
+          .invalidAnnotation, "'@growable' takes the most bytes its fields may have, as in @growable(max: 4096)",
+          at: range)
+      }
+      result.growableMaximum = maximum
+    case "default":
+      result.hasDefault = true
+      guard index < bytes.count, bytes[index] == UInt8(ascii: "(") else { return }
+      guard let text = argument(bytes, &index), !text.isEmpty else {
+        return diagnostics.error(
+          .invalidAnnotation, "'@default' takes a value, as in @default(5); alone it means 0, FALSE or empty",
+          at: range)
+      }
+      result.defaultText = text
     case "since":
       guard let value = argument(bytes, &index) else {
         return diagnostics.error(.invalidAnnotation, "'@since' needs a version", at: range)
@@ -235,6 +265,15 @@ struct DocumentationReader {
       }
       result.name = value
     }
+  }
+
+  /// The N of `max: N`.
+  private func maximum(_ text: String) -> String? {
+    guard text.hasPrefix("max") else { return nil }
+    let rest = text.dropFirst(3).drop { $0 == " " || $0 == "\t" }
+    guard rest.first == ":" else { return nil }
+    let value = String(rest.dropFirst()).trimmingBlanks()
+    return value.isEmpty ? nil : value
   }
 
   private func isSwiftIdentifier(_ text: String) -> Bool {

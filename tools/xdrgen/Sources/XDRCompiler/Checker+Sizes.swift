@@ -5,6 +5,7 @@ extension Checker {
     let numbers = Dictionary(uniqueKeysWithValues: model.types.enumerated().map { (ObjectIdentifier($1), $0) })
     checkAliases(numbers)
     checkUnions()
+    checkGrowables()
     findLists(numbers)
     let references = model.types.map { type in
       edges(of: type, numbers) { $0.allDefinitions }
@@ -18,6 +19,7 @@ extension Checker {
       }
     }
     computeSizes(components)
+    checkGrowableBounds()
     guard !diagnostics.hasErrors else { return }
     box(numbers)
     checkElements()
@@ -75,8 +77,9 @@ extension Checker {
   private func findLists(_ numbers: [ObjectIdentifier: Int]) {
     for type in model.types {
       guard case .structure(let fields) = type.body else { continue }
-      let isShaped = fields.count > 1 && fields.last.map { isLink($0.type, to: type) } == true
-      if type.annotations.isList, !isShaped {
+      // Fields can follow the last one of a growable, so that it is no link.
+      let isShaped = fields.count > 1 && type.growable == nil && fields.last.map { isLink($0.type, to: type) } == true
+      if type.annotations.isList, !isShaped, type.growable == nil {
         diagnostics.error(
           .invalidAnnotation, "'\(type.name)' is no list: its last field is not an optional '\(type.name)'",
           at: type.range)
@@ -142,7 +145,11 @@ extension Checker {
       }
       let isCyclic = types[0].isRecursive
       for type in types {
-        type.maximumSize = isCyclic || type.list != nil ? nil : maximum(of: type)
+        if let growable = type.growable {
+          type.maximumSize = growable.maximumBody.map { 4 + $0 }
+        } else {
+          type.maximumSize = isCyclic || type.list != nil ? nil : maximum(of: type)
+        }
       }
     }
   }
@@ -152,8 +159,8 @@ extension Checker {
     case .enumeration: return 4
     case .alias(let target): return target.minimumSize
     case .structure(let fields):
-      var sum = 0
-      for field in fields { sum = saturatingAdd(sum, field.type.minimumSize) }
+      var sum = type.growable == nil ? 0 : 4
+      for field in fields where field.defaultValue == nil { sum = saturatingAdd(sum, field.type.minimumSize) }
       return sum
     case .union(let union):
       let arms = union.arms + (union.defaultArm.map { [$0] } ?? [])

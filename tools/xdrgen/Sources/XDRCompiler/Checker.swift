@@ -296,7 +296,7 @@ final class Checker {
         continue
       }
       seen[name.text] = name.range
-      let (docs, annotations) = documentation.read(syntax.docs, at: .member)
+      let (docs, annotations) = documentation.read(syntax.docs, at: [.member, .field])
       result.append(
         Field(
           name: name.text, range: name.range, docs: docs, annotations: annotations,

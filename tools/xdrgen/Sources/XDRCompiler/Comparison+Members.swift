@@ -58,10 +58,23 @@ extension Comparison {
   }
 
   func compare(_ one: [Field], _ other: [Field], _ old: TypeDefinition, _ new: TypeDefinition) {
-    fields(one, other, what: "'\(old.name)'", old: old.range, new: new.range)
+    fields(
+      one, other, what: "'\(old.name)'", old: old.range, new: new.range,
+      canGrow: old.growable != nil && new.growable != nil)
+    switch (old.growable, new.growable) {
+    case (nil, nil): break
+    case (let before?, let now?):
+      bound(before.bound, now.bound, Place(what: "'\(old.name)'", old: old.range, new: new.range))
+    case (nil, _?), (_?, nil):
+      report(
+        .wire, .growableChanged, "'\(old.name)' is \(new.growable == nil ? "no longer" : "now") @growable",
+        old: old.range, new: new.range, hint: "its length stands in front of it on the wire")
+    }
   }
 
-  func fields(_ one: [Field], _ other: [Field], what: String, old: SourceRange, new: SourceRange) {
+  func fields(
+    _ one: [Field], _ other: [Field], what: String, old: SourceRange, new: SourceRange, canGrow: Bool = false
+  ) {
     let oldNames = one.map(\.name)
     let newNames = other.map(\.name)
     if oldNames.count == newNames.count, oldNames != newNames, Set(oldNames) != Set(newNames) {
@@ -74,6 +87,7 @@ extension Comparison {
             "field '\(a.name)' of \(what) is '\(b.name)' now", old: a.range, new: b.range)
         }
         compare(a.type, b.type, Place(what: "'\(b.name)'", old: a.range, new: b.range))
+        compareDefaults(a, b)
       }
       return
     }
@@ -81,12 +95,16 @@ extension Comparison {
       report(.wire, .fieldRemoved, "field '\(field.name)' of \(what) was removed", old: field.range, new: new)
     }
     for (index, field) in other.enumerated() where !oldNames.contains(field.name) {
+      // Behind every field that old peers know, and with a default: they skip it, and do without it.
+      if canGrow, index >= one.count, field.defaultValue != nil { continue }
       let isLast = index == other.count - 1
       report(
         .wire, .fieldAdded, "field '\(field.name)' of \(what) was added", old: old, new: field.range,
-        hint: isLast
-          ? "XDR has no fields to skip, not even at the end: make a new procedure, or keep a union for extensions"
-          : nil)
+        hint: canGrow
+          ? "a growable struct gets new fields behind all others, with a @default"
+          : isLast
+            ? "XDR has no fields to skip, not even at the end: make a new procedure, or keep a union for extensions"
+            : nil)
     }
     let common = oldNames.filter { newNames.contains($0) }
     let commonNow = newNames.filter { oldNames.contains($0) }
@@ -102,10 +120,18 @@ extension Comparison {
         continue
       }
       compare(a.type, b.type, Place(what: "'\(name)'", old: a.range, new: b.range))
+      compareDefaults(a, b)
       if a.annotations.isSecret, !b.annotations.isSecret {
         report(.policy, .secretDropped, "'\(name)' is no longer @secret", old: a.range, new: b.range)
       }
     }
+  }
+
+  private func compareDefaults(_ one: Field, _ other: Field) {
+    guard one.defaultValue != other.defaultValue else { return }
+    report(
+      .wire, .fieldDefaultChanged, "the default of '\(one.name)' was changed", old: one.range, new: other.range,
+      hint: "peers would take what is left out for different values")
   }
 
   func compare(_ one: UnionBody, _ other: UnionBody, _ old: TypeDefinition, _ new: TypeDefinition) {

@@ -36,20 +36,28 @@ extension WireType {
   }
 
   /// Every definition it leads to, itself included, in the order they are met.
-  public var reachable: [TypeDefinition] {
+  public var reachable: [TypeDefinition] { reachable { $0.parts } }
+
+  func reachable(_ parts: (TypeDefinition) -> [WireType]) -> [TypeDefinition] {
     var seen: Set<ObjectIdentifier> = []
     var result: [TypeDefinition] = []
     var work = allDefinitions
     while let next = work.popLast() {
       guard seen.insert(ObjectIdentifier(next)).inserted else { continue }
       result.append(next)
-      work += next.parts.flatMap(\.allDefinitions)
+      work += parts(next).flatMap(\.allDefinitions)
     }
     return result
   }
 }
 
 extension TypeDefinition {
+  /// `parts` without the fields that older writers leave out.
+  var mandatoryParts: [WireType] {
+    guard case .structure(let fields) = body else { return parts }
+    return fields.filter(\.isMandatory).map(\.type)
+  }
+
   /// One line on what the bytes are.
   var wireDescription: String {
     switch body {
@@ -58,7 +66,8 @@ extension TypeDefinition {
       let values = body.values.map { "\($0.value)" }.joined(separator: ",")
       return "enum \(name){\(values)}\(annotations.isOpen ? "open" : "")"
     case .structure(let fields):
-      return "struct \(name){\(fields.map(\.type.wireDescription).joined(separator: ";"))}"
+      let kind = growable.map { "growable<\($0.bound.value)>" } ?? "struct"
+      return "\(kind) \(name){\(fields.filter(\.isMandatory).map(\.type.wireDescription).joined(separator: ";"))}"
     case .union(let union):
       let arms = union.arms.map { arm in
         arm.labels.map { "\($0.value)" }.joined(separator: ",") + ":" + arm.type.wireDescription
@@ -70,13 +79,14 @@ extension TypeDefinition {
 }
 
 extension ProcedureDefinition {
-  /// Changes when the bytes of its arguments or result can.
+  /// Changes when the bytes of its arguments or result can, other than by fields that growable structs got.
   public var fingerprint: String {
     let types = arguments.map(\.type) + [result]
     var lines = types.map(\.wireDescription)
     var seen: Set<ObjectIdentifier> = []
     var reached: [String] = []
-    for definition in types.flatMap(\.reachable) where seen.insert(ObjectIdentifier(definition)).inserted {
+    for definition in types.flatMap({ $0.reachable(\.mandatoryParts) })
+    where seen.insert(ObjectIdentifier(definition)).inserted {
       if case .alias = definition.body { continue }
       reached.append(definition.wireDescription)
     }

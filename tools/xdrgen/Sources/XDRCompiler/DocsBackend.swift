@@ -155,6 +155,20 @@ public struct DocsBackend {
 
   // MARK: Types
 
+  private func defaultNote(_ field: Field) -> String {
+    switch field.defaultValue {
+    case nil: return ""
+    case .empty?: return "If left out: empty."
+    case .integer(let value)?:
+      if case .enumeration(let body)? = field.type.definition?.body,
+        let known = body.values.first(where: { Int128($0.value) == value })
+      {
+        return "If left out: `\(known.name)`."
+      }
+      return "If left out: \(value)."
+    }
+  }
+
   private mutating func emit(_ type: TypeDefinition) {
     line()
     line("### \(escape(type.name))")
@@ -170,14 +184,22 @@ public struct DocsBackend {
       for value in body.values { line("| \(value.value) | `\(value.name)` | \(cell(value.docs)) |") }
     case .structure(let fields):
       let kind = type.list != nil ? "Node of a linked list" : "Struct"
-      line("\(kind), \(size(type.minimumSize, type.maximumSize)) bytes.")
+      if let growable = type.growable {
+        let most = growable.maximumBody.map { ", at most \($0)" } ?? ""
+        line(
+          "Growable struct, \(size(type.minimumSize, type.maximumSize)) bytes: a length of 4 bytes, and as many bytes of fields\(most). "
+            + "Older writers end before a field that has a default; what newer ones add behind the last is skipped.")
+      } else {
+        line("\(kind), \(size(type.minimumSize, type.maximumSize)) bytes.")
+      }
       line()
       line("| offset | field | bytes | |")
       line("| --- | --- | --- | --- |")
-      var offset: Int? = 0
+      var offset: Int? = type.growable == nil ? 0 : 4
       for field in fields {
+        let notes = [cell(field.docs), defaultNote(field)].filter { !$0.isEmpty }.joined(separator: " ")
         line(
-          "| \(offset.map(String.init) ?? "") | \(shown(field.type, field.name)) | \(size(field.type)) | \(cell(field.docs)) |"
+          "| \(offset.map(String.init) ?? "") | \(shown(field.type, field.name)) | \(size(field.type)) | \(notes) |"
         )
         offset = field.type.isFixedSize ? offset.map { saturatingAdd($0, field.type.minimumSize) } : nil
       }

@@ -138,6 +138,31 @@ private struct JSONEncoding {
     }
   }
 
+  /// Fields that are left out have their defaults, and are written; `@rest` is what newer fields would be.
+  private mutating func growable(_ growable: Growable, _ fields: [Field], _ value: JSONValue) throws(Failure) {
+    guard case .object(var members) = value else { throw failure("an object expected") }
+    var rest: [UInt8] = []
+    if let index = members.firstIndex(where: { $0.0 == Interpreter.restName }) {
+      rest = try hexBytes(members.remove(at: index).1)
+      guard rest.count % 4 == 0 else { throw failure("a multiple of four bytes expected as '\(Interpreter.restName)'") }
+    }
+    for field in fields where !members.contains(where: { $0.0 == field.name }) {
+      guard let value = field.defaultValue else { continue }
+      members.append((field.name, Interpreter.value(value, field.type)))
+    }
+    let start = out.count
+    word(0)
+    try structure(fields[...], .object(members))
+    out += rest
+    let count = out.count - start - 4
+    guard count <= Int(growable.bound.value) else {
+      throw failure("length \(count) is above the limit of \(growable.bound.value)")
+    }
+    for (index, shift) in [24, 16, 8, 0].enumerated() {
+      out[start + index] = UInt8(truncatingIfNeeded: count >> shift)
+    }
+  }
+
   private mutating func write(_ definition: TypeDefinition, _ value: JSONValue) throws(Failure) {
     guard definition.isRecursive else { return try writeBody(definition, value) }
     guard recursion < Interpreter.recursionLimit else {
@@ -152,7 +177,9 @@ private struct JSONEncoding {
     switch definition.body {
     case .alias(let target): try write(target, value)
     case .enumeration: word(UInt32(bitPattern: Int32(truncatingIfNeeded: try enumValue(definition, value))))
-    case .structure(let fields): try structure(fields[...], value)
+    case .structure(let fields):
+      guard let growable = definition.growable else { return try structure(fields[...], value) }
+      try self.growable(growable, fields, value)
     case .union(let union):
       guard case .object(let members) = value else { throw failure("an object expected") }
       guard let (_, discriminant) = members.first(where: { $0.0 == union.discriminantName }) else {

@@ -19,6 +19,8 @@ public struct Interpreter {
 
   private var bytes: [UInt8] = []
   private var position = 0
+  /// Where the bytes end that may be read now: those of the message, or of the growable struct inside it.
+  private var end = 0
   private var path: [String] = []
   private var depth = 0
   private var recursion = 0
@@ -35,6 +37,7 @@ public struct Interpreter {
   public mutating func json(_ type: WireType, _ bytes: [UInt8]) throws(Failure) -> JSONValue {
     self.bytes = bytes
     position = 0
+    end = bytes.count
     path = []
     let value = try read(type)
     guard position == bytes.count else { throw failure("\(bytes.count - position) bytes too many") }
@@ -55,8 +58,8 @@ public struct Interpreter {
   }
 
   private mutating func take(_ count: Int) throws(Failure) -> ArraySlice<UInt8> {
-    guard bytes.count - position >= count else {
-      throw failure("message ends early: \(count) bytes needed, \(bytes.count - position) there")
+    guard end - position >= count else {
+      throw failure("message ends early: \(count) bytes needed, \(end - position) there")
     }
     defer { position += count }
     return bytes[position..<(position + count)]
@@ -100,15 +103,15 @@ public struct Interpreter {
     case .fixedArray(let element, let count): return try elements(element, Int(count.value))
     case .array(let element, let bound):
       let count = try count(bound)
-      guard saturatingMultiply(count, max(element.minimumSize, 4)) <= bytes.count - position else {
-        throw failure("\(count) elements cannot be in the remaining \(bytes.count - position) bytes", back: 4)
+      guard saturatingMultiply(count, max(element.minimumSize, 4)) <= end - position else {
+        throw failure("\(count) elements cannot be in the remaining \(end - position) bytes", back: 4)
       }
       return try elements(element, count)
     case .optional(let inner):
       if let node = inner.definition, node.list != nil { return try list(node, isPresent: try flag()) }
-      guard try flag() else { return isNullable(inner) ? .array([]) : .null }
+      guard try flag() else { return Interpreter.isNullable(inner) ? .array([]) : .null }
       let value = try read(inner)
-      return isNullable(inner) ? .array([value]) : value
+      return Interpreter.isNullable(inner) ? .array([value]) : value
     case .named(let definition):
       if definition.list != nil { return try list(definition, isPresent: true) }
       return try read(definition)
@@ -116,7 +119,7 @@ public struct Interpreter {
   }
 
   /// Null could mean two things: such an optional is an array of none or one.
-  private func isNullable(_ type: WireType) -> Bool {
+  private static func isNullable(_ type: WireType) -> Bool {
     if case .optional(let inner) = type.resolved { inner.definition?.list == nil } else { false }
   }
 
@@ -149,6 +152,52 @@ public struct Interpreter {
     return .object(members)
   }
 
+  /// Fields that were left out have their defaults; what no field of this revision stands for is kept as it is.
+  private mutating func growable(_ growable: Growable, _ fields: [Field]) throws(Failure) -> JSONValue {
+    let count = try count(growable.bound)
+    guard count <= end - position else {
+      throw failure("message ends early: \(count) bytes needed, \(end - position) there")
+    }
+    guard count % 4 == 0 else { throw failure("message ends early: 4 bytes needed, \(count % 4) there", back: 4) }
+    let outer = end
+    end = position + count
+    let known = fields.prefix { $0.defaultValue == nil }
+    guard case .object(var members) = try structure(known) else { return .null }
+    for field in fields[known.endIndex...] {
+      if position < end, case .object(let next) = try structure([field]) {
+        members += next
+      } else {
+        members.append((field.name, Interpreter.value(field.defaultValue, field.type)))
+      }
+    }
+    if position < end { members.append((Interpreter.restName, .string(hexText(try take(end - position))))) }
+    end = outer
+    return .object(members)
+  }
+
+  /// Bytes of a growable struct behind the fields that are known; no name of a field can be like this.
+  static let restName = "@rest"
+
+  static func value(_ value: FieldDefault?, _ type: WireType) -> JSONValue {
+    switch (type.resolved, value) {
+    case (.string, _), (.opaque, _): return .string("")
+    case (.array, _): return .array([])
+    case (.optional(let inner), _): return inner.definition?.list != nil || isNullable(inner) ? .array([]) : .null
+    case (.scalar(.bool), .integer(let number)?): return .bool(number != 0)
+    case (.scalar(.hyper), .integer(let number)?), (.scalar(.unsignedHyper), .integer(let number)?):
+      return .string(String(number))
+    case (.scalar(.float), .integer(let number)?), (.scalar(.double), .integer(let number)?):
+      return .number("\(number).0")
+    case (.named(let definition), .integer(let number)?):
+      guard case .enumeration(let body) = definition.body,
+        let known = body.values.first(where: { Int128($0.value) == number })
+      else { return .integer(number) }
+      return .string(known.name)
+    case (_, .integer(let number)?): return .integer(number)
+    default: return .null
+    }
+  }
+
   private mutating func read(_ definition: TypeDefinition) throws(Failure) -> JSONValue {
     guard definition.isRecursive else { return try readBody(definition) }
     guard recursion < Interpreter.recursionLimit else {
@@ -169,7 +218,9 @@ public struct Interpreter {
         throw failure("\(value) is not a value of \(definition.name)", back: 4)
       }
       return .integer(Int128(value))
-    case .structure(let fields): return try structure(fields[...])
+    case .structure(let fields):
+      if let growable = definition.growable { return try self.growable(growable, fields) }
+      return try structure(fields[...])
     case .union(let union):
       let start = position
       let discriminant = try inside(union.discriminantName) { (self) throws(Failure) in

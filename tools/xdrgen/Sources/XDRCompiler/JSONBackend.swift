@@ -64,11 +64,11 @@ public struct JSONBackend {
     return .object(fields)
   }
 
+  private func bound(_ bound: Bound) -> [(String, JSONValue)] {
+    bound.isUnbounded ? [] : [("max", .integer(Int128(bound.value))), ("maxWritten", .string(bound.spelling))]
+  }
+
   private func use(_ type: WireType) -> JSONValue {
-    func bound(_ bound: Bound) -> [(String, JSONValue)] {
-      bound.isUnbounded
-        ? [] : [("max", .integer(Int128(bound.value))), ("maxWritten", .string(bound.spelling))]
-    }
     switch type {
     case .void: return .object([("kind", .string("void"))])
     case .scalar(let scalar): return .object([("kind", .string(scalar.spelling))])
@@ -113,6 +113,9 @@ public struct JSONBackend {
     case .structure(let members):
       fields.append(("kind", .string("struct")))
       if type.list != nil { fields.append(("isListNode", .bool(true))) }
+      if let growable = type.growable {
+        fields.append(("growable", .object([("kind", .string("opaque"))] + bound(growable.bound))))
+      }
       fields.append(("fields", .array(members.map(field))))
     case .union(let union):
       fields += [
@@ -125,7 +128,15 @@ public struct JSONBackend {
   }
 
   private func field(_ field: Field) -> JSONValue {
-    .object(common(field.name, field.range, field.docs, field.annotations) + [("type", use(field.type))])
+    let value: [(String, JSONValue)]
+    switch field.defaultValue {
+    case nil: value = []
+    case .empty?: value = [("default", .string(""))]
+    // 64 bits do not fit the numbers of JavaScript.
+    case .integer(let number)?: value = [("default", .string(String(number)))]
+    }
+    return .object(
+      common(field.name, field.range, field.docs, field.annotations) + [("type", use(field.type))] + value)
   }
 
   private func arm(_ arm: Arm) -> JSONValue {

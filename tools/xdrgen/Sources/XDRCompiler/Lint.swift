@@ -19,7 +19,12 @@ public struct Linter {
     switch type.body {
     case .alias(let target): bounds(target, "'\(type.name)'", type.range)
     case .enumeration: break
-    case .structure(let fields): for field in fields { bounds(field.type, "'\(field.name)'", field.range) }
+    case .structure(let fields):
+      if let growable = type.growable, growable.bound.isUnbounded {
+        note(
+          .lintUnbounded, "'\(type.name)' has no bound: a peer may send 4 GiB", type.range, "write @growable(max: N)")
+      }
+      for field in fields { bounds(field.type, "'\(field.name)'", field.range) }
     case .union(let union):
       for arm in union.arms + (union.defaultArm.map { [$0] } ?? []) { bounds(arm.type, "'\(arm.name)'", arm.range) }
       coverage(type, union)

@@ -120,6 +120,8 @@ public final class TypeDefinition {
   public internal(set) var isRecursive = false
   /// Types that reach one another share a number; nil for those that do not reach themselves.
   public internal(set) var cycle: Int?
+  /// Set for a struct that is `@growable`.
+  public internal(set) var growable: Growable?
   /// Set for a struct whose last field is an optional of itself: values form a list.
   public internal(set) var list: ListShape?
 
@@ -132,6 +134,24 @@ public final class TypeDefinition {
   }
 
   public var isFixedSize: Bool { maximumSize == minimumSize }
+}
+
+/// A struct carried as a variable-length opaque that holds its fields: readers take the fields they know, and writers
+/// of other revisions may have fewer or more of them.
+public struct Growable {
+  /// On the bytes of the fields, those of newer writers included.
+  public var bound: Bound
+
+  /// Most bytes the fields can have: XDR items are multiples of four.
+  var maximumBody: Int? { bound.isUnbounded ? nil : Int(bound.value) & ~3 }
+}
+
+/// The value of a field that an older writer left out.
+public enum FieldDefault: Equatable, Sendable {
+  /// No elements, no bytes, no text, or the absent optional.
+  case empty
+  /// A number, 0 or 1 for a bool, the value of an enumerator.
+  case integer(Int128)
 }
 
 public struct ListShape {
@@ -147,6 +167,11 @@ public struct Field {
   public var type: WireType
   /// Stored through a reference, because the type would contain itself otherwise.
   public var isBoxed = false
+  /// Set for `@default` fields of growable structs: older writers leave them out.
+  public var defaultValue: FieldDefault?
+
+  /// Every writer sends it.
+  var isMandatory: Bool { defaultValue == nil }
 }
 
 public struct EnumerationBody {

@@ -81,6 +81,9 @@ public struct RpcgenBackend {
       diagnostics.error(.nestingTooDeep, "types depend on one another more than 500 deep", at: type.range)
       return
     }
+    if let growable = type.growable, case .structure(let fields) = type.body {
+      return emit(type, growable, fields, depth: depth)
+    }
     if case .union(let union) = type.body, isOptionalInDisguise(type, union) {
       for arm in union.arms where !arm.isVoid { require(.optional(arm.type), depth: depth + 1) }
     } else {
@@ -90,6 +93,25 @@ public struct RpcgenBackend {
     out += helpers.joined() + text
     helpers = []
     emitted.insert(ObjectIdentifier(type))
+  }
+
+  /// C decodes it in two steps: the opaque with the message, its bytes as the struct of the fields.
+  private mutating func emit(_ type: TypeDefinition, _ growable: Growable, _ fields: [Field], depth: Int) {
+    let name = typeName(type)
+    let inner = helperName(name + "_fields")
+    let bound = growable.bound.isUnbounded ? "" : String(growable.bound.value)
+    // The opaque needs nothing before it, so that a growable may hold itself.
+    out += "/* \(name): the bytes of a struct \(inner), which may end early or have more behind it. */\n"
+    out += "typedef opaque \(name)<\(bound)>;\n"
+    emitted.insert(ObjectIdentifier(type))
+    for field in fields { require(field.type, depth: depth + 1) }
+    let lines = fields.map { "    \(declaration($0.type, memberName($0.name), path: "\(name)_\($0.name)"));\n" }
+    var note = "/* Decoded from the bytes of \(name) with xdrmem_create"
+    if let first = fields.first(where: { $0.defaultValue != nil }) {
+      note += "; those of an older writer may end at \(memberName(first.name)) or any field behind it"
+    }
+    out += helpers.joined() + note + ". */\nstruct \(inner) {\n\(lines.joined())};\n"
+    helpers = []
   }
 
   private mutating func require(_ type: WireType, depth: Int) {
@@ -106,7 +128,7 @@ public struct RpcgenBackend {
   /// It is a struct in C, and can be pointed to before it is defined.
   private func hasTag(_ type: TypeDefinition) -> Bool {
     switch type.body {
-    case .structure: true
+    case .structure: type.growable == nil
     case .union(let union): !isOptionalInDisguise(type, union)
     default: false
     }

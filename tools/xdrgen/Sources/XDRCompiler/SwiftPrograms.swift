@@ -113,7 +113,7 @@ extension SwiftBackend {
       writer.line("public typealias \(role) = \(type)")
     } else {
       writer.gap()
-      withQualifiedNames { emitStruct(named: role, fields, isRecursive: false, &writer) }
+      withQualifiedNames { emitStruct(named: role, fields, isRecursive: false, nil, &writer) }
       writer.gap()
     }
   }

@@ -9,16 +9,20 @@ extension SwiftBackend {
     if type.list != nil {
       notes = ["", "One node of a list: pointers to it are arrays, and the link to the next node is not stored."]
     }
+    if type.growable != nil {
+      notes += ["", "Carried with its length in front: older writers end early, and what newer ones add is skipped."]
+    }
     writer.docs(type.docs, type.docs.isEmpty ? Array(notes.dropFirst()) : notes, type.annotations)
     expands = isSmallElement(type, stored)
-    emitStruct(named: names.type(type), stored, isRecursive: type.isRecursive, &writer)
+    emitStruct(named: names.type(type), stored, isRecursive: type.isRecursive, type.growable, &writer)
     expands = false
   }
 
   /// An element of arrays, encoded and decoded by a few instructions: worth its space within the loop over the array,
   /// where the compiler would rather call it.
   private func isSmallElement(_ type: TypeDefinition, _ stored: [Field]) -> Bool {
-    guard elementTypes.contains(ObjectIdentifier(type)), !type.isRecursive, stored.count <= 12 else { return false }
+    guard elementTypes.contains(ObjectIdentifier(type)), !type.isRecursive, type.growable == nil, stored.count <= 12
+    else { return false }
     var texts = 0
     for field in stored where !isRunItem(field.type) {
       switch field.type.resolved {
@@ -54,7 +58,9 @@ extension SwiftBackend {
   }
 
   /// Also for the arguments of procedures, which are structs without a name in the `.x`.
-  func emitStruct(named name: String, _ fields: [Field], isRecursive: Bool, _ writer: inout SwiftWriter) {
+  func emitStruct(
+    named name: String, _ fields: [Field], isRecursive: Bool, _ growable: Growable?, _ writer: inout SwiftWriter
+  ) {
     let fieldNames = names.fields(fields)
     let members = Array(zip(fields, fieldNames))
     writer.block("public struct \(name): XDRCodable, \(std("Hashable")) {") { writer in
@@ -62,11 +68,11 @@ extension SwiftBackend {
       writer.gap()
       memberwise(members, &writer)
       writer.gap()
-      sizes(members, &writer)
+      sizes(members, growable, &writer)
       writer.gap()
-      encode(members, isRecursive: isRecursive, &writer)
+      encode(members, isRecursive: isRecursive, growable, &writer)
       writer.gap()
-      decode(members, isRecursive: isRecursive, &writer)
+      decode(members, isRecursive: isRecursive, growable, &writer)
     }
   }
 
@@ -81,7 +87,7 @@ extension SwiftBackend {
       writer.line("public static var xdrMinimumSize: \(std("Int")) { \(type.minimumSize) }")
       writer.gap()
       expands = isSmallElement(type, fields)
-      decode(members, isRecursive: false, &writer)
+      decode(members, isRecursive: false, type.growable, &writer)
       expands = false
     }
   }
@@ -109,7 +115,10 @@ extension SwiftBackend {
   }
 
   private func memberwise(_ members: [(Field, String)], _ writer: inout SwiftWriter) {
-    let parameters = members.map { "\(SwiftNames.escaped($0.1)): \(swiftType($0.0.type))" }
+    let parameters = members.map { field, name in
+      let value = defaultExpression(field).map { " = \($0)" } ?? ""
+      return "\(SwiftNames.escaped(name)): \(swiftType(field.type))\(value)"
+    }
     let oneLine = parameters.joined(separator: ", ")
     let open: (inout SwiftWriter) -> Void = { writer in
       for (field, name) in members {
@@ -131,11 +140,39 @@ extension SwiftBackend {
     }
   }
 
-  private func sizes(_ members: [(Field, String)], _ writer: inout SwiftWriter) {
-    let minimum = members.reduce(0) { saturatingAdd($0, $1.0.type.minimumSize) }
+  /// For a field that older writers leave out: its value then.
+  private func defaultExpression(_ field: Field) -> String? {
+    switch field.defaultValue {
+    case nil: return nil
+    case .integer(let value)?:
+      switch field.type.resolved {
+      case .scalar(.bool): return value == 0 ? "false" : "true"
+      case .named(let definition):
+        guard case .enumeration(let body) = definition.body,
+          let index = body.values.firstIndex(where: { Int128($0.value) == value })
+        else { return String(value) }
+        return "." + SwiftNames.escaped(names.cases(body.values)[index])
+      default: return String(value)
+      }
+    case .empty?:
+      // Past typedefs, whose names do not say what they stand for.
+      switch swiftType(field.type.resolved) {
+      case "XDRSlice": return "XDRSlice()"
+      case let type where type.hasSuffix("?"): return "nil"
+      case let type where type.hasPrefix("["): return "[]"
+      default: return "\"\""
+      }
+    }
+  }
+
+  private func sizes(_ members: [(Field, String)], _ growable: Growable?, _ writer: inout SwiftWriter) {
+    let length = growable == nil ? 0 : 4
+    let minimum = members.reduce(length) {
+      $1.0.defaultValue == nil ? saturatingAdd($0, $1.0.type.minimumSize) : $0
+    }
     writer.line("public static var xdrMinimumSize: \(std("Int")) { \(minimum) }")
     writer.gap()
-    var constant = 0
+    var constant = length
     var terms: [String] = []
     for (field, name) in members {
       let (fixed, variable) = size(field.type, "self." + SwiftNames.escaped(name))
@@ -179,7 +216,9 @@ extension SwiftBackend {
     return result
   }
 
-  private func encode(_ members: [(Field, String)], isRecursive: Bool, _ writer: inout SwiftWriter) {
+  private func encode(
+    _ members: [(Field, String)], isRecursive: Bool, _ growable: Growable?, _ writer: inout SwiftWriter
+  ) {
     func value(_ index: Int) -> String { "self." + SwiftNames.escaped(members[index].1) }
     func body(_ writer: inout SwiftWriter) -> Tracking {
       var tracking = Tracking()
@@ -215,7 +254,9 @@ extension SwiftBackend {
     if expands { writer.line("@inline(__always)") }
     writer.block("public func encode(into writer: inout XDRWriter) throws(XDRError) {") { writer in
       if isRecursive { writer.line("try writer.enter()") }
+      if growable != nil { writer.line("let start = writer.beginGrowable()") }
       tracked(members.map(\.0.name), &writer, body)
+      if let growable { writer.line("try writer.endGrowable(start, max: \(growable.bound.value))") }
       if isRecursive { writer.line("writer.leave()") }
     }
   }
@@ -259,11 +300,15 @@ extension SwiftBackend {
     writer.line("}")
   }
 
-  private func decode(_ members: [(Field, String)], isRecursive: Bool, _ writer: inout SwiftWriter) {
+  private func decode(
+    _ members: [(Field, String)], isRecursive: Bool, _ growable: Growable?, _ writer: inout SwiftWriter
+  ) {
+    // Fields that may be left out are asked for one by one, behind those that are always there.
+    let mandatory = members.firstIndex { $0.0.defaultValue != nil } ?? members.count
     // Into values of their own first: an error half-way through `self` would make the compiler copy all of it.
     func body(_ writer: inout SwiftWriter) -> Tracking {
       var tracking = Tracking()
-      for (number, segment) in segments(members).enumerated() {
+      for (number, segment) in segments(Array(members[..<mandatory])).enumerated() {
         switch segment {
         case .run(let indices):
           tracking.fail(at: indices[0], &writer)
@@ -282,13 +327,21 @@ extension SwiftBackend {
           writer.line("value\(index) = \(expression)")
         }
       }
+      for index in mandatory..<members.count {
+        tracking.fail(at: index, &writer)
+        writer.line(
+          "if reader.remaining == 0 { value\(index) = \(defaultExpression(members[index].0) ?? "nil") } "
+            + "else { value\(index) = \(read(members[index].0.type)) }")
+      }
       return tracking
     }
     if expands { writer.line("@inline(__always)") }
     writer.block("public init(from reader: inout XDRReader) throws(XDRError) {") { writer in
       if isRecursive { writer.line("try reader.enter()") }
+      if let growable { writer.line("let end = try reader.beginGrowable(max: \(growable.bound.value))") }
       for (index, member) in members.enumerated() { writer.line("let value\(index): \(swiftType(member.0.type))") }
       tracked(members.map(\.0.name), &writer, body)
+      if growable != nil { writer.line("reader.endGrowable(end)") }
       for (index, (field, name)) in members.enumerated() {
         writer.line(
           field.isBoxed

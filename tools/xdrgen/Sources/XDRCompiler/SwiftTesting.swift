@@ -27,6 +27,7 @@ extension SwiftBackend {
     let use = WireType.named(type)
     writer.block("XDRTypeEntry(", "),") { writer in
       writer.line("name: \(swiftLiteral(type.name)),")
+      if use.reachable.contains(where: { $0.growable != nil }) { writer.line("canGrow: true,") }
       writer.block("decode: { (bytes: [\(std("UInt8"))]) throws(XDRError) in", "},") { writer in
         writer.line("var reader = XDRReader(bytes)")
         writer.line("_ = \(read(use))")

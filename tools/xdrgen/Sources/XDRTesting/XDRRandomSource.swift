@@ -139,6 +139,9 @@ public protocol XDRRandomizable {
 /// A type of a schema by its name: what fuzzers and comparing tests drive.
 public struct XDRTypeEntry: Sendable {
   public let name: String
+  /// Growable structs are in it: fields that were left out come back as defaults and those of newer writers not at all,
+  /// so that an accepted message may be encoded to other bytes. Encoded again, these stay as they are.
+  public let canGrow: Bool
   /// Decodes a whole message and lets the value go.
   public let decode: @Sendable ([UInt8]) throws(XDRError) -> Void
   /// Decodes a whole message and encodes it again.
@@ -147,11 +150,12 @@ public struct XDRTypeEntry: Sendable {
   public let random: @Sendable (inout XDRRandomSource) throws(XDRError) -> [UInt8]
 
   public init(
-    name: String, decode: @escaping @Sendable ([UInt8]) throws(XDRError) -> Void,
+    name: String, canGrow: Bool = false, decode: @escaping @Sendable ([UInt8]) throws(XDRError) -> Void,
     recode: @escaping @Sendable ([UInt8]) throws(XDRError) -> [UInt8],
     random: @escaping @Sendable (inout XDRRandomSource) throws(XDRError) -> [UInt8]
   ) {
     self.name = name
+    self.canGrow = canGrow
     self.decode = decode
     self.recode = recode
     self.random = random

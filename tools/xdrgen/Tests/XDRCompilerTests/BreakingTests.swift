@@ -18,8 +18,26 @@ import XDRCompiler
 
   static let s = "struct s { int a; hyper b; };"
 
+  static let g = "/** @growable */ struct g { int a; };"
+
   static let rows: [Row] = [
     Row(name: "field-added", old: s, new: "struct s { int a; hyper b; int *c; };", level: "wire"),
+    Row(name: "field-added", old: g, new: "/** @growable */ struct g { int b; int a; };", level: "wire"),
+    Row(
+      name: "field-removed", old: g.replacingOccurrences(of: "}", with: "int b; }"), new: g, level: "wire"),
+    Row(
+      name: "field-added", old: g, new: "/** @growable */ struct g { int a; int b; };", level: "wire"),
+    Row(name: "growable-changed", old: g, new: "struct g { int a; };", level: "wire"),
+    Row(name: "growable-changed", old: "struct g { int a; };", new: g, level: "wire"),
+    Row(
+      name: "field-default-changed", old: "/** @growable */ struct g { int a; /** @default */ int b; };",
+      new: "/** @growable */ struct g { int a; /** @default(1) */ int b; };", level: "wire"),
+    Row(
+      name: "field-default-changed", old: "/** @growable */ struct g { int a; /** @default */ int b; };",
+      new: "/** @growable */ struct g { int a; int b; };", level: "wire"),
+    Row(
+      name: "bound-narrowed", old: "/** @growable(max: 16) */ struct g { int a; };",
+      new: "/** @growable(max: 12) */ struct g { int a; };", level: "wire"),
     Row(name: "field-removed", old: s, new: "struct s { int a; };", level: "wire"),
     Row(name: "field-moved", old: s, new: "struct s { hyper b; int a; };", level: "wire"),
     Row(name: "field-renamed", old: s, new: "struct s { int a; hyper c; };", level: "source"),
@@ -173,6 +191,29 @@ import XDRCompiler
         "void F(void) = 1; int G(s) = 2;", "/** @open */ enum e { A = 0, B = 1 }; struct s { int x; };"),
       level: "")
     #expect(BreakingTests.changes(row).isEmpty)
+  }
+
+  @Test func fieldsWithDefaultsAtTheEndOfGrowablesBreakNothing() throws {
+    func changes(_ old: String, _ new: String) -> [Change] {
+      BreakingTests.changes(Row(name: "", old: old, new: new, level: ""))
+    }
+    let more = "/** @growable */ struct g { int a; /** @default */ int b; /** @default */ string c<9>; };"
+    #expect(changes(BreakingTests.g, more).isEmpty)
+    let program = BreakingTests.program("g F(g) = 1;")
+    #expect(changes(BreakingTests.g + program, more + program).isEmpty)
+    // A procedure is the same one for old and new peers.
+    func fingerprint(_ text: String) -> String? {
+      model(text + program).programs.first?.versions.first?.procedures.first?.fingerprint
+    }
+    #expect(fingerprint(BreakingTests.g) == fingerprint(more))
+    #expect(fingerprint(BreakingTests.g) != fingerprint("struct g { int a; };"))
+    let folder = fixtures.appending(path: "growable")
+    let texts = try ["growable-old.x", "growable.x"].map {
+      try String(contentsOf: folder.appending(path: $0), encoding: .utf8)
+    }
+    #expect(changes(texts[0], texts[1]).isEmpty)
+    #expect(!changes(texts[1], texts[0]).isEmpty)
+    #expect(changes(texts[1], texts[1]).isEmpty)
   }
 
   @Test func aProtocolDoesNotBreakItself() throws {

@@ -101,6 +101,72 @@ import XDRTesting
     #expect(message { _ = try interpreter.encode(type, json(129)) } == "nested deeper than 128 levels")
   }
 
+  /// `dump` judges damaged growables as generated code does, and what it takes comes back with the same bytes or with
+  /// more: those of the fields that were left out.
+  @Test func growablesAreJudgedAsByGeneratedCode() throws {
+    let seed = UInt64.random(in: 0...UInt64(UInt32.max))
+    print("growablesAreJudgedAsByGeneratedCode: seed \(seed)")
+    let model = model(
+      try String(contentsOf: fixtures.appending(path: "growable/growable.x"), encoding: .utf8))
+    var accepted = 0
+    var refused = 0
+    for (number, entry) in growableTypes.enumerated() {
+      let type = WireType.named(try #require(model.type(named: entry.name)))
+      var source = XDRRandomSource(seed: seed &+ UInt64(number) &* 1_000_003)
+      for _ in 0..<500 {
+        var bytes = try entry.random(&source)
+        let words = bytes.count / 4
+        if words > 0, source.bool() {
+          // Lengths and counts are small numbers at the start of words.
+          bytes[Int(source.next() % UInt64(words)) * 4 + 3] = UInt8(source.next() % 100)
+        }
+        if source.chance(4) { bytes += [UInt8](repeating: 0, count: Int(source.next() % 9)) }
+        var interpreter = Interpreter()
+        let json = Result { try interpreter.json(type, bytes) }
+        let ours = Result { try entry.recode(bytes) }
+        guard case .success(let again) = ours else {
+          refused += 1
+          if case .success(let json) = json {
+            Issue.record("\(entry.name) \(bytes): dump accepts \(json.compact), generated code refuses: \(ours)")
+            return
+          }
+          continue
+        }
+        accepted += 1
+        // Without what is unknown it makes the bytes of generated code.
+        let value = try json.get()
+        let encoded = try interpreter.encode(type, JSONParser.parse(value.compact))
+        guard value.compact.contains("@rest") || encoded == again else {
+          Issue.record("\(entry.name) \(bytes): \(again) of generated code, \(encoded) of dump")
+          return
+        }
+      }
+    }
+    #expect(accepted > 1000 && refused > 1000)
+  }
+
+  @Test func growablesAsJSON() throws {
+    let m = model(
+      "/** @growable(max: 16) */ struct g { int a; /** @default(5) */ int b; /** @default */ string c<9>; };")
+    let type = WireType.named(try #require(m.type(named: "g")))
+    var interpreter = Interpreter()
+    let old: [UInt8] = [0, 0, 0, 4, 0, 0, 0, 1]
+    #expect(try interpreter.json(type, old).compact == #"{"a":1,"b":5,"c":""}"#)
+    let newer: [UInt8] = [0, 0, 0, 16, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0xab, 0, 0, 9]
+    let json = try interpreter.json(type, newer)
+    #expect(json.compact == #"{"a":1,"b":2,"c":"","@rest":"ab000009"}"#)
+    #expect(try interpreter.encode(type, json) == newer)
+    func encode(_ text: String) -> String {
+      do {
+        return try interpreter.encode(type, JSONParser.parse(text)).map(String.init).joined(separator: " ")
+      } catch { return "\(error)" }
+    }
+    #expect(encode(#"{"a":1}"#) == "0 0 0 12 0 0 0 1 0 0 0 5 0 0 0 0")
+    #expect(encode(#"{"b":1}"#) == "the field 'a' is missing")
+    #expect(encode(#"{"a":1,"@rest":"00"}"#) == "a multiple of four bytes expected as '@rest'")
+    #expect(encode(#"{"a":1,"@rest":"0000000100000001"}"#) == "length 20 is above the limit of 16")
+  }
+
   @Test func errorsNameTheField() {
     let m = model("struct d { string source<4>; }; struct s { d disks<3>; };")
     var interpreter = Interpreter()

@@ -40,6 +40,6 @@ import Testing
       if isPoint { #expect(tests.contains { $0.hasPrefix("point\(number)") }, "\(line)") }
     }
     #expect(points == Array(1...30))
-    #expect(features == Array(1...19) + [22, 23] + Array(25...32))
+    #expect(features == Array(1...19) + [22, 23] + Array(25...33))
   }
 }
