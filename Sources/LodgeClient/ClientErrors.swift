@@ -2,7 +2,7 @@ import Guest
 import GuestWire
 import RPC
 
-// What goes wrong on the way to the daemon, in the words and codes of what goes wrong inside it.
+// Errors on the way to the daemon, in the same words and codes as errors inside it.
 
 extension GuestError {
   init(_ error: RPCConnectError) {

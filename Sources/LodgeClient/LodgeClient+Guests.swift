@@ -116,7 +116,7 @@ extension LodgeClient {
 
   // MARK: Waiting
 
-  /// What to wait for.
+  /// The state of affairs that a wait ends at.
   public enum WaitCondition: Sendable, Hashable {
     /// The present run has ended, or if there is none, the newest one has.
     case ended

@@ -72,7 +72,7 @@ public struct DaemonLimit: Sendable, Hashable {
 }
 
 extension LodgeClient {
-  /// What this host can give to guests.
+  /// The host: its size, its kernel, and the features that guests can use.
   public func host() async throws(GuestError) -> HostInfo {
     let reply = try await call(Admin.HostInfo.self, XDRVoid())
     guard let boot = BootID(reply.boot) else { throw GuestError(.badFrame, "the daemon's answer has no boot id") }
@@ -92,7 +92,7 @@ extension LodgeClient {
       journalNewest: reply.journalNewest, journalBytes: reply.journalBytes, logLevel: reply.logLevel)
   }
 
-  /// Who is connected; the right `admin` is needed.
+  /// The connections to the daemon; the right `admin` is needed.
   public func clients() async throws(GuestError) -> [DaemonClient] {
     try await call(Admin.DaemonClients.self, XDRVoid()).clients.map {
       DaemonClient(

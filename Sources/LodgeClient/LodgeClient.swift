@@ -32,7 +32,7 @@ public final class LodgeClient: Sendable {
   public struct Options: Sendable {
     /// The daemon's socket.
     public var socket: String
-    /// What the daemon's list of clients calls this one; at most 128 bytes.
+    /// This client's name in the daemon's list of clients; at most 128 bytes.
     public var name: String
     /// For each call but those that wait for something to happen.
     public var callTimeout: Duration
@@ -63,9 +63,9 @@ public final class LodgeClient: Sendable {
   }
 
   public let options: Options
-  /// Who answers, for example `lodged 1.0`.
+  /// The daemon's name and version, for example `lodged 1.0`.
   public let server: String
-  /// What the daemon can do beyond the first version of its protocol.
+  /// Features of the daemon beyond the first version of its protocol.
   public let features: Set<String>
 
   private let link: DaemonLink

@@ -39,7 +39,7 @@ public struct EventSelection: Sendable, Hashable {
   }
 }
 
-/// What a reader of the journal gets.
+/// An item that a reader of the journal gets.
 public enum LodgeEvent: Sendable, Hashable {
   /// Something happened. Numbers rise from one event to the next; none comes twice.
   case event(JournalEntry)
