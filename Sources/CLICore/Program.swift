@@ -19,24 +19,22 @@ public enum LodgeProgram {
   private static func run(_ arguments: [String], _ console: Console, _ environment: [String: String]) -> ExitStatus {
     var line = CommandLineWords(arguments)
     if let status = unlisted(arguments, console, environment) { return status }
+    // Only where it is needed, since parsing takes a part of the time that a start takes.
+    func early() -> Context { Context(line.preview, isReadOnly: false, console: console, environment: environment) }
     do throws(Failure) {
       guard !line.words.isEmpty else {
-        let style = Style.decide(choice: .auto, environment: environment, isTerminal: console.outputIsTerminal)
-        console.write(HelpText.overview(style: style))
+        console.write(HelpText.overview(early().screen))
         return line.hasOnlyHelp ? .done : .usage
       }
       let (verb, taken) = try VerbTable.find(line.words)
       let rest = line.arguments(afterWords: taken, mayStripReadOnly: !(verb == CreateVerb.self || verb == RunVerb.self))
       if line.asksForHelp {
-        console.write(HelpText.page(of: verb))
+        console.write(HelpText.page(of: verb, early().screen))
         return .done
       }
       return execute(try parse(verb, rest), isReadOnly: line.isReadOnly, console, environment)
     } catch {
-      // Before the options are parsed nobody knows the format; what stands on the line is good enough.
-      let format: OutputFormat = arguments.contains("json") || arguments.contains("--output=json") ? .json : .table
-      let style = Style.decide(choice: .auto, environment: environment, isTerminal: console.errorIsTerminal)
-      console.errorLine(error.text(format: format, style: style))
+      early().report(error)
       return error.status
     }
   }
@@ -81,7 +79,10 @@ public enum LodgeProgram {
 
   private static func environment() -> [String: String] {
     var variables: [String: String] = [:]
-    for name in ["LODGE_CONNECT", "LODGE_ROOT", "NO_COLOR", "CLICOLOR_FORCE", "TERM"] {
+    for name in [
+      "LODGE_CONNECT", "LODGE_ROOT", "NO_COLOR", "CLICOLOR_FORCE", "TERM", "COLUMNS", "LINES", "LC_ALL", "LC_CTYPE",
+      "LANG",
+    ] {
       if let value = getenv(name) { variables[name] = String(cString: value) }
     }
     return variables
@@ -98,6 +99,20 @@ struct CommandLineWords {
   private(set) var hasOnlyHelp = false
 
   private static let withValue: Set<String> = ["-c", "--connect", "-o", "--output", "--color", "--timeout", "--filter"]
+  /// The options of every verb that can be understood already: the format and the colours of an error about the rest.
+  var preview: GlobalOptions {
+    var known: [String] = []
+    let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
+    for (index, argument) in arguments[..<end].enumerated() {
+      let isPair = ["-o", "--output", "--color"].contains(argument) && index + 1 < end
+      let isWhole = argument.hasPrefix("--output=") || argument.hasPrefix("--color=") || argument == "--utc"
+      let candidate = isPair ? [argument, arguments[index + 1]] : isWhole ? [argument] : []
+      if !candidate.isEmpty, (try? GlobalOptions.parse(known + candidate)) != nil { known += candidate }
+    }
+    guard let options = try? GlobalOptions.parse(known) else { preconditionFailure("options that were parsed before") }
+    return options
+  }
+
   private let arguments: [String]
   /// Where each word stands.
   private var places: [Int] = []

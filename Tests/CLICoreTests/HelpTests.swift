@@ -39,7 +39,7 @@ import Testing
   }
 
   @Test func theOverviewHasEveryVerb() throws {
-    try expectGolden(HelpText.overview(style: Style(isOn: false)), "help.txt")
+    try expectGolden(HelpText.overview(), "help.txt")
   }
 
   /// `docs/cli.md` is the help of every verb. With LODGE_UPDATE_GOLDEN=1 it is brought up to date.

@@ -71,8 +71,8 @@ import Testing
 
   @Test func aPartIsCutOutByTime() {
     var log = LogText()
-    log.from = TimeText.parse("2026-11-21T10:00:02Z", now: Samples.now)?.nanoseconds
-    log.to = TimeText.parse("2026-11-21T10:00:04Z", now: Samples.now)?.nanoseconds
+    log.from = TimeText.parse("2026-11-21T10:00:02Z", now: Samples.now, zone: .utc)?.nanoseconds
+    log.to = TimeText.parse("2026-11-21T10:00:04Z", now: Samples.now, zone: .utc)?.nanoseconds
     let (standard, error) = text(log)
     #expect(standard == "a long line\n")
     #expect(error == "an error\n")

@@ -9,7 +9,7 @@ import Testing
 @Suite struct OutputTests {
   @Test(arguments: OutputFormat.allCases)
   func guestsInEveryFormat(format: OutputFormat) throws {
-    let listing = Listing.guests(style: Style(isOn: false), now: Samples.now)
+    let listing = Listing.guests(now: Samples.now)
     try expectGolden(
       listing.text(Samples.guests, format: format, extra: [.init("sequence", .unsigned(4711))]), "ls.\(format.rawValue)"
     )
@@ -25,11 +25,12 @@ import Testing
           ? RunUsage(memoryPeakBytes: 512 << 20, memoryLimitBytes: 512 << 20, cpuMicros: 1_234_567) : RunUsage(),
         tail: index == 1 ? ["giving up", "\"quoted\", and \u{1B}[31mred"] : [])
     }
-    try expectGolden(Listing.runs(isSeveral: false).text(records, format: format), "runs.\(format.rawValue)")
+    try expectGolden(
+      Listing.runs(isSeveral: false, zone: .utc).text(records, format: format), "runs.\(format.rawValue)")
   }
 
   @Test func anEmptyTableSaysSo() {
-    let listing = Listing.guests(style: Style(isOn: false), now: Samples.now)
+    let listing = Listing.guests(now: Samples.now)
     #expect(listing.text([], format: .table, whenEmpty: "no guests") == "no guests\n")
     #expect(listing.text([], format: .jsonl) == "")
     #expect(listing.text([], format: .name) == "")
@@ -37,7 +38,7 @@ import Testing
 
   @Test func eventsAsLines() throws {
     for (isWide, name) in [(false, "events.table"), (true, "events.wide")] {
-      var lines = EventLines(style: Style(isOn: false), isWide: isWide, today: Samples.now)
+      var lines = EventLines(screen: .unlimited, isWide: isWide)
       try expectGolden(Samples.events.flatMap { lines.lines($0) }.map { $0 + "\n" }.joined(), name)
     }
   }
@@ -47,8 +48,8 @@ import Testing
   }
 
   @Test func coloursNeverChangeTheText() {
-    var plain = EventLines(style: Style(isOn: false), isWide: false, today: Samples.now)
-    var coloured = EventLines(style: Style(isOn: true), isWide: false, today: Samples.now)
+    var plain = EventLines(screen: .unlimited, isWide: false)
+    var coloured = EventLines(screen: .colored, isWide: false)
     for entry in Samples.events {
       let lines = coloured.lines(entry).map { line in
         line.replacingOccurrences(of: "\u{1B}\\[[0-9]*m", with: "", options: .regularExpression)
@@ -58,13 +59,17 @@ import Testing
   }
 
   @Test func detailsAsJSON() throws {
-    try expectGolden(details.json.indentedJSON + "\n", "show.json")
+    try expectGolden(Self.details.json.indentedJSON + "\n", "show.json")
   }
 
-  private var details: GuestDetails {
+  static var details: GuestDetails {
     var spec = GuestSpec(rootfs: Rootfs(path: "/srv/trees/web", mode: .overlay), command: ["/bin/httpd", "-f"])
     spec.limits.memoryBytes = 512 << 20
     spec.environment = [EnvironmentVariable("LANG", "C")]
+    spec.capabilities.dropped = ["net_raw", "mknod"]
+    spec.mounts = [
+      MountSpec(.bind("/srv/data"), at: "/data", readOnly: true), MountSpec(.tmpfs(bytes: 64 << 20), at: "/tmp"),
+    ]
     return GuestDetails(
       guest: Samples.web, spec: spec, isSpecPending: true, createdAt: Samples.ago(seconds: 1_000_000),
       runDirectory: "/run/lodge/guests/web", logPath: "/var/log/lodge/web/console.log", cgroup: "/lodge/web-6f1c",
@@ -96,10 +101,10 @@ import Testing
 
   @Test func nothingReachesTheTerminalUnseen() throws {
     var outputs = Samples.guests.map { WhyParagraph(guest: $0, now: Samples.now, run: $0.last).text }
-    let listing = Listing.guests(style: Style(isOn: false), now: Samples.now)
+    let listing = Listing.guests(now: Samples.now)
     outputs += OutputFormat.allCases.filter { $0 != .csv }.map { listing.text(Samples.guests, format: $0) }
     for isWide in [false, true] {
-      var lines = EventLines(style: Style(isOn: false), isWide: isWide, today: Samples.now)
+      var lines = EventLines(screen: .unlimited, isWide: isWide)
       outputs += Samples.events.flatMap { lines.lines($0) }
     }
     outputs += Samples.events.map { $0.json.json }
@@ -113,8 +118,9 @@ import Testing
   }
 
   @Test func columnsStandStraight() {
-    #expect(
-      TextTable.lines(titles: ["A", "BB"], alignments: [.right], rows: [["x", "1"], ["yyy", ""], ["日本", "2"]])
-        == ["   A  BB", "   x  1", " yyy", "日本  2"])
+    let grid = Grid(
+      [Grid.Column("A", alignment: .right), Grid.Column("BB")],
+      [["x", "1"], ["yyy", ""], ["日本", "2"]].map { $0.map { Span($0) } })
+    #expect(grid.lines(.unlimited) == ["   A  BB", "   x  1", " yyy", "日本  2"])
   }
 }

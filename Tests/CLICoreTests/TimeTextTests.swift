@@ -17,7 +17,7 @@ import Testing
       let seconds = try? #require(formatter.date(from: text)).timeIntervalSince1970
       // Foundation's seconds are a binary fraction.
       #expect(seconds.map { Int64(($0 * 1000).rounded()) } == milliseconds, "\(text)")
-      #expect(TimeText.parse(text, now: Samples.now) == time, "\(text)")
+      #expect(TimeText.parse(text, now: Samples.now, zone: .utc) == time, "\(text)")
     }
   }
 
@@ -29,7 +29,7 @@ import Testing
     ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
   ])
   func timesAreRead(text: String, expected: String) {
-    #expect(TimeText.parse(text, now: Samples.now).map { TimeText.rfc3339($0) } == expected)
+    #expect(TimeText.parse(text, now: Samples.now, zone: .utc).map { TimeText.rfc3339($0) } == expected)
   }
 
   @Test(arguments: [
@@ -38,7 +38,28 @@ import Testing
     "-10:00",
   ])
   func whatIsNoTimeIsRefused(text: String) {
-    #expect(TimeText.parse(text, now: Samples.now) == nil)
+    #expect(TimeText.parse(text, now: Samples.now, zone: .utc) == nil)
+  }
+
+  @Test(arguments: [
+    ("10:00", "2026-11-21T04:15:00.000Z"), ("2026-11-21", "2026-11-20T18:15:00.000Z"),
+    ("today", "2026-11-20T18:15:00.000Z"), ("yesterday", "2026-11-19T18:15:00.000Z"),
+    ("2026-11-21T10:02:11Z", "2026-11-21T10:02:11.000Z"), ("2026-11-21T10:02:11+01:00", "2026-11-21T09:02:11.000Z"),
+  ])
+  func timesWithoutAnOffsetAreOfTheZone(text: String, expected: String) {
+    let nepal = Zone(name: "+0545", offsetSeconds: 20_700)
+    #expect(TimeText.parse(text, now: Samples.now, zone: nepal).map { TimeText.rfc3339($0) } == expected)
+  }
+
+  @Test func timesAreToldInTheZone() {
+    #expect(TimeText.moment(Samples.now, .utc) == "2026-11-21 10:02:11 UTC")
+    #expect(TimeText.moment(Samples.now, Zone(name: "NZDT", offsetSeconds: 46_800)) == "2026-11-21 23:02:11 NZDT")
+    #expect(TimeText.moment(Samples.now, Zone(name: "HST", offsetSeconds: -39_600)) == "2026-11-20 23:02:11 HST")
+    for time in [Timestamp(nanoseconds: .min), Timestamp(nanoseconds: .max)] {
+      for offset in [Int64(-43_200), 50_400] {
+        #expect(!TimeText.moment(time, Zone(name: "X", offsetSeconds: offset)).isEmpty)
+      }
+    }
   }
 
   @Test(

@@ -36,8 +36,8 @@ enum ManPages {
     for verb in VerbTable.all {
       text += ".TP\n.BR lodge\\-\(verb.page.words.joined(separator: "\\-")) (1)\n\(escaped(verb.page.abstract)).\n"
     }
-    text += ".SH FORMATS\n.nf\n\(escaped(HelpText.formats())).fi\n"
-    text += ".SH EXIT STATUS\n.nf\n\(escaped(HelpText.exitCodes())).fi\n"
+    text += ".SH FORMATS\n.nf\n\(escaped(HelpText.formats(.page))).fi\n"
+    text += ".SH EXIT STATUS\n.nf\n\(escaped(HelpText.exitCodes(.page))).fi\n"
     text += """
       .SH ENVIRONMENT
       .TP

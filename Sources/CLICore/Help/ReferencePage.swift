@@ -7,27 +7,26 @@ enum ReferencePage {
       One program, `lodge`. This page is its own help, in one piece: `lodge help`, `lodge help VERB`, `man lodge`.
 
       ```
-      \(HelpText.overview(style: Style(isOn: false)))```
+      \(HelpText.overview())```
 
       ## Formats
 
       ```
-      \(HelpText.formats())```
+      \(HelpText.formats(.page))```
 
       ## Exit codes
 
       ```
-      \(HelpText.exitCodes())```
+      \(HelpText.exitCodes(.page))```
 
       ## Manners
 
-      * Any verb that takes guests takes several names and patterns (`'web*'`); what it does it does side by side, and tells in order. Of `--all` a verb that
-        ends or removes something asks first, or needs `--yes` when nobody can be asked.
+      * A verb that takes guests takes several names and patterns (`'web*'`). It works on them side by side and reports in order.
+      * `--all` of a verb that ends or removes something asks first; without a terminal it needs `--yes`.
       * An error is one line, and where a next step is known a second one: `hint: lodge why web`.
-      * What takes longer than half a second is told on a terminal: `web: stopping, sent SIGTERM 3s ago, SIGKILL in 7s`.
+      * After half a second of waiting a terminal shows what is under way: `web: stopping, sent SIGTERM 3s ago, SIGKILL in 7s`.
       * Ctrl-C ends the waiting, not the work, and the way to follow it is printed.
       * Control characters in names, labels, messages and logs are made visible, unless `logs --raw`.
-      * Times are UTC.
 
 
       """

@@ -6,6 +6,8 @@ final class Console {
   let outputIsTerminal: Bool
   let errorIsTerminal: Bool
   let inputIsTerminal: Bool
+  /// Standard output is a pipe: its reader may go away while there is nothing to write.
+  let outputIsPipe: Bool
   private var pending: [UInt8] = []
   private var hasStatus = false
 
@@ -13,6 +15,8 @@ final class Console {
     outputIsTerminal = isatty(1) == 1
     errorIsTerminal = isatty(2) == 1
     inputIsTerminal = isatty(0) == 1
+    var status = stat()
+    outputIsPipe = fstat(1, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
   }
 
   /// Adds to what `flush` writes.
@@ -34,6 +38,15 @@ final class Console {
       try? write(Array("lodge: write to standard output: \(error.reason)\n".utf8), to: 2)
       exit(ExitStatus.failed.rawValue)
     }
+  }
+
+  /// Ends the process as a write would if the reader of standard output has gone (`lodge events -f | head -1`): poll(2)
+  /// reports an error on the writing end of a pipe without readers.
+  func endIfReaderHasGone() {
+    guard outputIsPipe else { return }
+    var items = [Poll.Item(1, [])]
+    try? Poll.wait(for: &items, nanoseconds: 0)
+    if !items[0].found.isEmpty { exit(128 + SIGPIPE) }
   }
 
   /// A line on standard error, after everything on standard output.

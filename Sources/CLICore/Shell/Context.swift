@@ -20,6 +20,13 @@ final class Context {
   private(set) var hasBeenConnected = false
   /// While Ctrl-C ends a wait instead of the program.
   private var signals: SignalFD?
+  /// What is printed goes on as it comes: then a reader of it that goes away ends the program at once.
+  var followsOutput = false { didSet { connection?.interrupts = interrupts } }
+
+  /// Descriptors that end any wait when they are ready.
+  private var interrupts: [Int32] {
+    (signals.map { [$0.rawValue] } ?? []) + (followsOutput && console.outputIsPipe ? [1] : [])
+  }
 
   init(_ options: GlobalOptions, isReadOnly: Bool, console: Console, environment: [String: String]) {
     self.options = options
@@ -31,6 +38,18 @@ final class Context {
 
   var format: OutputFormat { options.output ?? .table }
   var now: Timestamp { Timestamp(nanoseconds: Clock.wallNanoseconds) }
+
+  /// What standard output may hold; asked again after a resize.
+  var screen: Screen {
+    guard console.outputIsTerminal else { return Screen(width: nil, height: nil, style: style, zone: .utc) }
+    let size = Terminal.size(of: 1, environment: environment)
+    return Screen(
+      width: size.width, height: size.height, style: style, zone: zone,
+      ellipsis: Terminal.showsUnicode(environment: environment) ? "…" : "...")
+  }
+
+  /// Of times that are typed, and that a terminal shows.
+  var zone: Zone { options.utc ? .utc : Terminal.zone(at: now) }
 
   /// Of standard error.
   var errorStyle: Style {
@@ -59,6 +78,7 @@ final class Context {
       let ticket = try client.send(procedure, args, timeout: timeout)
       while true {
         if let reply = try client.receive(ticket, within: 500_000_000) { return reply }
+        if followsOutput { console.endIfReaderHasGone() }
         if wasInterrupted { throw RPCCallError.cancelled }
         let waited = UInt64(max(0, Clock.bootNanoseconds - begin))
         // Of what lasts by its nature nothing is said: a log that is followed, a guest that is to come back.
@@ -81,7 +101,7 @@ final class Context {
     let client = try connect(readOnlyWillDo: Procedure.allowedReadOnly)
     // Who we are, for `lodge daemon clients`; nobody waits for the answer.
     _ = try? client.send(Admin.Hello.self, .init(client: "lodge \(LodgeVersion.current)"))
-    client.interrupts = signals.map { [$0.rawValue] } ?? []
+    client.interrupts = interrupts
     connection = client
     hasBeenConnected = true
     return client
@@ -96,11 +116,11 @@ final class Context {
   /// Runs `body` with Ctrl-C ending its waits: they return early, and `wasInterrupted` says why.
   func catchingInterrupts<Result>(_ body: () throws -> Result) rethrows -> Result {
     signals = try? SignalFD([SIGINT])
-    connection?.interrupts = signals.map { [$0.rawValue] } ?? []
+    connection?.interrupts = interrupts
     defer {
-      connection?.interrupts = []
       if signals != nil { try? Signals.unblock([SIGINT]) }
       signals = nil
+      connection?.interrupts = interrupts
     }
     return try body()
   }
@@ -128,6 +148,7 @@ final class Context {
         if let deadline, Clock.bootNanoseconds >= deadline { throw error }
       }
       if wasInterrupted { throw Failure(.interrupted, code: "cancelled", "no longer waiting for the daemon") }
+      if followsOutput { console.endIfReaderHasGone() }
       usleep(pause)
       pause = min(pause * 2, 1_000_000)
     }

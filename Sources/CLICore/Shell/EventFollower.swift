@@ -16,11 +16,13 @@ final class EventFollower {
     case snapshot([Wire.GuestSummary], sequence: UInt64, isLast: Bool)
     /// Nothing more is there at this moment: what was written should be seen.
     case pause
+    /// `tick` has passed, or a descriptor of `watching` is readable.
+    case awake
   }
 
   /// The daemon says at least this often that it is there; after several times as long without a word it is gone.
   private static let tickMillis: UInt32 = 5000
-  private static let silence: UInt64 = 30_000_000_000
+  private static let silence: Int64 = 30_000_000_000
 
   private let context: Context
   private let filter: Wire.EventFilter
@@ -28,6 +30,10 @@ final class EventFollower {
   private var wantsSnapshot: Bool
   /// Follows only until then (CLOCK_BOOTTIME).
   var deadline: Int64?
+  /// Wakes up at least so often, nanoseconds.
+  var tick: UInt64?
+  /// Further descriptors that wake it up.
+  var watching: [Int32] = []
 
   init(_ context: Context, filter: Wire.EventFilter, since: Since, snapshot: Bool = false) {
     self.context = context
@@ -38,6 +44,7 @@ final class EventFollower {
 
   /// Hands out what happens until `body` returns false, or the deadline passes: then false.
   func follow(_ body: (Item) throws(Failure) -> Bool) throws(Failure) -> Bool {
+    context.followsOutput = true
     while true {
       var isLost = false
       do throws(Failure) {
@@ -67,28 +74,36 @@ final class EventFollower {
 
   private func take(_ subscription: UInt32, _ body: (Item) throws(Failure) -> Bool) throws(Failure) -> Bool {
     let client = try context.client(for: Admin.EventsSubscribe.self)
+    var heard = Clock.bootNanoseconds
     while true {
       let wakeup: BlockingClient.Wakeup
       if !client.hasEvent, try !body(.pause) { return true }
       do throws(RPCCallError) {
-        wakeup = try client.nextEvent(timeout: patience())
+        wakeup = try client.nextEvent(timeout: patience(since: heard), watching: watching)
       } catch {
         throw Failure(error, "events")
       }
       switch wakeup {
       case .event(let event):
+        heard = Clock.bootNanoseconds
         guard let message = try decode(event) else { continue }
         if try !take(message, subscription, body) { return true }
       case .timedOut, .readable:
         if let deadline, Clock.bootNanoseconds >= deadline { return false }
-        throw Failure(.unreachable, code: "unavailable", "events: the daemon has said nothing for 30 seconds")
+        context.console.endIfReaderHasGone()
+        if Clock.bootNanoseconds - heard >= Self.silence {
+          throw Failure(.unreachable, code: "unavailable", "events: the daemon has said nothing for 30 seconds")
+        }
+        if try !body(.awake) { return true }
       }
     }
   }
 
-  private func patience() -> UInt64 {
-    guard let deadline else { return Self.silence }
-    return min(Self.silence, UInt64(max(0, deadline - Clock.bootNanoseconds)))
+  /// Until the first of: the deadline, the next tick, and the moment from which the daemon counts as gone.
+  private func patience(since heard: Int64) -> UInt64 {
+    let now = Clock.bootNanoseconds
+    let ends = [deadline, heard + Self.silence, tick.map { now + Int64($0) }].compactMap { $0 }
+    return UInt64(max(0, (ends.min() ?? now) - now))
   }
 
   private func decode(_ event: IncomingEvent) throws(Failure) -> AdminMessage? {

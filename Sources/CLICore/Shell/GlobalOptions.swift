@@ -20,6 +20,9 @@ struct GlobalOptions: ParsableArguments {
 
   @Option(help: "Whether to use colours.")
   var color: ColorChoice = .auto
+
+  @Flag(help: "Times in UTC, where a terminal would have them in the zone of this machine.")
+  var utc = false
 }
 
 /// How long to wait for the daemon, for verbs whose own work takes no time.

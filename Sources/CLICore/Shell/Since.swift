@@ -10,7 +10,9 @@ enum Since: Equatable {
   case time(Timestamp)
 
   /// Reads `4711`, `boot`, `now`, `-1h` (so long ago), or a time.
-  init(_ text: String, now: Timestamp) throws(Failure) {
+  ///
+  /// - Parameter zone: of a time that names none.
+  init(_ text: String, now: Timestamp, zone: Zone) throws(Failure) {
     switch text {
     case "now": self = .now
     case "boot": self = .boot
@@ -20,11 +22,11 @@ enum Since: Equatable {
     default:
       if let sequence = UInt64(text) {
         self = .sequence(sequence)
-      } else if let time = TimeText.parse(text, now: now) {
+      } else if let time = TimeText.parse(text, now: now, zone: zone) {
         self = .time(time)
       } else {
         throw .usage(
-          "--since: expected an event's number, a time (2026-11-21T10:00, 10:00), a length (-1h), boot or now, "
+          "--since: expected an event's number, a time (2026-11-21T10:00, 10:00, yesterday), a length (-1h), boot or now, "
             + "found \"\(Visible.text(text, limit: 60))\"")
       }
     }

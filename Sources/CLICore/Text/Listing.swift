@@ -23,21 +23,30 @@ struct Column<Row> {
   var field: String
   /// Shown only in the wide format (and in CSV).
   var isWide = false
-  var alignment = TextTable.Alignment.left
+  var alignment = Grid.Alignment.left
+  /// How it gives way on a narrow screen; see `Grid.Column`.
+  var rank: Int
+  var minimum: Int?
   /// For people.
   var text: (Row) -> String
+  /// By meaning: red for what failed, yellow for what is under way.
+  var color: (Row) -> Style.Color?
   /// For programs.
   var value: (Row) -> DataValue
 
   init(
-    _ title: String, _ field: String, isWide: Bool = false, alignment: TextTable.Alignment = .left,
+    _ title: String, _ field: String, isWide: Bool = false, alignment: Grid.Alignment = .left, rank: Int = 0,
+    minimum: Int? = nil, color: @escaping (Row) -> Style.Color? = { _ in nil },
     text: @escaping (Row) -> String, value: @escaping (Row) -> DataValue
   ) {
     self.title = title
     self.field = field
     self.isWide = isWide
     self.alignment = alignment
+    self.rank = rank
+    self.minimum = minimum
     self.text = text
+    self.color = color
     self.value = value
   }
 }
@@ -55,18 +64,15 @@ struct Listing<Row> {
   ///
   /// - Parameters:
   ///   - extra: further members of the JSON object, before the rows.
-  ///   - whenEmpty: what a person is told instead of a table without rows.
+  ///   - whenEmpty: what a person reads instead of a table without rows.
   func text(
-    _ rows: [Row], format: OutputFormat, extra: [DataValue.Member] = [], whenEmpty: String = ""
+    _ rows: [Row], format: OutputFormat, screen: Screen = .unlimited, extra: [DataValue.Member] = [],
+    whenEmpty: String = ""
   ) -> String {
     switch format {
     case .table, .wide:
       if rows.isEmpty { return whenEmpty.isEmpty ? "" : whenEmpty + "\n" }
-      let shown = columns.filter { !$0.isWide || format == .wide }
-      return joined(
-        TextTable.lines(
-          titles: shown.map(\.title), alignments: shown.map(\.alignment),
-          rows: rows.map { row in shown.map { $0.text(row) } }))
+      return joined(lines(rows, format: format, screen: screen))
     case .json: return document(rows, extra).indentedJSON + "\n"
     case .jsonl: return joined(rows.map { json($0).json })
     case .yaml: return document(rows, extra).yaml
@@ -75,6 +81,15 @@ struct Listing<Row> {
         + rows.map { row in CSV.line(columns.map { CSV.text($0.value(row)) }) }.joined()
     case .name: return joined(rows.map(rowName))
     }
+  }
+
+  /// The table alone, its titles first.
+  func lines(_ rows: [Row], format: OutputFormat, screen: Screen) -> [String] {
+    let shown = columns.filter { !$0.isWide || format == .wide }
+    return Grid(
+      shown.map { Grid.Column($0.title, alignment: $0.alignment, rank: $0.rank, minimum: $0.minimum) },
+      rows.map { row in shown.map { Span($0.text(row), $0.color(row)) } }
+    ).lines(screen)
   }
 
   private func document(_ rows: [Row], _ extra: [DataValue.Member]) -> DataValue {

@@ -105,7 +105,7 @@ struct LogText {
   }
 
   private static func time(_ text: ArraySlice<UInt8>) -> Int64? {
-    TimeText.parse(String(decoding: text, as: UTF8.self), now: .init(nanoseconds: 0))?.nanoseconds
+    TimeText.parse(String(decoding: text, as: UTF8.self), now: .init(nanoseconds: 0), zone: .utc)?.nanoseconds
   }
 
   /// Control characters and what turns the direction of writing as `\e`, `\r`, `\u{202e}`; tabs and everything else,

@@ -1,26 +1,31 @@
 import Guest
 
-/// Moments and lengths of time as text. Always UTC: a log and a journal read the same wherever they are read.
+/// Moments and lengths of time as text. What programs read is UTC, what people read is in the zone of their screen.
 enum TimeText {
   /// RFC 3339 with milliseconds: `2026-11-21T10:02:11.482Z`.
-  static func rfc3339(_ time: Timestamp) -> String { "\(date(time))T\(clock(time))Z" }
+  static func rfc3339(_ time: Timestamp) -> String { "\(date(time, .utc))T\(clock(time, .utc))Z" }
 
   /// `2026-11-21`.
-  static func date(_ time: Timestamp) -> String {
-    let (year, month, day) = civil(daysSince1970: split(time).days)
+  static func date(_ time: Timestamp, _ zone: Zone) -> String {
+    let (year, month, day) = civil(daysSince1970: split(time, zone).days)
     return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
   }
 
   /// `10:02:11.482`, or `10:02:11`.
-  static func clock(_ time: Timestamp, milliseconds: Bool = true) -> String {
-    let rest = split(time).nanoseconds
+  static func clock(_ time: Timestamp, _ zone: Zone, milliseconds: Bool = true) -> String {
+    let rest = split(time, zone).nanoseconds
     let seconds = rest / 1_000_000_000
     let text = "\(padded(seconds / 3600, 2)):\(padded(seconds / 60 % 60, 2)):\(padded(seconds % 60, 2))"
     return milliseconds ? "\(text).\(padded(rest / 1_000_000 % 1000, 3))" : text
   }
 
-  /// `2026-11-21 10:02:11`.
-  static func dateAndClock(_ time: Timestamp) -> String { "\(date(time)) \(clock(time, milliseconds: false))" }
+  /// `2026-11-21 10:02:11`, for a column whose title names the zone.
+  static func dateAndClock(_ time: Timestamp, _ zone: Zone) -> String {
+    "\(date(time, zone)) \(clock(time, zone, milliseconds: false))"
+  }
+
+  /// `2026-11-21 10:02:11 UTC`.
+  static func moment(_ time: Timestamp, _ zone: Zone) -> String { "\(dateAndClock(time, zone)) \(zone.name)" }
 
   /// A length in its two largest units, rounded down: `3d2h`, `12m5s`, `8s`, `450ms`.
   static func span(nanoseconds: UInt64) -> String {
@@ -62,17 +67,24 @@ enum TimeText {
   // MARK: Reading
 
   /// Reads `2026-11-21`, `2026-11-21T10:02:11.482Z`, `2026-11-21 10:02`, `10:02:11` (today), or with an offset
-  /// `2026-11-21T11:02:11+01:00`. What has no offset is UTC.
-  static func parse(_ text: String, now: Timestamp) -> Timestamp? {
+  /// `2026-11-21T11:02:11+01:00`; `today` and `yesterday` are their midnights. What names no offset is of `zone`.
+  static func parse(_ text: String, now: Timestamp, zone: Zone) -> Timestamp? {
     var rest = text.utf8[...]
-    var days = split(now).days
+    var days = split(now, zone).days
+    func local(_ seconds: Int64, _ nanoseconds: Int64) -> Timestamp? {
+      timestamp(days: days, seconds: seconds - zone.offsetSeconds, nanoseconds: nanoseconds)
+    }
+    if text == "today" || text == "yesterday" {
+      days -= text == "today" ? 0 : 1
+      return local(0, 0)
+    }
     let hasDate = rest.count >= 10 && rest[rest.index(rest.startIndex, offsetBy: 4)] == UInt8(ascii: "-")
     if hasDate {
       guard let year = number(&rest, digits: 4), skip(&rest, "-"), let month = number(&rest, digits: 2),
         skip(&rest, "-"), let day = number(&rest, digits: 2), let count = daysSince1970(year, month, day)
       else { return nil }
       days = count
-      if rest.isEmpty { return timestamp(days: days, seconds: 0, nanoseconds: 0) }
+      if rest.isEmpty { return local(0, 0) }
       guard skip(&rest, "T") || skip(&rest, "t") || skip(&rest, " ") else { return nil }
     }
     guard let hour = number(&rest, digits: 2), hour < 24, skip(&rest, ":"), let minute = number(&rest, digits: 2),
@@ -91,7 +103,8 @@ enum TimeText {
         rest = rest.dropFirst(digits.count)
       }
     }
-    if skip(&rest, "Z") || skip(&rest, "z") || rest.isEmpty {
+    if rest.isEmpty { return local(seconds, nanoseconds) }
+    if skip(&rest, "Z") || skip(&rest, "z") {
       return rest.isEmpty ? timestamp(days: days, seconds: seconds, nanoseconds: nanoseconds) : nil
     }
     let sign: Int64 = skip(&rest, "+") ? 1 : -1
@@ -124,10 +137,13 @@ enum TimeText {
 
   // MARK: The calendar
 
-  private static func split(_ time: Timestamp) -> (days: Int64, nanoseconds: Int64) {
+  private static func split(_ time: Timestamp, _ zone: Zone) -> (days: Int64, nanoseconds: Int64) {
     let day: Int64 = 86_400_000_000_000
-    let rest = (time.nanoseconds % day + day) % day
-    return ((time.nanoseconds - rest) / day, rest)
+    // Apart, since the sum may not fit: the earliest and the latest time there are have offsets, too.
+    let (whole, rest) = time.nanoseconds.quotientAndRemainder(dividingBy: day)
+    let shifted = rest + zone.offsetSeconds * 1_000_000_000
+    let inDay = (shifted % day + day) % day
+    return (whole + (shifted - inDay) / day, inDay)
   }
 
   /// The proleptic Gregorian calendar, counted in eras of 400 years that begin on the first of March, so that the leap

@@ -38,21 +38,23 @@ struct DaemonStatusVerb: Verb {
       return .done
     }
     let events = status.journalNewest >= status.journalOldest ? status.journalNewest - status.journalOldest + 1 : 0
-    let lines = TextTable.pairs([
-      ("Daemon", "lodged \(Visible.text(status.version)), process \(status.pid)"),
-      ("Since", "\(TimeText.dateAndClock(startedAt)) UTC (\(TimeText.ago(startedAt, now: context.now)))"),
-      ("Root", Visible.text(status.root)),
-      ("Guests", "\(status.guests), of which \(status.running) run"),
-      ("Storage", status.storage.isEmpty ? "well" : context.style(.red, Visible.text(status.storage))),
-      ("Database", Visible.text(status.database)),
-      (
-        "Journal",
-        "\(status.journalOldest) to \(status.journalNewest), \(events) events, \(SizeText.approximate(status.journalBytes))"
-      ),
-      ("Connections", "\(status.connections), \(status.subscriptions) subscriptions"),
-      ("Log level", Visible.text(status.logLevel)),
-    ])
-    context.console.write(lines.map { $0 + "\n" }.joined())
+    let screen = context.screen
+    var fields = Fields()
+    fields.add("Daemon", "lodged \(Visible.text(status.version)), process \(status.pid)")
+    fields.add(
+      "Since", "\(TimeText.moment(startedAt, screen.zone)) (\(TimeText.ago(startedAt, now: context.now)))")
+    fields.add("Root", Visible.text(status.root))
+    fields.add("Guests", "\(status.guests), \(status.running) running")
+    fields.add(
+      "Storage", status.storage.isEmpty ? "well" : Visible.text(status.storage), status.storage.isEmpty ? nil : .red)
+    fields.add("Database", Visible.text(status.database))
+    fields.add(
+      "Journal",
+      "\(status.journalOldest) to \(status.journalNewest), \(events) events, \(SizeText.approximate(status.journalBytes))"
+    )
+    fields.add("Connections", "\(status.connections), \(status.subscriptions) subscriptions")
+    fields.add("Log level", Visible.text(status.logLevel))
+    context.console.write(fields.lines(screen).map { $0 + "\n" }.joined())
     return .done
   }
 }
@@ -73,30 +75,37 @@ struct DaemonClientsVerb: Verb {
     let reply = try context.call(
       Admin.DaemonClients.self, XDRVoid(), "daemon clients", timeout: try patience.nanoseconds())
     let now = context.now
-    func number(_ title: String, _ field: String, isWide: Bool = false, _ value: @escaping (Wire.ClientInfo) -> UInt64)
-      -> Column<Wire.ClientInfo>
-    {
-      Column(title, field, isWide: isWide, alignment: .right, text: { "\(value($0))" }, value: { .unsigned(value($0)) })
+    func number(
+      _ title: String, _ field: String, isWide: Bool = false, rank: Int = 0,
+      _ value: @escaping (Wire.ClientInfo) -> UInt64
+    ) -> Column<Wire.ClientInfo> {
+      Column(
+        title, field, isWide: isWide, alignment: .right, rank: rank, text: { "\(value($0))" },
+        value: { .unsigned(value($0)) })
     }
     let columns: [Column<Wire.ClientInfo>] = [
       number("ID", "id") { $0.id },
-      Column("NAME", "name", text: { $0.name.isEmpty ? "-" : Visible.text($0.name) }, value: { .text($0.name) }),
+      Column(
+        "NAME", "name", rank: 1, minimum: 12, text: { $0.name.isEmpty ? "-" : Visible.text($0.name) },
+        value: { .text($0.name) }),
       number("UID", "uid") { UInt64($0.uid) },
       Column("PID", "pid", alignment: .right, text: { "\($0.pid)" }, value: { .integer(Int64($0.pid)) }),
-      Column("SOCKET", "readOnly", text: { $0.readOnly ? "read-only" : "full" }, value: { .bool($0.readOnly) }),
       Column(
-        "SINCE", "since", text: { TimeText.ago(Timestamp(nanoseconds: $0.since), now: now) },
+        "SOCKET", "readOnly", rank: 3, text: { $0.readOnly ? "read-only" : "full" }, value: { .bool($0.readOnly) }),
+      Column(
+        "SINCE", "since", rank: 4, text: { TimeText.ago(Timestamp(nanoseconds: $0.since), now: now) },
         value: { .time(Timestamp(nanoseconds: $0.since)) }),
-      number("CALLS", "calls") { $0.calls },
-      number("SUBSCRIPTIONS", "subscriptions") { UInt64($0.subscriptions) },
-      number("IN", "bytesIn", isWide: true) { $0.bytesIn },
-      number("OUT", "bytesOut", isWide: true) { $0.bytesOut },
-      number("QUEUED", "queuedBytes") { $0.queuedBytes },
+      number("CALLS", "calls", rank: 5) { $0.calls },
+      number("SUBSCRIPTIONS", "subscriptions", rank: 6) { UInt64($0.subscriptions) },
+      number("IN", "bytesIn", isWide: true, rank: 8) { $0.bytesIn },
+      number("OUT", "bytesOut", isWide: true, rank: 8) { $0.bytesOut },
+      number("QUEUED", "queuedBytes", rank: 7) { $0.queuedBytes },
     ]
     let listing = Listing<Wire.ClientInfo>(
       name: "clients", columns: columns,
       json: { client in .object(columns.map { .init($0.field, $0.value(client)) }) }, rowName: { "\($0.id)" })
-    context.console.write(listing.text(reply.clients, format: context.options.quiet ? .name : context.format))
+    context.console.write(
+      listing.text(reply.clients, format: context.options.quiet ? .name : context.format, screen: context.screen))
     return .done
   }
 }
@@ -120,12 +129,14 @@ struct DaemonLimitsVerb: Verb {
       Column("LIMIT", "name", text: { Visible.text($0.name) }, value: { .text($0.name) }),
       Column("USED", "used", alignment: .right, text: { "\($0.used)" }, value: { .unsigned($0.used) }),
       Column("OF", "value", alignment: .right, text: { "\($0.value)" }, value: { .unsigned($0.value) }),
-      Column("MEANING", "meaning", text: { Visible.text($0.meaning) }, value: { .text($0.meaning) }),
+      Column(
+        "MEANING", "meaning", rank: 2, minimum: 20, text: { Visible.text($0.meaning) }, value: { .text($0.meaning) }),
     ]
     let listing = Listing<Wire.DaemonLimit>(
       name: "limits", columns: columns, json: { limit in .object(columns.map { .init($0.field, $0.value(limit)) }) },
       rowName: \.name)
-    context.console.write(listing.text(reply.limits, format: context.options.quiet ? .name : context.format))
+    context.console.write(
+      listing.text(reply.limits, format: context.options.quiet ? .name : context.format, screen: context.screen))
     return .done
   }
 }

@@ -56,7 +56,9 @@ struct EventsVerb: Verb {
       filters + types.map { "type=\($0)" } + causes.map { "cause=\($0)" }
         + (guests + guestOptions).map { "guest=\($0)" })
     let follows = follow || snapshot
-    let start = try since.map { text throws(Failure) in try Since(text, now: context.now) } ?? (follows ? .now : .boot)
+    let start =
+      try since.map { text throws(Failure) in try Since(text, now: context.now, zone: context.zone) }
+      ?? (follows ? .now : .boot)
     let printer = EventPrinter(context, isFollowing: follows)
     if follows {
       let follower = EventFollower(context, filter: filter.wire, since: start, snapshot: snapshot)
@@ -66,7 +68,7 @@ struct EventsVerb: Verb {
           if filter.matches(entry.event) { printer.add(entry) }
         case .gap(let from, let to): printer.gap(from: from, to: to)
         case .snapshot(let guests, let sequence, _): try printer.snapshot(guests, sequence: sequence)
-        case .pause: context.console.flush()
+        case .pause, .awake: context.console.flush()
         }
         return true
       }

@@ -73,23 +73,23 @@ struct HelpVerb: Verb {
 
   func execute(in context: Context) throws -> ExitStatus {
     guard let first = topic.first else {
-      context.console.write(HelpText.overview(style: context.style))
+      context.console.write(HelpText.overview(context.screen))
       return .done
     }
     if topic.count == 1, let text = HelpText.topics[first] {
-      context.console.write(text())
+      context.console.write(text(context.screen))
       return .done
     }
     let (verb, taken) = try VerbTable.find(topic)
     // Of two words one is not enough to know which.
     if taken == 1, verb.page.words.count == 2, topic.count == 1 {
       for member in VerbTable.all where member.page.words.count == 2 && member.page.words[0] == first {
-        context.console.line("  lodge \(TextTable.padded(member.page.name, to: 15))  \(member.page.abstract)")
+        context.console.line("  lodge \(member.page.name.padded(to: 15))  \(member.page.abstract)")
       }
       context.console.line("\nlodge help \(first) \(verb.page.words[1]) explains one of them")
       return .done
     }
-    context.console.write(HelpText.page(of: verb))
+    context.console.write(HelpText.page(of: verb, context.screen))
     return .done
   }
 }

@@ -65,18 +65,24 @@ struct OnListVerb: Verb {
   func execute(in context: Context) throws -> ExitStatus {
     let reply = try context.call(Admin.HookList.self, XDRVoid(), "on ls", timeout: try patience.nanoseconds())
     let columns: [Column<Wire.HookStatus>] = [
-      Column("NAME", "name", text: { Visible.text($0.spec.name) }, value: { .text($0.spec.name) }),
       Column(
-        "FILTER", "filter",
+        "NAME", "name", rank: 1, minimum: 12, text: { Visible.text($0.spec.name) }, value: { .text($0.spec.name) }),
+      Column(
+        "FILTER", "filter", rank: 3, minimum: 16,
         text: {
           Filter.words($0.spec.filter).isEmpty
             ? "every event" : Visible.text(Filter.words($0.spec.filter).joined(separator: " "))
         }, value: { .text(Filter.words($0.spec.filter).joined(separator: " ")) }),
-      Column("PROGRAM", "program", text: { Visible.text($0.spec.program) }, value: { .text($0.spec.program) }),
-      Column("RUNS", "runs", alignment: .right, text: { "\($0.runs)" }, value: { .unsigned($0.runs) }),
-      Column("FAILURES", "failures", alignment: .right, text: { "\($0.failures)" }, value: { .unsigned($0.failures) }),
       Column(
-        "DONE UP TO", "position", alignment: .right, text: { "\($0.position)" }, value: { .unsigned($0.position) }),
+        "PROGRAM", "program", rank: 2, minimum: 16, text: { Visible.text($0.spec.program) },
+        value: { .text($0.spec.program) }),
+      Column("RUNS", "runs", alignment: .right, rank: 5, text: { "\($0.runs)" }, value: { .unsigned($0.runs) }),
+      Column(
+        "FAILURES", "failures", alignment: .right, color: { $0.failures > 0 ? .red : nil }, text: { "\($0.failures)" },
+        value: { .unsigned($0.failures) }),
+      Column(
+        "DONE UP TO", "position", alignment: .right, rank: 6, text: { "\($0.position)" },
+        value: { .unsigned($0.position) }),
       Column(
         "TIMEOUT", "timeout", isWide: true, text: { TimeText.span(nanoseconds: $0.spec.timeoutMillis &* 1_000_000) },
         value: { .decimal(Double($0.spec.timeoutMillis) / 1000) }),
@@ -84,7 +90,8 @@ struct OnListVerb: Verb {
         "RETRIES", "retries", isWide: true, text: { "\($0.spec.retries)" },
         value: { .unsigned(UInt64($0.spec.retries)) }),
       Column(
-        "LAST ERROR", "lastError", text: { $0.lastError.isEmpty ? "-" : Visible.text($0.lastError) },
+        "LAST ERROR", "lastError", rank: 4, minimum: 16,
+        text: { $0.lastError.isEmpty ? "-" : Visible.text($0.lastError) },
         value: { $0.lastError.isEmpty ? .null : .text($0.lastError) }),
     ]
     let listing = Listing<Wire.HookStatus>(
@@ -92,7 +99,7 @@ struct OnListVerb: Verb {
       rowName: \.spec.name)
     context.console.write(
       listing.text(
-        reply.hooks, format: context.options.quiet ? .name : context.format,
+        reply.hooks, format: context.options.quiet ? .name : context.format, screen: context.screen,
         whenEmpty: "no hooks; lodge on add makes one"))
     return .done
   }

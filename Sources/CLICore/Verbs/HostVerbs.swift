@@ -40,13 +40,27 @@ struct HostVerb: Verb {
         .init("cgroupMode", .text(host.cgroupMode)), .init("features", .list(host.features.map(features.json))),
       ])
     } else {
-      let lines = TextTable.pairs([
-        ("Host", Visible.text(host.hostname)),
-        ("Kernel", "\(Visible.text(host.kernel)), \(Visible.text(host.architecture))"),
-        ("CPUs", "\(host.cpus)"), ("Memory", SizeText.approximate(host.memoryBytes)),
-        ("Cgroups", Visible.text(host.cgroupMode)), ("Boot", BootID(host.boot)?.description ?? ""),
-      ])
-      context.console.write(lines.map { $0 + "\n" }.joined() + "\n" + features.text(host.features, format: .table))
+      var fields = Fields()
+      fields.add("Host", Visible.text(host.hostname))
+      fields.add("Kernel", "\(Visible.text(host.kernel)), \(Visible.text(host.architecture))")
+      fields.add("CPUs", "\(host.cpus)")
+      fields.add("Memory", SizeText.approximate(host.memoryBytes))
+      fields.add("Cgroups", Visible.text(host.cgroupMode))
+      fields.add("Boot", BootID(host.boot)?.description ?? "")
+      let screen = context.screen
+      context.console.write(fields.lines(screen).map { $0 + "\n" }.joined() + "\n")
+      if screen.width == nil {
+        context.console.write(features.text(host.features, format: .table))
+      } else {
+        // A reason is a sentence: it is wrapped, not cut off.
+        var table = Fields()
+        for feature in host.features {
+          let word = Span(feature.available ? "yes" : "no", feature.available ? .green : .yellow)
+          let reason = feature.reason.isEmpty ? "" : ", \(Visible.text(feature.reason))"
+          table.add(Visible.text(feature.name), [word, Span(reason)])
+        }
+        context.console.write(table.lines(screen).map { $0 + "\n" }.joined())
+      }
     }
     return .done
   }

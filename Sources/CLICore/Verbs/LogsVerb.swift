@@ -44,7 +44,7 @@ struct LogsVerb: Verb {
         text.style = context.style
         text.prefix = names.count > 1 ? "\(name) | " : ""
         if let since {
-          guard case .time(let time) = try Since(since, now: context.now) else {
+          guard case .time(let time) = try Since(since, now: context.now, zone: context.zone) else {
             throw .usage("--since: a log is read from a time on, or from so long ago: -1h")
           }
           text.from = time.nanoseconds
@@ -74,6 +74,7 @@ struct LogFollower {
   }
 
   func run(tail: UInt32, isFollowing: Bool) throws(Failure) {
+    context.followsOutput = isFollowing
     var text = text
     var cursor: [UInt8] = []
     while true {

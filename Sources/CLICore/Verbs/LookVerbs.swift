@@ -22,35 +22,63 @@ struct ListVerb: Verb {
 
   func execute(in context: Context) throws -> ExitStatus {
     let filter = try Filter(selection.filters)
+    let timeout = try patience.nanoseconds()
     if watch {
-      return try Watch(context).run { try show(filter, context) }
+      return try Watch(context) { () throws(Failure) in
+        try find(filter, timeout, context)
+      } draw: { found, elapsed, screen in
+        draw(found, elapsed, screen, context)
+      }.run()
     }
-    return try show(filter, context)
-  }
-
-  private func show(_ filter: Filter, _ context: Context) throws -> ExitStatus {
-    let patterns = selection.guests
-    // One pattern, the usual case, is matched by the daemon.
-    let (all, sequence) = try context.guests(
-      pattern: patterns.count == 1 ? patterns[0] : "", timeout: try patience.nanoseconds())
-    let guests = all.filter { guest in
-      (patterns.isEmpty || patterns.contains { Glob.matches(guest.name.value, pattern: $0) }) && filter.matches(guest)
-    }
+    let found = try find(filter, timeout, context)
     // A name that is no pattern and is not there is a mistake; a pattern without a match is an answer.
-    let missing = patterns.filter { name in !Glob.isPattern(name) && !all.contains { $0.name.value == name } }
-    if missing.isEmpty || !guests.isEmpty {
-      let isNarrowed = !patterns.isEmpty || !filter.isEmpty
-      let format = context.options.quiet ? .name : context.format
-      context.console.write(
-        Listing.guests(style: context.style, now: context.now).text(
-          guests, format: format, extra: [.init("sequence", .unsigned(sequence))],
-          whenEmpty: isNarrowed ? "no guest matches" : "no guests; lodge create makes one"))
-    }
-    for name in missing {
+    if found.missing.isEmpty || !found.guests.isEmpty { context.console.write(text(found, context)) }
+    for name in found.missing {
       context.report(
         Failure(.notFound, code: "notFound", "\(Visible.text(name, limit: 80)): there is no guest of that name"))
     }
-    return missing.isEmpty ? .done : .notFound
+    return found.missing.isEmpty ? .done : .notFound
+  }
+
+  private struct Found {
+    var guests: [GuestView]
+    var sequence: UInt64
+    /// Names without a pattern in them that are not there.
+    var missing: [String]
+  }
+
+  private func find(_ filter: Filter, _ timeout: UInt64?, _ context: Context) throws(Failure) -> Found {
+    let patterns = selection.guests
+    // One pattern, the usual case, is matched by the daemon.
+    let (all, sequence) = try context.guests(pattern: patterns.count == 1 ? patterns[0] : "", timeout: timeout)
+    let guests = all.filter { guest in
+      (patterns.isEmpty || patterns.contains { Glob.matches(guest.name.value, pattern: $0) }) && filter.matches(guest)
+    }
+    let missing = patterns.filter { name in !Glob.isPattern(name) && !all.contains { $0.name.value == name } }
+    return Found(guests: guests, sequence: sequence, missing: missing)
+  }
+
+  private var whenEmpty: String {
+    selection.guests.isEmpty && selection.filters.isEmpty ? "no guests; lodge create makes one" : "no guest matches"
+  }
+
+  private func text(_ found: Found, _ context: Context) -> String {
+    Listing.guests(now: context.now).text(
+      found.guests, format: context.options.quiet ? .name : context.format, screen: context.screen,
+      extra: [.init("sequence", .unsigned(found.sequence))], whenEmpty: whenEmpty)
+  }
+
+  /// A frame of `--watch`: on a terminal a line about all of them, then the table as it is `elapsed` nanoseconds later.
+  private func draw(_ found: Found, _ elapsed: UInt64, _ screen: Screen, _ context: Context) -> [String] {
+    let format = context.options.quiet ? OutputFormat.name : context.format
+    guard screen.height != nil, format == .table || format == .wide else {
+      return text(found, context).split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
+    }
+    let guests = found.guests.map { $0.later(by: elapsed) }
+    let clock = "\(TimeText.clock(context.now, screen.zone, milliseconds: false)) \(screen.zone.name)"
+    let head = screen.style(.bold, screen.line("\(clock)  \(GuestView.census(guests))"))
+    if guests.isEmpty { return [head, "", whenEmpty] }
+    return [head, ""] + Listing.guests(now: context.now).lines(guests, format: format, screen: screen)
   }
 }
 
@@ -88,11 +116,11 @@ struct ShowVerb: Verb {
       }
     } else if context.format == .csv || context.format == .name {
       context.console.write(
-        Listing.guests(style: context.style, now: context.now).text(found.map(\.guest), format: context.format))
+        Listing.guests(now: context.now).text(found.map(\.guest), format: context.format))
     } else if context.format.isForPrograms {
       context.write(found.map(\.json), as: "guests")
     } else {
-      let page = DetailsPage(style: context.style, now: context.now)
+      let page = DetailsPage(screen: context.screen, now: context.now)
       context.console.write(found.map { page.text($0) }.joined(separator: "\n"))
     }
     return .combined(statuses)
@@ -124,8 +152,9 @@ struct WhyVerb: Verb {
     let statuses = context.forEach(names) { name throws(Failure) in
       let guest = try context.lastKnown(name, timeout: timeout)
       let record = try run.map { number throws(Failure) in try context.run(number, of: name, timeout: timeout) }
-      let why = WhyParagraph(guest: guest, now: context.now, run: record ?? guest.last)
-      paragraphs.append(why.text)
+      let screen = context.screen
+      let why = WhyParagraph(guest: guest, now: context.now, run: record ?? guest.last, zone: screen.zone)
+      paragraphs.append(why.text(screen))
       documents.append(
         .members([
           "name": .text(name), "why": .text(why.text), "state": .text(guest.state.word),

@@ -108,7 +108,8 @@ final class Attachment {
   }
 
   func follow() throws -> ExitStatus {
-    try context.catchingInterrupts {
+    context.followsOutput = true
+    return try context.catchingInterrupts {
       while true {
         let client = try context.client(for: Admin.GuestWait.self)
         do throws(RPCCallError) {
@@ -147,6 +148,7 @@ final class Attachment {
       var answer: Wire.LogReadReply?
       while answer == nil {
         answer = try client.receive(ticket, within: 1_000_000_000)
+        if answer == nil { context.console.endIfReaderHasGone() }
         if answer == nil, context.wasInterrupted { return false }
       }
       guard let reply = answer else { return true }

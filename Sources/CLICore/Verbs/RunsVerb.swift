@@ -29,8 +29,8 @@ struct RunsVerb: Verb {
       records += try context.runs(of: name, last: last == 0 ? nil : Int(last), timeout: timeout)
     }
     context.console.write(
-      Listing.runs(isSeveral: names.count > 1).text(
-        records, format: context.options.quiet ? .name : context.format,
+      Listing.runs(isSeveral: names.count > 1, zone: context.screen.zone).text(
+        records, format: context.options.quiet ? .name : context.format, screen: context.screen,
         whenEmpty: statuses.contains(.done) ? "no run has ended yet" : ""))
     return .combined(statuses)
   }

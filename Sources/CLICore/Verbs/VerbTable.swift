@@ -11,6 +11,9 @@ enum VerbTable {
     OnAddVerb.self, OnListVerb.self, OnRemoveVerb.self, VersionVerb.self, CompletionVerb.self, HelpVerb.self,
   ]
 
+  /// What the verbs of two words are about.
+  static let families = ["daemon": "The daemon itself", "on": "Hooks: programs that the daemon runs at events"]
+
   /// Verbs whose second word may be left out.
   private static let defaults = ["daemon": "status", "on": "ls"]
 

@@ -1,63 +1,110 @@
 import Guest
 import SpecFile
 
-/// `lodge show` for people.
+/// `lodge show` for people: the run, and everything of the spec that is not at its default.
 struct DetailsPage {
-  var style: Style
+  var screen: Screen
   var now: Timestamp
 
   func text(_ details: GuestDetails) -> String {
     let guest = details.guest
-    var lines = [style(.bold, guest.name.value)]
-    func add(_ pairs: [(String, String)]) { lines += TextTable.pairs(pairs, indent: 2) }
-    var pairs: [(String, String)] = []
-    if !details.spec.description.isEmpty { pairs.append(("What for", Visible.text(details.spec.description))) }
-    pairs.append(("State", style(guest.state.color, guest.state.word) + since(guest)))
-    if guest.initPID > 0 { pairs.append(("Init", "process \(guest.initPID)")) }
+    var lines = [screen.style(.bold, guest.name.value)]
+    lines += state(details).lines(screen) + [""] + spec(details.spec, of: guest).lines(screen) + [""]
+    var places = Fields(indent: 2)
+    places.add("Log", Visible.text(details.logPath))
+    places.add("Created", TimeText.moment(details.createdAt, screen.zone))
     if guest.isUp {
-      pairs.append(("Run", "\(guest.runs), \(guest.run?.description ?? "")"))
-      pairs.append(("Memory", memory(details)))
-      pairs.append(("CPU time", TimeText.span(nanoseconds: details.cpuMicros &* 1000)))
-      pairs.append(("Tasks", "\(details.tasks)" + (details.spec.limits.pids.map { " of \($0)" } ?? "")))
+      places.add("Run directory", Visible.text(details.runDirectory))
+      places.add("Cgroup", Visible.text(details.cgroup))
+    }
+    lines += places.lines(screen)
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  private func state(_ details: GuestDetails) -> Fields {
+    let guest = details.guest
+    var fields = Fields(indent: 2)
+    if !details.spec.description.isEmpty { fields.add("What for", Visible.text(details.spec.description)) }
+    fields.add("State", [Span(guest.state.word, guest.state.color), Span(since(guest))])
+    if guest.initPID > 0 { fields.add("Init", "process \(guest.initPID)") }
+    if guest.isUp {
+      fields.add("Run", "\(guest.runs), \(guest.run?.description ?? "")")
+      // A guest whose controller does not answer cannot be measured: unknown, not 0.
+      if !guest.degraded {
+        fields.add("Memory", memory(details))
+        fields.add("CPU time", TimeText.span(nanoseconds: details.cpuMicros &* 1000))
+        fields.add("Tasks", "\(details.tasks)" + (details.spec.limits.pids.map { " of \($0)" } ?? ""))
+      }
     } else {
-      pairs.append(("Runs", "\(guest.runs)"))
+      fields.add("Runs", "\(guest.runs)")
     }
     if let last = guest.last {
       let ended = last.ended
-      let when = "\(TimeText.ago(ended.endedAt, now: now)), \(TimeText.dateAndClock(ended.endedAt)) UTC"
-      pairs.append(("Last end", "\(style(ended.cause.color, ended.cause.inWords)) (run \(last.number), \(when))"))
+      let when = "\(TimeText.ago(ended.endedAt, now: now)), \(TimeText.moment(ended.endedAt, screen.zone))"
+      fields.add("Last end", [Span(ended.cause.inWords, ended.cause.color), Span(" (run \(last.number), \(when))")])
     }
-    if guest.restarts > 0 { pairs.append(("Restarts", "\(guest.restarts) by its policy")) }
-    if guest.next != "-" { pairs.append(("Next", guest.next)) }
-    if details.isSpecPending { pairs.append(("Pending", "the spec was changed; it takes effect at the next start")) }
-    add(pairs)
-    lines.append("")
-    let spec = details.spec
-    add(
-      [
-        ("Command", spec.command.map(shellWord).joined(separator: " ")),
-        ("Root", "\(Visible.text(spec.rootfs.path)) (\(mode(spec.rootfs)))"),
-        ("Network", spec.network == .host ? "the host's" : "its own, loopback only"),
-        ("Restart", restart(spec.restart)),
-        ("Stop", stop(spec.stop)),
-        ("Limits", limits(spec.limits)),
-        ("Autostart", spec.autostart ? "yes" : "no"),
-      ]
-        + (guest.labels.isEmpty
-          ? [] : [("Labels", guest.labels.map { Visible.text("\($0.key)=\($0.value)") }.joined(separator: ", "))]))
-    lines.append("")
-    var places = [("Log", details.logPath), ("Created", "\(TimeText.dateAndClock(details.createdAt)) UTC")]
-    if guest.isUp {
-      places += [("Run directory", details.runDirectory), ("Cgroup", details.cgroup)]
+    if guest.restarts > 0 { fields.add("Restarts", "\(guest.restarts) by its policy") }
+    if guest.next != "-" { fields.add("Next", guest.next, guest.nextColor) }
+    if details.isSpecPending {
+      fields.add("Pending", "the spec was changed; it takes effect at the next start", .yellow)
     }
-    add(places)
-    return lines.map { $0 + "\n" }.joined()
+    return fields
+  }
+
+  /// What is nearly always asked for in words of its own, and after it every other key that is not at its default, with
+  /// its name in the spec file: a key that comes later is shown without a change here.
+  private func spec(_ spec: GuestSpec, of guest: GuestView) -> Fields {
+    var fields = Fields(indent: 2)
+    fields.add("Command", spec.command.map(ShellWord.quoted).joined(separator: " "))
+    fields.add("Root", "\(Visible.text(spec.rootfs.path)) (\(mode(spec.rootfs)))")
+    fields.add("Network", spec.network == .host ? "the host's" : "its own, loopback only")
+    fields.add("Restart", restart(spec.restart))
+    fields.add("Stop", stop(spec.stop))
+    fields.add("Limits", limits(spec.limits))
+    fields.add("Autostart", spec.autostart ? "yes" : "no")
+    if !guest.labels.isEmpty {
+      fields.add("Labels", guest.labels.map { Visible.text("\($0.key)=\($0.value)") }.joined(separator: ", "))
+    }
+    let told: Set<String> = [
+      "description", "rootfs", "command", "network", "restart", "stop", "limits", "autostart", "labels",
+    ]
+    guard case .object(let members) = GuestSpecFile.value(spec, style: .human, includingDefaults: false) else {
+      return fields
+    }
+    for member in members where !told.contains(member.name) {
+      for (name, text) in Self.flat(member) { fields.add(name, text) }
+    }
+    return fields
+  }
+
+  /// `env.LANG` and `C`; a list of mappings has a row for each.
+  private static func flat(_ member: DataValue.Member) -> [(String, String)] {
+    switch member.value {
+    case .object(let members):
+      return members.flatMap { flat(.init("\(member.name).\($0.name)", $0.value)) }
+    case .list(let items):
+      let texts = items.map(inline)
+      let isShort = items.allSatisfy { if case .object = $0 { false } else { true } }
+      return isShort ? [(member.name, texts.joined(separator: ", "))] : texts.map { (member.name, $0) }
+    default: return [(member.name, inline(member.value))]
+    }
+  }
+
+  private static func inline(_ value: DataValue) -> String {
+    switch value {
+    case .text(let text): Visible.text(text, limit: 400)
+    case .object(let members): members.map { "\($0.name) \(inline($0.value))" }.joined(separator: ", ")
+    case .list(let items): items.map(inline).joined(separator: " ")
+    case .bool(let flag): flag ? "yes" : "no"
+    case .null, .integer, .unsigned, .decimal: value.json
+    }
   }
 
   private func since(_ guest: GuestView) -> String {
     guard guest.isUp, let startedAt = guest.startedAt else { return "" }
     let link = guest.state == .running ? "" : "; it runs"
-    return "\(link) for \(TimeText.span(nanoseconds: guest.upNanos)), since \(TimeText.dateAndClock(startedAt)) UTC"
+    let length = TimeText.span(nanoseconds: guest.upNanos)
+    return "\(link) for \(length), since \(TimeText.moment(startedAt, screen.zone))"
   }
 
   private func memory(_ details: GuestDetails) -> String {
@@ -69,7 +116,9 @@ struct DetailsPage {
     switch rootfs.mode {
     case .direct: "written to directly"
     case .readOnly: "read-only"
-    case .overlay: "under an overlay that ends with the run"
+    case .overlay:
+      "under an overlay that ends with the run"
+        + (rootfs.overlayBytes.map { ", at most \(Quantities.size($0))" } ?? "")
     }
   }
 
@@ -96,9 +145,11 @@ struct DetailsPage {
     if let cpu = limits.cpuMillis { parts.append("\(Quantity.text(thousandths: cpu)) CPU") }
     return parts.isEmpty ? "none" : parts.joined(separator: ", ")
   }
+}
 
-  /// As a shell would need it.
-  private func shellWord(_ word: String) -> String {
+/// A word as a shell would need it typed.
+enum ShellWord {
+  static func quoted(_ word: String) -> String {
     let isPlain =
       !word.isEmpty
       && word.utf8.allSatisfy { byte in

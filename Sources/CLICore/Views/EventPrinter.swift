@@ -15,7 +15,7 @@ final class EventPrinter {
   init(_ context: Context, isFollowing: Bool) {
     self.context = context
     self.isFollowing = isFollowing
-    lines = EventLines(style: context.style, isWide: context.format == .wide, today: context.now)
+    lines = EventLines(screen: context.screen, isWide: context.format == .wide)
   }
 
   private static var columns: [Column<JournalEntry>] {
@@ -62,7 +62,7 @@ final class EventPrinter {
     case .json, .jsonl, .yaml:
       context.console.line(
         DataValue.members(["type": .text("gap"), "from": .unsigned(from), "to": .unsigned(to)]).json)
-    case .table, .wide: context.console.line(context.style(.yellow, "-- \(text)"))
+    case .table, .wide: context.console.line(context.style(.yellow, context.screen.line("-- \(text)")))
     }
   }
 
@@ -75,7 +75,7 @@ final class EventPrinter {
           DataValue.members(["type": .text("snapshot"), "seq": .unsigned(sequence), "guest": guest.json]).json)
       case .table, .wide:
         let end = guest.last.map { ", last end: \($0.ended.cause.inWords)" } ?? ""
-        context.console.line("\(sequence)  \(guest.name)  is \(guest.state.word)\(end)")
+        context.console.line(context.screen.line("\(sequence)  \(guest.name)  is \(guest.state.word)\(end)"))
       case .csv, .name: break
       }
     }

@@ -5,33 +5,38 @@ extension Listing where Row == GuestView {
   /// The columns of `lodge ls`.
   ///
   /// - Parameter now: for how long ago the last end was.
-  static func guests(style: Style, now: Timestamp) -> Listing {
+  static func guests(now: Timestamp) -> Listing {
     Listing(
       name: "guests",
       columns: [
-        Column("NAME", "name", text: { $0.name.value }, value: { .text($0.name.value) }),
-        Column("STATE", "state", text: { $0.state.word }, value: { .text($0.state.word) }),
+        Column("NAME", "name", rank: 1, minimum: 12, text: { $0.name.value }, value: { .text($0.name.value) }),
         Column(
-          "UP", "uptime", text: { $0.isUp ? TimeText.span(nanoseconds: $0.upNanos) : "-" },
+          "STATE", "state", color: { $0.state.color }, text: { $0.state.word }, value: { .text($0.state.word) }),
+        Column(
+          "UP", "uptime", rank: 5, text: { $0.isUp ? TimeText.span(nanoseconds: $0.upNanos) : "-" },
           value: { $0.isUp ? .seconds(nanoseconds: $0.upNanos) : .null }),
         Column(
-          "RESTARTS", "restarts", text: { "\($0.restarts)" }, value: { .unsigned(UInt64($0.restarts)) }),
-        Column("RUNS", "runs", isWide: true, text: { "\($0.runs)" }, value: { .unsigned(UInt64($0.runs)) }),
+          "RESTARTS", "restarts", rank: 6, text: { "\($0.restarts)" }, value: { .unsigned(UInt64($0.restarts)) }),
         Column(
-          "PID", "initPid", isWide: true, text: { $0.initPID > 0 ? "\($0.initPID)" : "-" },
+          "RUNS", "runs", isWide: true, rank: 9, text: { "\($0.runs)" }, value: { .unsigned(UInt64($0.runs)) }),
+        Column(
+          "PID", "initPid", isWide: true, rank: 8, text: { $0.initPID > 0 ? "\($0.initPID)" : "-" },
           value: { $0.initPID > 0 ? .integer(Int64($0.initPID)) : .null }),
         Column(
-          "AUTOSTART", "autostart", isWide: true, text: { $0.autostart ? "yes" : "no" },
+          "AUTOSTART", "autostart", isWide: true, rank: 10, text: { $0.autostart ? "yes" : "no" },
           value: { .bool($0.autostart) }),
         Column(
-          "LAST END", "lastEnd", text: { $0.last?.ended.cause.inWords ?? "-" },
+          "LAST END", "lastEnd", rank: 2, minimum: 14, color: { $0.last?.ended.cause.color },
+          text: { $0.last?.ended.cause.inWords ?? "-" },
           value: { .optional($0.last.map { .text($0.ended.cause.kind) }) }),
         Column(
-          "ENDED", "endedAt", isWide: true, text: { $0.last.map { TimeText.ago($0.ended.endedAt, now: now) } ?? "-" },
+          "ENDED", "endedAt", isWide: true, rank: 7,
+          text: { $0.last.map { TimeText.ago($0.ended.endedAt, now: now) } ?? "-" },
           value: { .time($0.last?.ended.endedAt) }),
-        Column("NEXT", "next", text: \.next, value: { .text($0.next) }),
         Column(
-          "LABELS", "labels", isWide: true,
+          "NEXT", "next", rank: 3, minimum: 16, color: \.nextColor, text: \.next, value: { .text($0.next) }),
+        Column(
+          "LABELS", "labels", isWide: true, rank: 11, minimum: 12,
           text: {
             $0.labels.isEmpty ? "-" : $0.labels.map { Visible.text("\($0.key)=\($0.value)") }.joined(separator: ",")
           },
@@ -43,35 +48,44 @@ extension Listing where Row == GuestView {
 
 extension Listing where Row == RunRecord {
   /// The columns of `lodge runs`.
-  static func runs(isSeveral: Bool) -> Listing {
+  ///
+  /// - Parameter zone: of all its times; the titles name it.
+  static func runs(isSeveral: Bool, zone: Zone) -> Listing {
     Listing(
       name: "runs",
       columns: [
         Column(
-          "GUEST", "guest", isWide: !isSeveral, text: { $0.ended.guest.value }, value: { .text($0.ended.guest.value) }),
+          "GUEST", "guest", isWide: !isSeveral, rank: 1, minimum: 12, text: { $0.ended.guest.value },
+          value: { .text($0.ended.guest.value) }),
         Column(
           "RUN", "number", alignment: .right, text: { "\($0.number)" }, value: { .unsigned(UInt64($0.number)) }),
         Column(
-          "STARTED", "startedAt", text: { $0.ended.startedAt.map(TimeText.dateAndClock) ?? "-" },
+          "STARTED (\(zone.name))", "startedAt", rank: 4,
+          text: { $0.ended.startedAt.map { TimeText.dateAndClock($0, zone) } ?? "-" },
           value: { .time($0.ended.startedAt) }),
         Column(
-          "ENDED", "endedAt", isWide: true, text: { TimeText.dateAndClock($0.ended.endedAt) },
+          "ENDED (\(zone.name))", "endedAt", isWide: true, rank: 7,
+          text: { TimeText.dateAndClock($0.ended.endedAt, zone) },
           value: { .time($0.ended.endedAt) }),
         Column(
-          "LENGTH", "length",
+          "LENGTH", "length", rank: 3,
           text: { $0.ended.knownLength.map { TimeText.span(nanoseconds: $0) } ?? "-" },
           value: { $0.ended.lengthJSON }),
-        Column("BY", "startedBy", text: { $0.startedBy.inWords }, value: { .text($0.startedBy.inWords) }),
+        Column("BY", "startedBy", rank: 6, text: { $0.startedBy.inWords }, value: { .text($0.startedBy.inWords) }),
         Column(
-          "MEMORY PEAK", "memoryPeak",
+          "MEMORY PEAK", "memoryPeak", rank: 8,
           text: { $0.ended.usage.memoryPeakBytes == 0 ? "-" : SizeText.approximate($0.ended.usage.memoryPeakBytes) },
           value: { $0.ended.usage.memoryPeakBytes == 0 ? .null : .unsigned($0.ended.usage.memoryPeakBytes) }),
         Column(
-          "CPU", "cpuTime", isWide: true, text: { TimeText.span(nanoseconds: $0.ended.usage.cpuMicros &* 1000) },
+          "CPU", "cpuTime", isWide: true, rank: 9,
+          text: { TimeText.span(nanoseconds: $0.ended.usage.cpuMicros &* 1000) },
           value: { .decimal(Double($0.ended.usage.cpuMicros) / 1_000_000) }),
-        Column("CAUSE", "cause", text: { $0.ended.cause.inWords }, value: { .text($0.ended.cause.kind) }),
         Column(
-          "RUN ID", "run", isWide: true, text: { $0.ended.run.description }, value: { .text($0.ended.run.description) }),
+          "CAUSE", "cause", rank: 2, minimum: 14, color: { $0.ended.cause.color }, text: { $0.ended.cause.inWords },
+          value: { .text($0.ended.cause.kind) }),
+        Column(
+          "RUN ID", "run", isWide: true, rank: 10, text: { $0.ended.run.description },
+          value: { .text($0.ended.run.description) }),
       ],
       json: \.json, rowName: { "\($0.ended.guest.value)/\($0.number)" })
   }

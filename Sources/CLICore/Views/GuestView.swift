@@ -38,7 +38,7 @@ struct GuestView: Sendable, Hashable {
   /// Whether a run is present.
   var isUp: Bool { run != nil }
 
-  /// What happens without anybody's doing, and what is amiss: the last column of `lodge ls`.
+  /// What happens by itself, and what is amiss: the last column of `lodge ls`.
   var next: String {
     var parts: [String] = []
     if let restart {
@@ -49,6 +49,31 @@ struct GuestView: Sendable, Hashable {
     if !stuckTasks.isEmpty { parts.append("stuck: \(Visible.text(stuckTasks, limit: 80))") }
     if degraded { parts.append("degraded: its controller does not answer") }
     return parts.isEmpty ? "-" : parts.joined(separator: "; ")
+  }
+}
+
+extension GuestView {
+  /// The same guest when this much time has passed and nothing has happened.
+  func later(by nanoseconds: UInt64) -> GuestView {
+    var guest = self
+    if isUp { guest.upNanos &+= nanoseconds }
+    if let millis = guest.restart?.inMillis { guest.restart?.inMillis = millis - min(millis, nanoseconds / 1_000_000) }
+    return guest
+  }
+
+  /// `5 guests: 2 running, 1 waiting, 2 stopped`.
+  static func census(_ guests: [GuestView]) -> String {
+    let total = "\(guests.count) guest\(guests.count == 1 ? "" : "s")"
+    let parts = [GuestState.running, .starting, .stopping, .waiting, .stopped].compactMap { state in
+      let count = guests.count { $0.state == state }
+      return count == 0 ? nil : "\(count) \(state.word)"
+    }
+    return parts.isEmpty ? total : "\(total): \(parts.joined(separator: ", "))"
+  }
+
+  var nextColor: Style.Color? {
+    if degraded || !stuckTasks.isEmpty || !note.isEmpty { return .red }
+    return restart == nil ? nil : .yellow
   }
 }
 
