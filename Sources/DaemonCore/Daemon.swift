@@ -62,7 +62,7 @@ public struct Daemon: Service {
     await manager.settled()
     await hooks.start(state.hooks, newest: range.newest)
 
-    let limits = ConnectionLimits(
+    let limits = ClientLimits(
       total: configuration.maximumConnections, perUser: configuration.connectionsPerUser, reserved: 32)
     let (doors, ownSockets) = try await open(server, limits, eventLoop)
     logger.notice(
@@ -109,7 +109,7 @@ public struct Daemon: Service {
   /// The sockets that were passed to us, or our own; and the paths of our own, which go with us. A service manager's
   /// stay: it listens on them while we are away, and clients wait there.
   private func open(
-    _ server: AdminServer, _ limits: ConnectionLimits, _ eventLoop: any EventLoop
+    _ server: AdminServer, _ limits: ClientLimits, _ eventLoop: any EventLoop
   ) async throws -> (doors: [RPCServer], ownSockets: [String]) {
     var session = ServerSession.Configuration(
       programs: [ServedProgram(Admin.self, features: AdminServices.features)],

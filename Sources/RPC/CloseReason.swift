@@ -41,6 +41,8 @@ public enum CloseReason: Sendable, Hashable {
   case frameDeadline
   /// No sign of life.
   case keepaliveTimeout
+  /// The peer does not read what it makes us queue.
+  case unread(String)
   /// The socket failed.
   case transport(String)
 
@@ -48,7 +50,9 @@ public enum CloseReason: Sendable, Hashable {
   public var isOrderly: Bool {
     switch self {
     case .peerClosed, .closedHere, .drained: true
-    default: false
+    case .peerClosedInsideFrame, .notDrained, .badFrame, .unexpected, .frameDeadline, .keepaliveTimeout, .unread,
+      .transport:
+      false
     }
   }
 }
@@ -65,6 +69,7 @@ extension CloseReason: CustomStringConvertible {
     case .unexpected(let what): "unexpected message: \(what)"
     case .frameDeadline: "a frame was begun and not finished in time"
     case .keepaliveTimeout: "no sign of life from the peer: keepalive timeout"
+    case .unread(let what): "the peer does not read: \(what)"
     case .transport(let what): what
     }
   }

@@ -20,6 +20,9 @@ public struct Frame: Sendable {
 /// Descriptors are the numbers that recvmsg(2) gave; the decoder only pairs them with their messages. Each comes with
 /// one byte of its own after the frame that announced it. `takeUnclaimed` gives back those that no frame took.
 public struct FrameDecoder: Sendable {
+  /// Bytes of a buffer that a payload cut from it may keep beside itself.
+  private static let slack = 1024
+
   private let frameMax: Int
   private let acceptsDescriptors: Bool
   private var buffer: [UInt8] = []
@@ -40,6 +43,9 @@ public struct FrameDecoder: Sendable {
 
   /// Bytes that came and belong to no frame given out yet.
   public var bufferedBytes: Int { buffer.count - position }
+
+  /// Bytes of memory that unfinished input keeps.
+  var heldBytes: Int { buffer.count + (waiting?.payload.count ?? 0) }
 
   /// Whether the input stands between two frames.
   public var isBetweenFrames: Bool { bufferedBytes == 0 && waiting == nil }
@@ -81,6 +87,14 @@ public struct FrameDecoder: Sendable {
     return descriptors
   }
 
+  /// Lets go of all input: nothing more is decoded.
+  mutating func drop() {
+    buffer = []
+    position = 0
+    waiting = nil
+    unfinishedSince = nil
+  }
+
   private mutating func decode() throws(FrameError) -> Frame? {
     if waiting != nil { return try finishWaiting() }
     let available = buffer.count - position
@@ -97,7 +111,10 @@ public struct FrameDecoder: Sendable {
     let header = try header(at: position)
     guard available >= length else { return try unfinished() }
 
-    let payload = buffer[(position + FrameHeader.size)..<(position + length)]
+    var payload = buffer[(position + FrameHeader.size)..<(position + length)]
+    // The arguments of a call live as long as the call. A slice would keep the whole buffer for as long: a wait of a
+    // hundred bytes, sent right behind a frame of 4 MiB, would keep those 4 MiB.
+    if header.type == .call, buffer.count > 2 * length + FrameDecoder.slack { payload = ArraySlice(Array(payload)) }
     position += length
     unfinishedSince = nil
     if header.type.carriesDescriptors, header.status == .ok {

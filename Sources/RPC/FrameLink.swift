@@ -19,6 +19,15 @@ struct FrameLink: Sendable {
     var acceptsDescriptors: Bool
     var keepalive: KeepaliveSettings?
     var trace: FrameTrace?
+    /// Nil where output never stops input: a client that stopped reading replies could never send its next call.
+    var outputMarks: OutputMarks?
+  }
+
+  /// Bytes of queued output at which input stops, goes on, and at which the connection ends.
+  struct OutputMarks: Sendable {
+    var high: Int
+    var low: Int
+    var max: Int
   }
 
   /// A timer that is looked at this much too late tells of a stopped process and not of a slow peer.
@@ -27,6 +36,11 @@ struct FrameLink: Sendable {
   private(set) var phase = Phase.open
   private(set) var output = OutputQueue()
   private(set) var keepalive: KeepaliveTimer?
+  /// From the high-water mark on until the low-water mark is reached.
+  private(set) var isOutputBlocked = false
+  private let marks: OutputMarks?
+  /// Where in the output each PONG ends that the peer may not have read yet.
+  private var pongEnds: [UInt64] = []
   private var decoder: FrameDecoder
   private let frameDeadline: UInt64
   private let trace: FrameTrace?
@@ -39,6 +53,7 @@ struct FrameLink: Sendable {
     decoder = FrameDecoder(frameMax: settings.frameMax, acceptsDescriptors: settings.acceptsDescriptors)
     frameDeadline = settings.frameDeadline
     trace = settings.trace
+    marks = settings.outputMarks
     keepalive = settings.keepalive.map { KeepaliveTimer($0, at: now) }
   }
 
@@ -47,6 +62,10 @@ struct FrameLink: Sendable {
   var mayRead: Bool { !inputEnded && !isClosed }
   var hasInput: Bool { decoder.bufferedBytes > 0 }
   var isInputEnded: Bool { inputEnded }
+  /// The peer neither sends nor reads any more.
+  var isPeerGone: Bool { inputEnded && outputFailed }
+  /// Bytes kept because of the peer: what it has not read, and what it has not finished sending.
+  var heldBytes: Int { output.count + decoder.heldBytes }
 
   // MARK: Input
 
@@ -61,7 +80,8 @@ struct FrameLink: Sendable {
   /// The next frame that is not about the connection itself; nil when there is none. A sign of life that ends a
   /// silence sets `heardAgain`.
   mutating func nextFrame(at now: UInt64, heardAgain: inout Bool) -> Frame? {
-    while !isClosed {
+    // A PONG is output too: with the queue full, not even a PING is taken from the input.
+    while !isClosed, !isOutputBlocked || inputEnded {
       let frame: Frame?
       do throws(FrameError) {
         frame = try decoder.next()
@@ -89,7 +109,7 @@ struct FrameLink: Sendable {
       return close(.unexpected("keepalive \(frame.header.type) with \(frame.payload.count) bytes"))
     }
     switch frame.header.procedure {
-    case Keepalive.Ping.number: send(KeepaliveTimer.pong)
+    case Keepalive.Ping.number: sendPong()
     case Keepalive.Pong.number: break
     default: close(.unexpected("keepalive procedure \(frame.header.procedure)"))
     }
@@ -108,11 +128,42 @@ struct FrameLink: Sendable {
 
   // MARK: Output
 
+  /// The only way into the output: whatever a peer makes us queue is counted here.
   mutating func send(_ frame: [UInt8], descriptors: [Int32] = []) {
     guard !isClosed, !outputFailed else { return }
     if let trace { traceSent(frame, trace) }
     output.append(frame)
-    if !descriptors.isEmpty { output.append(descriptors: descriptors) }
+    if !descriptors.isEmpty {
+      output.append(descriptors: descriptors)
+      if marks != nil, output.descriptorCount > RPCLimits.queuedDescriptorsMax {
+        return close(.unread("\(output.descriptorCount) descriptors are queued for it"))
+      }
+    }
+    outputChanged()
+  }
+
+  mutating func sendPong() {
+    guard !isClosed, !outputFailed else { return }
+    send(KeepaliveTimer.pong)
+    pongEnds.append(output.queued)
+    guard pongEnds.count > RPCLimits.pongsMax else { return }
+    forgetSentPongs()
+    if pongEnds.count > RPCLimits.pongsMax { close(.unread("\(pongEnds.count) PONGs are queued for it")) }
+  }
+
+  private mutating func forgetSentPongs() {
+    pongEnds.removeFirst(pongEnds.prefix { $0 <= output.sent }.count)
+  }
+
+  private mutating func outputChanged() {
+    guard let marks else { return }
+    let count = output.count
+    if count > marks.max { return close(.unread("\(count) bytes are queued for it")) }
+    if count >= marks.high {
+      isOutputBlocked = true
+    } else if count <= marks.low {
+      isOutputBlocked = false
+    }
   }
 
   private func traceSent(_ frame: [UInt8], _ trace: FrameTrace) {
@@ -121,15 +172,28 @@ struct FrameLink: Sendable {
     if let header = decoder.peekHeader() { trace(.sent, header) }
   }
 
-  mutating func sentBytes(_ count: Int) { output.sentBytes(count) }
+  mutating func sentBytes(_ count: Int) {
+    output.sentBytes(count)
+    outputShrank()
+  }
+
   mutating func sentDescriptor() { output.sentDescriptor() }
   mutating func takeOutput() -> [UInt8] { output.take() }
-  mutating func transmitted(_ count: Int) { output.transmitted(count) }
+
+  mutating func transmitted(_ count: Int) {
+    output.transmitted(count)
+    outputShrank()
+  }
+
+  private mutating func outputShrank() {
+    outputChanged()
+    if output.count == 0, !pongEnds.isEmpty { pongEnds = [] }
+  }
 
   /// The peer takes no more; what it sent before is still read.
   mutating func outputBroke() {
     outputFailed = true
-    output.removeAll()
+    dropOutput()
   }
 
   // MARK: The end
@@ -137,8 +201,15 @@ struct FrameLink: Sendable {
   mutating func close(_ reason: CloseReason) {
     guard !isClosed else { return }
     phase = .closed(reason)
-    output.removeAll()
+    dropOutput()
     discarded += decoder.takeUnclaimed()
+    decoder.drop()
+  }
+
+  private mutating func dropOutput() {
+    output.removeAll()
+    pongEnds = []
+    isOutputBlocked = false
   }
 
   mutating func beginClosing(deadline: UInt64) {

@@ -14,8 +14,8 @@ public struct OutputQueue: Sendable {
   private var storage: [UInt8] = []
   private var head = 0
   /// Positions in the whole output, so that they hold while bytes leave at the front.
-  private var queued: UInt64 = 0
-  private var sent: UInt64 = 0
+  private(set) var queued: UInt64 = 0
+  private(set) var sent: UInt64 = 0
   private var descriptors: [(after: UInt64, number: Int32)] = []
 
   public init() {}
@@ -23,6 +23,9 @@ public struct OutputQueue: Sendable {
   /// Bytes given to the queue and not reported as sent.
   public var count: Int { Int(queued - sent) }
   public var isEmpty: Bool { queued == sent && descriptors.isEmpty }
+
+  /// Descriptors that are still to be sent.
+  var descriptorCount: Int { descriptors.count }
 
   /// Bytes that were taken away but not yet reported as sent.
   private var inTransit: Int { count - (storage.count - head) }

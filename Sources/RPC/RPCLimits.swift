@@ -14,4 +14,11 @@ public enum RPCLimits {
   public static let outputHighWater = 256 * 1024
   /// Bytes queued for a peer below which both go on.
   public static let outputLowWater = 64 * 1024
+  /// Bytes queued for a client above which its connection is closed: replies that were begun below the high-water mark
+  /// fit, so only a client that does not read gets here.
+  public static let outputMax = 16 * 1024 * 1024
+  /// PONGs queued for a peer above which its connection is closed: it asks for signs of life and reads none.
+  public static let pongsMax = 1024
+  /// Descriptors queued for a client above which its connection is closed.
+  public static let queuedDescriptorsMax = 256
 }

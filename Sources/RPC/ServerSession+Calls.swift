@@ -12,7 +12,9 @@ extension ServerSession {
       return nil
     }
     // A reply is told from others by its serial: with two open calls of one serial, nobody could tell them apart.
-    guard !inFlight.contains(header.serial), !openStreams.contains(where: { $0.call.serial == header.serial }) else {
+    guard !inFlight.contains(where: { $0.serial == header.serial }),
+      !openStreams.contains(where: { $0.call.serial == header.serial })
+    else {
       link.discard(frame.descriptors)
       link.close(.unexpected("serial \(header.serial) is used by two open calls"))
       return nil
@@ -24,7 +26,7 @@ extension ServerSession {
     }
     switch admit(frame, program) {
     case .success(let procedure):
-      inFlight.append(header.serial)
+      inFlight.append((header.serial, frame.payload.count))
       return .call(
         IncomingCall(
           program: header.program, version: header.version, procedure: procedure, serial: header.serial,
@@ -152,11 +154,11 @@ extension ServerSession {
 
   /// Whether a call waits for its reply: not after a reply, nor once the connection has ended.
   public func isOpen(_ call: IncomingCall) -> Bool {
-    !link.isClosed && inFlight.contains(call.serial)
+    !link.isClosed && inFlight.contains { $0.serial == call.serial }
   }
 
   mutating func finish(_ call: IncomingCall) {
-    guard let index = inFlight.firstIndex(of: call.serial) else { return }
+    guard let index = inFlight.firstIndex(where: { $0.serial == call.serial }) else { return }
     inFlight.swapAt(index, inFlight.count - 1)
     inFlight.removeLast()
     answeredCalls += 1

@@ -20,6 +20,7 @@ public struct ServerSession: Sendable {
     public var frameDeadline = RPCLimits.frameDeadline
     public var outputHighWater = RPCLimits.outputHighWater
     public var outputLowWater = RPCLimits.outputLowWater
+    public var outputMax = RPCLimits.outputMax
     /// Whether to ask silent clients if they are there. Off for clients that may be stopped and go on later.
     public var keepalive: KeepaliveSettings?
     /// Nanoseconds between signs of life to a client that is not read for the time being, so that it does not take
@@ -57,10 +58,9 @@ public struct ServerSession: Sendable {
   /// What every call is answered with on a connection that is one too many.
   let refusal: RPCErrorBody?
   var link: FrameLink
-  var inFlight: [UInt32] = []
+  var inFlight: [(serial: UInt32, argumentBytes: Int)] = []
   var openStreams: [OpenStream] = []
   private var reports: [Event] = []
-  private var outputBlocked = false
   private var wasReading = true
   private var signOfLifeAt: UInt64 = 0
 
@@ -79,7 +79,9 @@ public struct ServerSession: Sendable {
       .init(
         frameMax: configuration.frameMax, frameDeadline: configuration.frameDeadline,
         acceptsDescriptors: configuration.acceptsDescriptors, keepalive: configuration.keepalive,
-        trace: configuration.trace),
+        trace: configuration.trace,
+        outputMarks: .init(
+          high: configuration.outputHighWater, low: configuration.outputLowWater, max: configuration.outputMax)),
       at: now)
   }
 
@@ -94,19 +96,13 @@ public struct ServerSession: Sendable {
   public mutating func receivedEnd() { link.receivedEnd() }
 
   /// Writing fails: output is dropped from now on, input is still read to its end.
-  public mutating func outputBroke() {
-    link.outputBroke()
-    outputBlocked = false
-  }
+  public mutating func outputBroke() { link.outputBroke() }
 
   /// Reading fails: this is the end.
   public mutating func inputBroke(_ what: String) { link.close(.transport(what)) }
 
   /// So many of the first bytes of `output` were written.
-  public mutating func sentBytes(_ count: Int) {
-    link.sentBytes(count)
-    outputChanged()
-  }
+  public mutating func sentBytes(_ count: Int) { link.sentBytes(count) }
 
   /// The descriptor at the front of `output` was sent.
   public mutating func sentDescriptor() { link.sentDescriptor() }
@@ -115,10 +111,7 @@ public struct ServerSession: Sendable {
   public mutating func takeOutput() -> [UInt8] { link.takeOutput() }
 
   /// So many bytes of those taken are with the kernel.
-  public mutating func transmitted(_ count: Int) {
-    link.transmitted(count)
-    outputChanged()
-  }
+  public mutating func transmitted(_ count: Int) { link.transmitted(count) }
 
   /// The peer has read all that was written (SIOCOUTQ is 0); asked for by `wantsDrainCheck`.
   public mutating func peerHasReadAll() {
@@ -131,14 +124,14 @@ public struct ServerSession: Sendable {
     if !reading, link.isOpen, now >= signOfLifeAt + configuration.signOfLifeInterval {
       signOfLifeAt = now
       // With output queued the peer is the one that does not read.
-      if link.output.isEmpty { link.send(KeepaliveTimer.pong) }
+      if link.output.isEmpty { link.sendPong() }
     }
   }
 
   // MARK: What to wait for
 
   /// False while the client has too many open calls or does not read its replies.
-  public var wantsRead: Bool { link.mayRead && mayDispatch && !outputBlocked }
+  public var wantsRead: Bool { link.mayRead && mayDispatch && !link.isOutputBlocked }
 
   public var output: OutputQueue { link.output }
 
@@ -154,8 +147,12 @@ public struct ServerSession: Sendable {
   /// Bytes queued that the kernel does not have yet.
   public var queuedBytes: Int { link.output.count }
 
+  /// Bytes that this connection makes the server keep: queued output, input that is no whole frame yet, calls that wait
+  /// for their turn, and the arguments of calls in progress.
+  public var heldBytes: Int { link.heldBytes + inFlight.reduce(0) { $0 + $1.argumentBytes } }
+
   /// False from the high-water mark on until the low-water mark is reached.
-  public var isWritable: Bool { !outputBlocked && !link.isClosed }
+  public var isWritable: Bool { !link.isOutputBlocked && !link.isClosed }
 
   /// Whether all is sent that a delayed close was waiting for, so that only the peer's reading is left.
   public var wantsDrainCheck: Bool {
@@ -186,8 +183,12 @@ public struct ServerSession: Sendable {
     defer { noteReading(at: now) }
     while true {
       if !reports.isEmpty { return reports.removeFirst() }
-      // A client that is gone reads no replies; its calls are taken all the same.
-      guard mayDispatch, !outputBlocked || link.isInputEnded else { return link.takeEnd().map { .closed($0) } }
+      // A client that is gone reads no replies; its calls are taken all the same, as many as may be open. Its end does
+      // not wait behind the others: open calls that wait for something would keep the connection for as long.
+      if link.isPeerGone, !mayDispatch { link.close(.peerClosed) }
+      guard mayDispatch, !link.isOutputBlocked || link.isInputEnded else {
+        return link.takeEnd().map { .closed($0) }
+      }
       var heardAgain = false
       let frame = link.nextFrame(at: now, heardAgain: &heardAgain)
       if heardAgain { reports.append(.heardAgain) }
@@ -225,16 +226,6 @@ public struct ServerSession: Sendable {
 
   mutating func enqueue(_ frame: [UInt8], descriptors: [Int32] = []) {
     link.send(frame, descriptors: descriptors)
-    outputChanged()
-  }
-
-  private mutating func outputChanged() {
-    let count = link.output.count
-    if count >= configuration.outputHighWater {
-      outputBlocked = true
-    } else if count <= configuration.outputLowWater {
-      outputBlocked = false
-    }
   }
 
   /// Sends an event; false when the connection takes no more.
@@ -256,6 +247,9 @@ public struct ServerSession: Sendable {
 
   /// Closes now; what is queued is dropped.
   public mutating func close(reason: String) { link.close(.closedHere(reason)) }
+
+  /// Closes a client that makes the server keep more than it may; what is queued is dropped.
+  public mutating func close(unread what: String) { link.close(.unread(what)) }
 
   /// Closes when everything queued, replies to open calls included, has been read by the peer, or at `deadline`.
   /// Calls that still come are answered with `unavailable`. An idle connection is closed at once.

@@ -15,12 +15,12 @@ public final class RPCServer: Sendable {
     /// What a client may do, given who it is and whether it came over the read-only socket.
     public var right: @Sendable (PeerCredentials, _ readOnly: Bool) -> RPCRight
     /// Shared by all sockets of one daemon.
-    public var limits: ConnectionLimits
+    public var limits: ClientLimits
     /// Told when something is worth a line in the log and belongs to no connection.
     public var notice: @Sendable (String) -> Void
 
     public init(
-      session: ServerSession.Configuration, limits: ConnectionLimits = ConnectionLimits(),
+      session: ServerSession.Configuration, limits: ClientLimits = ClientLimits(),
       right: @escaping @Sendable (PeerCredentials, _ readOnly: Bool) -> RPCRight,
       notice: @escaping @Sendable (String) -> Void = { _ in }
     ) {
@@ -127,7 +127,8 @@ public final class RPCServer: Sendable {
     let connection = RPCServerConnection(
       id: RPCServer.nextID.add(1, ordering: .relaxed).oldValue, peer: peer,
       right: configuration.right(peer, isReadOnly), isReadOnly: isReadOnly, eventLoop: channel.eventLoop,
-      configuration: configuration.session, refusal: refusal, delegate: delegate
+      configuration: configuration.session, refusal: refusal, limits: configuration.limits,
+      delegate: delegate
     ) { connection in
       self.configuration.limits.leave(peer.uid, refused: isRefused)
       if !isRefused { self.open.withLock { _ = $0.removeValue(forKey: connection.id) } }

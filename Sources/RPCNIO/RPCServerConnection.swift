@@ -35,6 +35,8 @@ public final class RPCServerConnection: @unchecked Sendable {
   public let right: RPCRight
   public let isReadOnly: Bool
   public let eventLoop: any EventLoop
+  /// Owns what the delegate does for this client.
+  public let scope: ConnectionScope
   /// When it was accepted, on the clock of `NIODeadline`.
   public let openedAt: NIODeadline
 
@@ -46,6 +48,11 @@ public final class RPCServerConnection: @unchecked Sendable {
   private let isRefused: Bool
   private var isDispatching = false
   private var outgoing: [OwnedFD] = []
+  private let limits: ClientLimits
+  /// Of the session's bytes, those that are counted against the user.
+  private var chargedBytes = 0
+  /// Fewer bytes than this are not worth an entry in the ledger.
+  private static let ledgerStep = 4096
 
   /// What the client called itself in procedure 0: foreign text, to be shown escaped. Empty until then.
   public private(set) var clientName = ""
@@ -56,7 +63,8 @@ public final class RPCServerConnection: @unchecked Sendable {
 
   init(
     id: UInt64, peer: PeerCredentials, right: RPCRight, isReadOnly: Bool, eventLoop: any EventLoop,
-    configuration: ServerSession.Configuration, refusal: RPCErrorBody?, delegate: any RPCServerDelegate,
+    configuration: ServerSession.Configuration, refusal: RPCErrorBody?, limits: ClientLimits,
+    delegate: any RPCServerDelegate,
     ended: @escaping (RPCServerConnection) -> Void
   ) {
     self.id = id
@@ -66,6 +74,8 @@ public final class RPCServerConnection: @unchecked Sendable {
     self.eventLoop = eventLoop
     self.delegate = delegate
     self.ended = ended
+    self.limits = limits
+    scope = ConnectionScope(user: peer.uid, limits: limits)
     isRefused = refusal != nil
     openedAt = .now()
     session = ServerSession(
@@ -188,7 +198,27 @@ public final class RPCServerConnection: @unchecked Sendable {
   private func changed() {
     // Within a dispatch its loop sees the change.
     if !isDispatching, session.isClosed || session.hasBufferedInput { dispatch() }
+    settleBytes()
     handler?.changed()
+  }
+
+  /// Brings the ledger of bytes up to date. The client that goes beyond what its user may make us keep is cut off.
+  private func settleBytes() {
+    let held = session.isClosed ? 0 : session.heldBytes
+    guard held != chargedBytes, held == 0 || abs(held - chargedBytes) >= Self.ledgerStep else { return }
+    if held < chargedBytes {
+      limits.give(.bytes, chargedBytes - held, by: peer.uid)
+      chargedBytes = held
+      return
+    }
+    do throws(RPCErrorBody) {
+      try limits.take(.bytes, held - chargedBytes, for: peer.uid)
+      chargedBytes = held
+    } catch {
+      session.close(unread: error.message)
+      settleBytes()
+      if !isDispatching { dispatch() }
+    }
   }
 
   /// Gives out what the session has. Never nested: what the delegate does meanwhile is seen by this loop.
@@ -221,10 +251,12 @@ public final class RPCServerConnection: @unchecked Sendable {
 
   private func finish(_ reason: CloseReason) {
     outgoing = []
+    settleBytes()
     handler?.changed()
     handler = nil
-    if !isRefused { delegate?.connectionClosed(self, reason: reason.isOrderly ? nil : reason.description) }
+    scope.close()
     ended(self)
+    if !isRefused { delegate?.connectionClosed(self, reason: reason.isOrderly ? nil : reason.description) }
   }
 }
 
@@ -233,6 +265,7 @@ extension RPCServerConnection: SocketHandlerOwner {
     bytesReceived += UInt64(bytes.count)
     session.received(bytes, descriptors: descriptors, at: NIODeadline.now().uptimeNanoseconds)
     dispatch()
+    settleBytes()
   }
 
   func ended(_ failure: String?) {
@@ -265,6 +298,7 @@ extension RPCServerConnection: SocketHandlerOwner {
       dispatch()
     }
     if !outgoing.isEmpty, session.output.isEmpty { outgoing = [] }
+    settleBytes()
   }
 
   func outputBroke() { session.outputBroke() }

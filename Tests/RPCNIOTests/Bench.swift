@@ -124,7 +124,7 @@ func toySession(_ adjust: (inout ServerSession.Configuration) -> Void = { _ in }
 }
 
 func withServer(
-  _ service: ToyService = ToyService(), limits: ConnectionLimits = ConnectionLimits(), right: RPCRight = .admin,
+  _ service: ToyService = ToyService(), limits: ClientLimits = ClientLimits(), right: RPCRight = .admin,
   readOnly: Bool = false, session: ServerSession.Configuration = toySession(),
   _ body: (Bench) async throws -> Void
 ) async throws {
