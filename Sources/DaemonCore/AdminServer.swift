@@ -41,10 +41,8 @@ extension AdminServer: RPCServerDelegate {
   }
 
   func connectionClosed(_ connection: RPCServerConnection, reason: String?) {
-    manager.onLoop { manager in
+    manager.onLoop { _ in
       clients.remove(connection.id)
-      manager.hub.removeAll(of: connection.id)
-      manager.abandonWaiters(of: connection.id)
     }
     if let reason {
       logger.warning(
@@ -60,6 +58,8 @@ extension AdminServer: RPCServerDelegate {
     let known: GuestError
     switch error {
     case let error as GuestError: known = error
+    case let error as RPCErrorBody: return error
+    case is CancellationError: known = GuestError(.cancelled, "\(call.procedure.name): the client has gone")
     case let error as XDRError: known = GuestError(.invalidArgument, "\(call.procedure.name): \(error)")
     default:
       logger.error("a fault of the daemon", metadata: ["procedure": "\(call.procedure.name)", "error": "\(error)"])
@@ -71,9 +71,14 @@ extension AdminServer: RPCServerDelegate {
 
 extension GuestManager {
   /// Serves a call from beginning to end in the manager's isolation: no thread is changed, and calls of one connection
-  /// are decided in the order in which they were sent.
+  /// are decided in the order in which they were sent. The task is the connection's, and is cancelled when that ends.
   fileprivate func begin(_ call: IncomingCall, on connection: RPCServerConnection, server: AdminServer) {
-    Task {
+    let registration: ConnectionScope.Registration
+    do { registration = try connection.scope.register(.calls) } catch {
+      return connection.fail(call, error)
+    }
+    let task = Task.immediate {
+      defer { connection.scope.release(registration) }
       do {
         let reply = try await dispatchAdmin(
           self, procedure: call.procedure.number, args: call.args, context: CallContext(connection: connection))
@@ -86,6 +91,7 @@ extension GuestManager {
         connection.fail(call, server.body(error, call))
       }
     }
+    connection.scope.attach(registration) { task.cancel() }
   }
 }
 

@@ -29,6 +29,8 @@ final class EventHub {
     var isActive = false
     /// The state of all guests at `position`, to be sent first.
     var snapshot: [Wire.GuestSummary]?
+    /// Its place in the scope of its connection.
+    var registration: ConnectionScope.Registration?
 
     init(id: UInt32, connection: RPCServerConnection, filter: EventFilter, position: UInt64, tickNanos: UInt64) {
       self.id = id
@@ -80,26 +82,31 @@ final class EventHub {
 
   func noteOldest(_ sequence: UInt64) { range.oldest = sequence }
 
+  /// Adds a subscription that ends with its connection. Throws where the connection has ended already, or its user has
+  /// as many as one user may have.
   func add(
     on connection: RPCServerConnection, filter: EventFilter, after position: UInt64, tickMillis: UInt32
-  ) -> Subscription {
+  ) throws(RPCErrorBody) -> Subscription {
     let subscription = Subscription(
       id: nextID, connection: connection, filter: filter, position: position,
       tickNanos: UInt64(tickMillis == 0 ? 5_000 : max(tickMillis, 10)) * 1_000_000)
     nextID &+= 1
+    let hub = UnsafeTransfer(self)
+    subscription.registration = try connection.scope.register(.subscriptions) { [id = subscription.id, eventLoop] in
+      // A connection ends on the event loop, which is the hub's.
+      eventLoop.assertInEventLoop()
+      hub.value.subscriptions[id] = nil
+    }
     subscriptions[subscription.id] = subscription
     return subscription
   }
 
   /// False if there is no such subscription on that connection.
   func remove(_ id: UInt32, of connection: UInt64) -> Bool {
-    guard subscriptions[id]?.connection.id == connection else { return false }
+    guard let subscription = subscriptions[id], subscription.connection.id == connection else { return false }
     subscriptions[id] = nil
+    if let registration = subscription.registration { subscription.connection.scope.release(registration) }
     return true
-  }
-
-  func removeAll(of connection: UInt64) {
-    for (id, subscription) in subscriptions where subscription.connection.id == connection { subscriptions[id] = nil }
   }
 
   /// There is room again in this connection.

@@ -75,13 +75,14 @@ extension GuestManager {
 
   func subscribe(_ args: Wire.EventsSubscribeArgs, _ context: CallContext) async throws -> Wire.EventsSubscribeReply {
     let connection = context.connection
-    guard hub.count(of: connection.id) < environment.configuration.subscriptionsPerConnection else {
+    guard connection.scope.count(of: .subscriptions) < environment.configuration.subscriptionsPerConnection else {
       throw GuestError(
-        .limitReached, "subscribe: this connection has \(hub.count(of: connection.id)) subscriptions already")
+        .limitReached,
+        "subscribe: this connection has \(connection.scope.count(of: .subscriptions)) subscriptions already")
     }
     var after = hub.range.newest
     if !args.snapshot { after = try await position(args.since) }
-    let subscription = hub.add(
+    let subscription = try hub.add(
       on: connection, filter: EventFilter(args.filter), after: after, tickMillis: args.tickMillis)
     subscription.snapshot = args.snapshot ? summaries { EventFilter(args.filter).covers($0) } : nil
     return Wire.EventsSubscribeReply(

@@ -3,32 +3,43 @@ internal import GuestStore
 internal import NIOCore
 
 extension GuestManager {
-  /// Suspends until the condition holds on the disk, the guest is gone, the time is up, or the connection closes.
+  /// Suspends until the condition holds on the disk, the guest is gone, the time is up, or the caller's task is
+  /// cancelled: a client's is when its connection ends.
   func wait(
     for condition: Waiter.Condition, of name: GuestName, connection: UInt64?, timeoutMillis: Int64? = nil,
     hearsOfStuckTasks: Bool = false
   ) async throws -> Waiter.Result {
-    try await withCheckedThrowingContinuation { continuation in
-      // Looked at here, and not before: from this on nothing can happen unseen.
-      guard let guest = guests[name] else { return continuation.resume(returning: .gone) }
-      if let result = check(condition, guest) { return continuation.resume(returning: result) }
-      let id = nextWaiterID
-      nextWaiterID += 1
-      var timer: Scheduled<Void>?
-      if let timeoutMillis {
-        timer = eventLoop.scheduleTask(in: .milliseconds(timeoutMillis)) {
-          self.onLoop { manager in
-            manager.resume(id, of: name, .failure(GuestError(.timedOut, "wait for \(name): the time is up")))
+    let id = nextWaiterID
+    nextWaiterID += 1
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        // Cancelled before this step, the handler has found no waiter to end.
+        guard !Task.isCancelled else { return continuation.resume(throwing: CancellationError()) }
+        // Checked in the step that registers the waiter, so no change between the two is missed.
+        guard let guest = guests[name] else { return continuation.resume(returning: .gone) }
+        if let result = check(condition, guest) { return continuation.resume(returning: result) }
+        var timer: Scheduled<Void>?
+        if let timeoutMillis {
+          timer = eventLoop.scheduleTask(in: .milliseconds(timeoutMillis)) {
+            self.onLoop { manager in
+              manager.resume(id, of: name, .failure(GuestError(.timedOut, "wait for \(name): the time is up")))
+            }
           }
         }
+        let waiter = Waiter(
+          id: id, condition: condition, connection: connection, hearsOfStuckTasks: hearsOfStuckTasks
+        ) { result in
+          timer?.cancel()
+          continuation.resume(with: result.mapError { $0 as any Error })
+        }
+        guests[name]?.waiters.append(waiter)
       }
-      let waiter = Waiter(
-        id: id, condition: condition, connection: connection, hearsOfStuckTasks: hearsOfStuckTasks
-      ) { result in
-        timer?.cancel()
-        continuation.resume(with: result.mapError { $0 as any Error })
+    } onCancel: {
+      eventLoop.execute {
+        self.onLoop { manager in
+          manager.resume(id, of: name, .failure(GuestError(.cancelled, "wait for \(name): the client has gone")))
+        }
       }
-      guests[name]?.waiters.append(waiter)
     }
   }
 
@@ -70,19 +81,6 @@ extension GuestManager {
       waiter.resume(.success(result))
     } else {
       waiter.resume(.success(.gone))
-    }
-  }
-
-  /// A client that has gone waits for nothing any more.
-  func abandonWaiters(of connection: UInt64) {
-    for name in guests.keys {
-      guard let waiters = guests[name]?.waiters, waiters.contains(where: { $0.connection == connection }) else {
-        continue
-      }
-      guests[name]?.waiters.removeAll { $0.connection == connection }
-      for waiter in waiters where waiter.connection == connection {
-        waiter.resume(.failure(GuestError(.cancelled, "wait for \(name): the client has gone")))
-      }
     }
   }
 
