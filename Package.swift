@@ -59,7 +59,9 @@ let package = Package(
     .target(name: "WireServices", dependencies: ["WireProtocol", "XDR"], swiftSettings: pure),
     .target(name: "RPC", dependencies: ["WireProtocol", "XDR"], swiftSettings: pure),
     .target(name: "Guest", swiftSettings: pure),
-    .target(name: "GuestWire", dependencies: ["Guest", "WireProtocol", "XDR"], swiftSettings: pure),
+    // The table of keys that files, messages, the database and the reference of specs share.
+    .target(name: "SpecKeys", dependencies: ["Guest"], swiftSettings: pure),
+    .target(name: "GuestWire", dependencies: ["Guest", "SpecKeys", "WireProtocol", "XDR"], swiftSettings: pure),
 
     // Act: the kernel.
     .target(name: "CLinuxSystem"),
@@ -79,7 +81,7 @@ let package = Package(
 
     // Spec and configuration files (YAML or JSON), with the line and column of every value.
     .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
-    .target(name: "SpecFile", dependencies: ["CYAML", "Guest"], swiftSettings: common),
+    .target(name: "SpecFile", dependencies: ["CYAML", "Guest", "SpecKeys"], swiftSettings: common),
 
     // The controller.
     .target(
@@ -100,7 +102,7 @@ let package = Package(
       name: "DaemonCore",
       dependencies: [
         "Guest", "GuestWire", "GuestStore", "WireProtocol", "WireServices", "XDR", "RPC", "RPCNIO", "LinuxSystem",
-        "Cgroups", "ConsoleLog", "ContainerRuntime", "SpecFile", nioCore, nioPosix, deque, logging, lifecycle,
+        "Cgroups", "ConsoleLog", "ContainerRuntime", "SpecFile", "SpecKeys", nioCore, nioPosix, deque, logging, lifecycle,
       ],
       swiftSettings: common + crashPoints),
     .executableTarget(
@@ -150,6 +152,7 @@ let package = Package(
         "LodgeClient", "Guest", "GuestWire", "WireProtocol", "XDR", "RPC", "RPCNIO", "LinuxSystem", nioCore, nioPosix,
       ],
       swiftSettings: common),
+    .testTarget(name: "SpecKeysTests", dependencies: ["SpecKeys", "Guest"], swiftSettings: common),
     .testTarget(name: "SpecFileTests", dependencies: ["SpecFile", "Guest"], swiftSettings: common),
     .testTarget(
       name: "ControllerCoreTests",

@@ -5,6 +5,7 @@ internal import Logging
 internal import NIOCore
 internal import RPC
 internal import RPCNIO
+internal import SpecKeys
 internal import WireProtocol
 internal import WireServices
 internal import XDR

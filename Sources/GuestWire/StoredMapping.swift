@@ -23,7 +23,7 @@ extension Wire.StoredGuest {
     guard format == UInt32(Wire.storedGuestFormat) else {
       throw GuestError(.storage, "guest \(name): its record has format \(format), which is unknown")
     }
-    let spec = try GuestSpec(self.spec)
+    let spec = try GuestSpec(self.spec, checkingRules: false)
     var last: RunRecord?
     if let stored = self.last {
       last = RunRecord(number: stored.number, startedBy: Actor(stored.startedBy), ended: try ExitRecord(stored.ended))
@@ -33,7 +33,7 @@ extension Wire.StoredGuest {
       guard runSpec.format == UInt32(Wire.storedRunSpecFormat) else {
         throw GuestError(.storage, "guest \(name): the spec of its run has format \(runSpec.format), which is unknown")
       }
-      inForce = try GuestSpec(runSpec.spec)
+      inForce = try GuestSpec(runSpec.spec, checkingRules: false)
     }
     return GuestLifecycle(
       name: name, defined: spec, phase: .init(phase, spec: inForce), runCount: runCount,

@@ -36,20 +36,6 @@ import Testing
     #expect(RunID(text: "000f1e2d") == nil)
     #expect(id.short == "000f1e2d")
   }
-
-  @Test func everyBrokenRuleIsFoundAtOnce() {
-    var spec = GuestSpec(rootfs: Rootfs(path: "relative"), command: [])
-    spec.mounts = [MountSpec(.bind("/a/../b"), at: "/")]
-    spec.limits.memoryBytes = 5
-    spec.rlimits = [ResourceLimit("nofiles", soft: 3, hard: 2)]
-    spec.environment = [EnvironmentVariable("A=B", "1")]
-    let keys = spec.problems().map(\.key)
-    #expect(
-      keys == [
-        "rootfs.path", "command", "env.A=B", "mounts[0].source", "mounts[0].target", "limits.memory", "rlimits.nofiles",
-        "rlimits.nofiles",
-      ])
-  }
 }
 
 @Suite struct RestartDecisionTests {

@@ -81,7 +81,7 @@ import XDR
     spec.capabilities = Capabilities(added: ["net_admin"], dropped: ["all"])
     spec.console = .pipes
     spec.log = LogPolicy(maximumBytes: 1 << 20, files: 2)
-    spec.restart = RestartPolicy(mode: .always, limitCount: 3)
+    spec.restart = RestartPolicy(mode: .never, limitCount: 3)
     spec.stop = StopPolicy(signal: 37, timeoutMillis: 5, termTimeoutMillis: 6)
     spec.autostart = true
     spec.transient = true

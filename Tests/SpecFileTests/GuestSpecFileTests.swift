@@ -27,13 +27,14 @@ import Testing
     hostname: web-1
     network: host
     mounts: [{source: /srv, target: /data, readOnly: true}]
-    tmpfs: [{target: /tmp, size: 64M}, {target: /run}]
+    tmpfs: [{target: /tmp, size: 64M, mode: 0750, uid: 70, gid: 71}, {target: /run}]
     limits: {memory: 512M, pids: 200, cpu: 1.5}
     rlimits: {nofile: 1024, core: unlimited, stack: {soft: 8M, hard: unlimited}}
     capabilities: {add: [net_admin], drop: [all]}
+    noNewPrivileges: false
     console: pipes
     log: {maxSize: 1M, files: 5}
-    restart: {policy: always, minimumUptime: 20s, backoff: {initial: 2s, maximum: 1m}, limit: 3, within: 1h}
+    restart: {policy: onReboot, minimumUptime: 20s, backoff: {initial: 2s, maximum: 1m}, limit: 3, within: 1h}
     stop: {signal: SIGRTMIN+3, timeout: 30s, termTimeout: 500ms}
     autostart: true
     transient: true
@@ -51,7 +52,8 @@ import Testing
     spec.hostname = "web-1"
     spec.network = .host
     spec.mounts = [
-      .init(.bind("/srv"), at: "/data", readOnly: true), .init(.tmpfs(bytes: 64 << 20), at: "/tmp"),
+      .init(.bind("/srv"), at: "/data", readOnly: true),
+      .init(.tmpfs(TmpfsOptions(bytes: 64 << 20, mode: 0o750, uid: 70, gid: 71)), at: "/tmp"),
       .init(.tmpfs(bytes: nil), at: "/run"),
     ]
     spec.limits = Limits(memoryBytes: 512 << 20, pids: 200, cpuMillis: 1500)
@@ -60,10 +62,11 @@ import Testing
       .init("stack", soft: 8 << 20, hard: .max),
     ]
     spec.capabilities = Capabilities(added: ["net_admin"], dropped: ["all"])
+    spec.noNewPrivileges = false
     spec.console = .pipes
     spec.log = LogPolicy(maximumBytes: 1 << 20, files: 5)
     spec.restart = RestartPolicy(
-      mode: .always, minimumUptimeMillis: 20_000, backoffInitialMillis: 2000, backoffMaximumMillis: 60_000,
+      mode: .onReboot, minimumUptimeMillis: 20_000, backoffInitialMillis: 2000, backoffMaximumMillis: 60_000,
       limitCount: 3, limitWindowMillis: 3_600_000)
     spec.stop = StopPolicy(signal: 37, timeoutMillis: 30_000, termTimeoutMillis: 500)
     spec.autostart = true
@@ -132,7 +135,7 @@ import Testing
       "web.yaml:3:16: stop.signal: expected a signal such as TERM or SIGRTMIN+3, found \"SIGFOO\""
     ),
     ("mounts: [{source: /a, target: b}]\n", "web.yaml:3:31: mounts[0].target: \"b\" is not an absolute path"),
-    ("mounts: [{target: /b}]\n", "web.yaml:3:10: mounts[0].source: \"\" is not an absolute path"),
+    ("mounts: [{target: /b}]\n", "web.yaml:3:10: mounts[0].source: it is missing; a bind mount needs it"),
     (
       "mounts: [{source: /a, target: /b}]\ntmpfs: [{target: /c}, {target: /b}]\n",
       "web.yaml:4:32: tmpfs[1].target: /b is a target twice"
@@ -142,10 +145,22 @@ import Testing
       "rlimits: {nofiles: 1}\n",
       "web.yaml:3:20: rlimits.nofiles: unknown limit; known are cpu, fsize, data, stack, core, rss, nproc, nofile, memlock, as, locks, sigpending, msgqueue, nice, rtprio, rttime"
     ),
+    (
+      "tmpfs: [{target: /b, mode: 999}]\n",
+      "web.yaml:3:28: tmpfs[0].mode: expected octal permission bits such as 0755, found \"999\""
+    ),
+    (
+      "mounts: [{source: /a, target: /b, size: 1M}]\n",
+      "web.yaml:3:10: mounts[0]: size, mode, uid and gid are for a tmpfs; remove them, or add type: tmpfs"
+    ),
+    (
+      "transient: true\nrestart: always\n",
+      "web.yaml:3:12: transient: a transient guest is removed at its first end, and restart.policy asks for another run; leave one of them out"
+    ),
     ("workdir: ../x\n", "web.yaml:3:10: workdir: \"../x\" is not an absolute path"),
     (
       "\"\\e[31m\": 1\n",
-      "web.yaml:3:1: \\e[31m: unknown key; known are description, rootfs, command, workdir, env, user, groups, hostname, network, mounts, tmpfs, limits, rlimits, capabilities, console, log, restart, stop, autostart, transient, labels"
+      "web.yaml:3:1: \\e[31m: unknown key; known are description, rootfs, command, workdir, env, user, groups, hostname, network, mounts, tmpfs, limits, rlimits, capabilities, noNewPrivileges, console, log, restart, stop, autostart, transient, labels"
     ),
   ])
   func aMistakeIsToldWithPlaceKeyAndWhatIsAllowed(line: String, message: String) {
@@ -216,6 +231,9 @@ import Testing
         tmpfs:
           - target: /tmp
             size: 64M
+            mode: "0750"
+            uid: 70
+            gid: 71
           - target: /run
         limits:
           memory: 512M
@@ -230,12 +248,12 @@ import Testing
         capabilities:
           add: [net_admin]
           drop: [all]
+        noNewPrivileges: false
         console: pipes
         log:
           maxSize: 1M
           files: 5
         restart:
-          policy: always
           minimumUptime: 20s
           backoff:
             initial: 2s
@@ -296,7 +314,8 @@ import Testing
     pick(\.capabilities.added)
     pick(\.console)
     pick(\.log.files)
-    pick(\.restart.mode)
+    if !spec.transient { pick(\.restart.mode) }
+    pick(\.noNewPrivileges)
     pick(\.restart.backoffMaximumMillis)
     pick(\.stop.signal)
     pick(\.autostart)

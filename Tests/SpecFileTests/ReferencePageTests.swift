@@ -21,6 +21,18 @@ import Testing
     }
   }
 
+  /// The JSON Schema that editors use is made from the same table.
+  @Test func theSchemaForEditorsHasTheTable() throws {
+    let text = GuestKeys.jsonSchema.indentedJSON + "\n"
+    if ProcessInfo.processInfo.environment["LODGE_UPDATE_GOLDEN"] == "1" {
+      try FileManager.default.createDirectory(
+        at: Self.schema.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try text.write(to: Self.schema, atomically: true, encoding: .utf8)
+    } else {
+      #expect(try String(contentsOf: Self.schema, encoding: .utf8) == text)
+    }
+  }
+
   /// What the page gives as an example must be read as it says.
   @Test func theExampleOfThePageIsSound() throws {
     let page = try String(contentsOf: Self.page, encoding: .utf8)
@@ -33,6 +45,8 @@ import Testing
     }
   }
 
-  private static let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().appendingPathComponent("docs/guest-spec.md")
+  private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+  private static let page = root.appendingPathComponent("docs/guest-spec.md")
+  private static let schema = root.appendingPathComponent("contrib/schema/guest-spec.schema.json")
 }

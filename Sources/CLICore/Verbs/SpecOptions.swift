@@ -116,10 +116,10 @@ struct SpecOptions: ParsableArguments {
     if overlay, readOnly { throw .usage("--overlay and --read-only exclude each other") }
     if overlay { spec.rootfs.mode = .overlay }
     if readOnly { spec.rootfs.mode = .readOnly }
-    if let network { spec.network = try Flags.value(GuestSpecFile.network, network, "--network") }
-    if let hostname { spec.hostname = hostname }
-    if let user { spec.user = user }
-    if let workdir { spec.workingDirectory = workdir }
+    try set("network", network, "--network", in: &spec)
+    try set("hostname", hostname, "--hostname", in: &spec)
+    try set("user", user, "--user", in: &spec)
+    try set("workdir", workdir, "--workdir", in: &spec)
     for text in environment {
       let (name, value) = try Flags.pair(text, "--env")
       spec.environment.removeAll { $0.name == name }
@@ -131,13 +131,13 @@ struct SpecOptions: ParsableArguments {
       let bytes = try size.map { size throws(Failure) in try Flags.value(GuestSpecFile.tmpfsSize, size, "--tmpfs") }
       spec.mounts.append(MountSpec(.tmpfs(bytes: bytes), at: target))
     }
-    if let memory { spec.limits.memoryBytes = try Flags.value(GuestSpecFile.memory, memory, "--memory") }
-    if let pids { spec.limits.pids = try Flags.value(GuestSpecFile.pids, pids, "--pids") }
-    if let cpu { spec.limits.cpuMillis = try Flags.value(GuestSpecFile.cpu, cpu, "--cpu") }
-    if let restart { spec.restart.mode = try Flags.value(GuestSpecFile.restartMode, restart, "--restart") }
+    try set("limits.memory", memory, "--memory", in: &spec)
+    try set("limits.pids", pids, "--pids", in: &spec)
+    try set("limits.cpu", cpu, "--cpu", in: &spec)
+    try set("restart.policy", restart, "--restart", in: &spec)
     if autostart { spec.autostart = true }
-    if let stopSignal { spec.stop.signal = try Flags.value(GuestSpecFile.signal, stopSignal, "--stop-signal") }
-    if let stopTimeout { spec.stop.timeoutMillis = try Flags.milliseconds(stopTimeout, "--stop-timeout") }
+    try set("stop.signal", stopSignal, "--stop-signal", in: &spec)
+    try set("stop.timeout", stopTimeout, "--stop-timeout", in: &spec)
     for text in labels {
       let (key, value) = try Flags.pair(text, "--label")
       spec.labels.removeAll { $0.key == key }
@@ -145,6 +145,14 @@ struct SpecOptions: ParsableArguments {
     }
     if !command.isEmpty { spec.command = command }
     return spec
+  }
+
+  /// Takes a flag that stands for one key of the table.
+  private func set(_ key: String, _ text: String?, _ flag: String, in spec: inout GuestSpec) throws(Failure) {
+    guard let text else { return }
+    do throws(SpecProblem) { try GuestKeys.set(key, text, in: &spec) } catch {
+      throw .usage("\(flag): \(error.message)", hint: "lodge help spec explains \(key)")
+    }
   }
 
   private func mount(_ text: String) throws(Failure) -> MountSpec {

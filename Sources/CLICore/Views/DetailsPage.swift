@@ -60,7 +60,7 @@ struct DetailsPage {
     fields.add("Network", spec.network == .host ? "the host's" : "its own, loopback only")
     fields.add("Restart", restart(spec.restart))
     fields.add("Stop", stop(spec.stop))
-    fields.add("Limits", limits(spec.limits))
+    fields.add("Limits", limits(spec))
     fields.add("Autostart", spec.autostart ? "yes" : "no")
     if !guest.labels.isEmpty {
       fields.add("Labels", guest.labels.map { Visible.text("\($0.key)=\($0.value)") }.joined(separator: ", "))
@@ -138,11 +138,12 @@ struct DetailsPage {
     return "\(SignalName.name(policy.signal)), \(Quantities.time(milliseconds: policy.timeoutMillis))\(term), SIGKILL"
   }
 
-  private func limits(_ limits: Limits) -> String {
-    var parts: [String] = []
-    if let memory = limits.memoryBytes { parts.append("memory \(Quantities.size(memory))") }
-    if let pids = limits.pids { parts.append("\(pids) tasks") }
-    if let cpu = limits.cpuMillis { parts.append("\(Quantity.text(thousandths: cpu)) CPU") }
+  /// Every limit of the table that is set: `memory 512M, cpu 1.5`.
+  private func limits(_ spec: GuestSpec) -> String {
+    let section = "limits."
+    let parts = GuestKeys.leaves.map(\.path).filter { $0.hasPrefix(section) }.compactMap { key in
+      GuestKeys.text(of: key, in: spec).map { "\(key.dropFirst(section.count)) \($0)" }
+    }
     return parts.isEmpty ? "none" : parts.joined(separator: ", ")
   }
 }

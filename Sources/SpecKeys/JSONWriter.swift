@@ -48,7 +48,7 @@ extension DataValue {
 }
 
 /// A JSON string. Beyond what RFC 8259 asks for, everything that a terminal might act upon is escaped.
-func quotedForJSON(_ text: String) -> String {
+package func quotedForJSON(_ text: String) -> String {
   var result = "\""
   for scalar in text.unicodeScalars {
     switch scalar {

@@ -4,7 +4,8 @@ extension ReferenceRow {
     var page = "| key | value | default | meaning |\n| --- | --- | --- | --- |\n"
     for row in rows {
       let value = row.allowed.isEmpty ? row.type : "\(row.type): \(row.allowed)"
-      page += "| `\(row.path)` | \(value) | \(row.defaultText) | \(row.meaning) |\n"
+      let needs = row.traits.feature.map { "; needs `\($0)` of the host" } ?? ""
+      page += "| `\(row.path)` | \(value) | \(row.defaultText) | \(row.meaning)\(needs) |\n"
     }
     return page
   }

@@ -1,4 +1,4 @@
-import SpecFile
+import SpecKeys
 import Testing
 
 @Suite struct QuantityTests {

@@ -27,14 +27,14 @@ public enum DataValue: Hashable, Sendable {
   }
 
   /// A number as both formats write it; nil for what is no number.
-  var numberText: String? {
+  package var numberText: String? {
     switch self {
     case .integer(let number): return "\(number)"
     case .unsigned(let number): return "\(number)"
     case .decimal(let number):
       if let whole = Int64(exactly: number), whole.magnitude < 1 << 53 { return "\(whole)" }
       return "\(number)"
-    default: return nil
+    case .null, .bool, .text, .list, .object: return nil
     }
   }
 }
@@ -42,7 +42,7 @@ public enum DataValue: Hashable, Sendable {
 extension Unicode.Scalar {
   /// Control characters of ASCII and Latin-1, and the line and paragraph separators: what a terminal or a reader of
   /// lines might act upon.
-  var isControl: Bool {
+  package var isControl: Bool {
     value < 0x20 || (0x7F...0x9F).contains(value) || value == 0x2028 || value == 0x2029
   }
 }

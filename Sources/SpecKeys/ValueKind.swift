@@ -1,4 +1,4 @@
-import Guest
+internal import Guest
 
 /// How numbers with a unit are written: for people, or for programs.
 public enum NumberStyle: Sendable {
@@ -8,10 +8,25 @@ public enum NumberStyle: Sendable {
   case plain
 }
 
-/// A type of value in a file: how it is read and checked, written, and what the reference says of it.
+/// How a value is written as one text: in a setting of the wire, and behind `--set KEY=`.
+public enum ValueForm: Sendable {
+  /// The text itself, whatever it looks like.
+  case text
+  /// One word or number, as a file has it without quotes.
+  case word
+  /// A list or a mapping, as JSON (RFC 8259).
+  case structured
+}
+
+/// A type of value: how it is read and checked, written, and what the reference says of it.
 public struct ValueKind<Value: Sendable>: Sendable {
   /// What the reference calls it, for example "size".
   public var name: String
+  public var form: ValueForm
+  /// The unit of a plain number; empty for a value without one.
+  public var unit = ""
+  /// A JSON Schema of it.
+  public var jsonSchema: DataValue
   /// Its bounds as a sentence's end, for example "1M to 1P"; empty if any value goes.
   public var allowed: String
   /// Nil after a report to the problems.
@@ -21,10 +36,14 @@ public struct ValueKind<Value: Sendable>: Sendable {
   public var rows: [ReferenceRow] = []
 
   public init(
-    _ name: String, allowed: String = "", read: @escaping @Sendable (Node, inout Problems) -> Value?,
+    _ name: String, allowed: String = "", form: ValueForm, unit: String = "", jsonSchema: DataValue,
+    read: @escaping @Sendable (Node, inout Problems) -> Value?,
     write: @escaping @Sendable (Value, NumberStyle) -> DataValue
   ) {
     self.name = name
+    self.form = form
+    self.unit = unit
+    self.jsonSchema = jsonSchema
     self.allowed = allowed
     self.read = read
     self.write = write
@@ -35,8 +54,19 @@ public struct ValueKind<Value: Sendable>: Sendable {
 
 extension ValueKind where Value == String {
   /// Any scalar, taken as it was written: `8080` and `true` are text here.
-  public static func text(_ name: String = "text", allowed: String = "", maximumBytes: Int) -> ValueKind {
-    ValueKind(name, allowed: allowed) { node, problems in
+  ///
+  /// - Parameter check: what is wrong with a text of an allowed length; nil if it is sound.
+  public static func text(
+    _ name: String = "text", allowed: String = "", maximumBytes: Int, allowsEmpty: Bool = true,
+    check: @escaping @Sendable (String) -> String? = { _ in nil }
+  ) -> ValueKind {
+    ValueKind(
+      name, allowed: allowed, form: .text,
+      jsonSchema: .members([
+        "type": .list([.text("string"), .text("number"), .text("boolean")]), "maxLength": .integer(Int64(maximumBytes)),
+        "minLength": allowsEmpty ? nil : .integer(1),
+      ])
+    ) { node, problems in
       guard let text = node.text else {
         problems.report(
           node.position,
@@ -48,6 +78,13 @@ extension ValueKind where Value == String {
         problems.report(node.position, "\(text.utf8.count) bytes long; at most \(maximumBytes) are allowed")
         return nil
       }
+      let problem =
+        text.isEmpty && !allowsEmpty
+        ? "it is empty" : text.utf8.contains(0) ? "it contains a NUL byte" : check(text)
+      if let problem {
+        problems.report(node.position, problem)
+        return nil
+      }
       return text
     } write: { value, _ in
       .text(value)
@@ -57,7 +94,7 @@ extension ValueKind where Value == String {
 
 extension ValueKind where Value == Bool {
   public static var bool: ValueKind {
-    ValueKind("true or false") { node, problems in
+    ValueKind("true or false", form: .word, jsonSchema: .members(["type": .text("boolean")])) { node, problems in
       if case .scalar(let text, isPlain: true) = node.content {
         if text == "true" { return true }
         if text == "false" { return false }
@@ -73,7 +110,12 @@ extension ValueKind where Value == Bool {
 extension ValueKind where Value: FixedWidthInteger {
   public static func integer(_ name: String = "number", in range: ClosedRange<Value>) -> ValueKind {
     let allowed = "\(range.lowerBound) to \(range.upperBound)"
-    return ValueKind(name, allowed: allowed) { node, problems in
+    return ValueKind(
+      name, allowed: allowed, form: .word,
+      jsonSchema: .members([
+        "type": .text("integer"), "minimum": number(range.lowerBound), "maximum": number(range.upperBound),
+      ])
+    ) { node, problems in
       guard let number = node.text.flatMap({ Value($0) }) ?? node.text.flatMap(tooLarge) else {
         problems.report(node.position, "expected a whole number, found \(node.kindDescription)")
         return nil
@@ -84,6 +126,10 @@ extension ValueKind where Value: FixedWidthInteger {
       }
       return number
     } write: { value, _ in
+      number(value)
+    }
+
+    @Sendable func number(_ value: Value) -> DataValue {
       Int64(exactly: value).map { .integer($0) } ?? .unsigned(UInt64(value))
     }
 
@@ -99,31 +145,43 @@ extension ValueKind where Value == UInt64 {
   /// Bytes, as `Quantity.bytes` reads them.
   public static func size(in range: ClosedRange<UInt64>) -> ValueKind {
     quantity(
-      "size", in: range, example: "512M", parse: { Quantity.bytes($0) }, show: { Quantity.text(bytes: $0) },
+      "size", in: range, unit: "bytes", example: "512M", parse: { Quantity.bytes($0) },
+      show: { Quantity.text(bytes: $0) },
       plain: { .unsigned($0) })
   }
 
   /// Milliseconds, as `Quantity.milliseconds` reads them.
   public static func duration(in range: ClosedRange<UInt64>) -> ValueKind {
     quantity(
-      "duration", in: range, example: "10s", parse: { Quantity.milliseconds($0) },
+      "duration", in: range, unit: "seconds", example: "10s", parse: { Quantity.milliseconds($0) },
       show: { Quantity.text(milliseconds: $0) }, plain: { .decimal(Double($0) / 1000) })
   }
 
   /// Thousandths, as `Quantity.thousandths` reads them.
-  public static func thousandths(_ name: String, in range: ClosedRange<UInt64>) -> ValueKind {
+  public static func thousandths(
+    _ name: String, unit: String = "", in range: ClosedRange<UInt64>
+  ) -> ValueKind {
     quantity(
-      name, in: range, example: "1.5", parse: { Quantity.thousandths($0) }, show: { Quantity.text(thousandths: $0) },
+      name, in: range, unit: unit, example: "1.5", parse: { Quantity.thousandths($0) },
+      show: { Quantity.text(thousandths: $0) },
       plain: { .decimal(Double($0) / 1000) }, human: { .decimal(Double($0) / 1000) })
   }
 
   private static func quantity(
-    _ name: String, in range: ClosedRange<UInt64>, example: String,
+    _ name: String, in range: ClosedRange<UInt64>, unit: String, example: String,
     parse: @escaping @Sendable (String) -> UInt64?, show: @escaping @Sendable (UInt64) -> String,
     plain: @escaping @Sendable (UInt64) -> DataValue, human: (@Sendable (UInt64) -> DataValue)? = nil
   ) -> ValueKind {
     let allowed = "\(show(range.lowerBound)) to \(show(range.upperBound))"
-    return ValueKind(name, allowed: allowed) { node, problems in
+    return ValueKind(
+      name, allowed: allowed, form: .word, unit: unit,
+      jsonSchema: .members([
+        "anyOf": .list([
+          .members(["type": .text("number"), "minimum": plain(range.lowerBound), "maximum": plain(range.upperBound)]),
+          .members(["type": .text("string"), "pattern": .text("^[0-9]"), "examples": .list([.text(example)])]),
+        ])
+      ])
+    ) { node, problems in
       guard let text = node.text, let value = parse(text) else {
         problems.report(
           node.position, "expected a \(name) such as \(example), found \(node.kindDescription)")
@@ -145,7 +203,9 @@ extension ValueKind {
   public static func choice(_ words: KeyValuePairs<String, Value>) -> ValueKind where Value: Equatable {
     let table = words.map { ($0.key, $0.value) }
     let names = table.map(\.0)
-    return ValueKind(names.joined(separator: ", ")) { node, problems in
+    return ValueKind(
+      names.joined(separator: ", "), form: .word, jsonSchema: .members(["enum": .list(names.map { .text($0) })])
+    ) { node, problems in
       guard let text = node.text, let found = table.first(where: { $0.0 == text }) else {
         let suggestion = node.text.flatMap { nearest(to: $0, in: names) }
         problems.report(
@@ -162,7 +222,8 @@ extension ValueKind {
 
   /// The same with nil beside it, for a key whose absence has a meaning of its own.
   public var optional: ValueKind<Value?> {
-    var kind = ValueKind<Value?>(name, allowed: allowed) { [read] node, problems in
+    var kind = ValueKind<Value?>(name, allowed: allowed, form: form, unit: unit, jsonSchema: jsonSchema) {
+      [read] node, problems in
       read(node, &problems).map { .some($0) }
     } write: { [write] value, style in
       value.map { write($0, style) } ?? .null
@@ -177,7 +238,12 @@ extension ValueKind {
   public static func list<Element>(
     _ name: String, of element: ValueKind<Element>, maximum: Int
   ) -> ValueKind where Value == [Element] {
-    var kind = ValueKind<[Element]>(name, allowed: "at most \(maximum)") { node, problems in
+    var kind = ValueKind<[Element]>(
+      name, allowed: "at most \(maximum)", form: .structured,
+      jsonSchema: .members([
+        "type": .text("array"), "items": element.jsonSchema, "maxItems": .integer(Int64(maximum)),
+      ])
+    ) { node, problems in
       guard case .sequence(let items) = node.content else {
         problems.report(node.position, "expected a list, found \(node.kindDescription)")
         return nil
@@ -199,12 +265,20 @@ extension ValueKind {
   }
 
   /// A mapping from names to values, kept in the order of the file.
+  ///
+  /// - Parameter checkName: what is wrong with a name; nil if it is sound.
   public static func table<Element>(
     _ name: String, of element: ValueKind<Element>, maximum: Int,
+    checkName: @escaping @Sendable (String) -> String? = { _ in nil },
     make: @escaping @Sendable (String, Element) -> Value.Element,
     split: @escaping @Sendable (Value.Element) -> (String, Element)
   ) -> ValueKind where Value: RangeReplaceableCollection, Value.Element: Sendable {
-    ValueKind(name, allowed: "at most \(maximum)") { node, problems in
+    ValueKind(
+      name, allowed: "at most \(maximum)", form: .structured,
+      jsonSchema: .members([
+        "type": .text("object"), "additionalProperties": element.jsonSchema, "maxProperties": .integer(Int64(maximum)),
+      ])
+    ) { node, problems in
       guard case .mapping(let entries) = node.content else {
         problems.report(node.position, "expected a mapping (NAME: value), found \(node.kindDescription)")
         return nil
@@ -215,9 +289,13 @@ extension ValueKind {
       }
       var result = Value()
       var isSound = true
+      var names: Set<String> = []
       for entry in entries {
-        let value = problems.within(Visible.text(entry.key, limit: 40), entry.value.position) { problems in
-          element.read(entry.value, &problems)
+        let value = problems.within(Visible.text(entry.key, limit: 40), entry.value.position) { problems -> Element? in
+          let problem = names.insert(entry.key).inserted ? checkName(entry.key) : "it is given twice"
+          if let problem { problems.report(entry.value.position, problem) }
+          let value = element.read(entry.value, &problems)
+          return problem == nil ? value : nil
         }
         if let value { result.append(make(entry.key, value)) } else { isSound = false }
       }
@@ -237,12 +315,13 @@ extension ValueKind {
   ///   - isShort: tells whether a node is written the short way.
   ///   - writeShort: gives the short form of the values that have one.
   public func orShort(
-    _ name: String, isShort: @escaping @Sendable (Node) -> Bool,
+    _ name: String, jsonSchema short: DataValue, isShort: @escaping @Sendable (Node) -> Bool,
     read readShort: @escaping @Sendable (Node, inout Problems) -> Value?,
     write writeShort: @escaping @Sendable (Value, NumberStyle) -> DataValue?
   ) -> ValueKind {
     var kind = self
     kind.name = name
+    kind.jsonSchema = .members(["anyOf": .list([short, jsonSchema])])
     kind.read = { [read] node, problems in
       isShort(node) ? readShort(node, &problems) : read(node, &problems)
     }

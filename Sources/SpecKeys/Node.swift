@@ -1,4 +1,4 @@
-import Guest
+internal import Guest
 
 /// A value of a YAML or JSON file, with the place where it stands.
 ///

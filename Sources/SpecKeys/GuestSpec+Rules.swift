@@ -1,0 +1,103 @@
+public import Guest
+
+/// One rule of `docs/guest-spec.md` that a spec breaks.
+public struct SpecProblem: Error, Sendable, Hashable, CustomStringConvertible {
+  /// The key as in a spec file, for example `limits.memory` or `mounts[2].target`.
+  public var key: String
+  /// The fault, and what is allowed.
+  public var message: String
+
+  public init(_ key: String, _ message: String) {
+    self.key = key
+    self.message = message
+  }
+
+  public var description: String { "\(key): \(message)" }
+}
+
+extension GuestSpec {
+  /// Every rule that this spec breaks: first those of single keys, in the order of the table, then those that compare
+  /// keys. Empty if it is sound.
+  ///
+  /// Only what can be known without looking at the host: whether a path exists shows at the start.
+  public func problems() -> [SpecProblem] {
+    var form = SpecForm(self)
+    var problems = Problems(file: "")
+    let nowhere = Position(line: 1, column: 1)
+    // Reading back what would be written puts every value through the check of its row; there is no second copy of it.
+    for leaf in GuestKeys.leaves {
+      guard let value = leaf.write(form, .plain, true), value != .null else { continue }
+      _ = problems.within(leaf.path, nowhere) { leaf.read(Node(value), &form, &$0) }
+    }
+    return problems.diagnostics.map { SpecProblem($0.key, $0.message) } + SpecForm(self).brokenRules()
+  }
+
+  /// Throws the first broken rule as `invalidArgument`.
+  public func validate() throws(GuestError) {
+    guard let problem = problems().first else { return }
+    throw GuestError(.invalidArgument, "guest spec: \(problem)")
+  }
+}
+
+extension SpecForm {
+  /// The rules that a single row of the table cannot check.
+  public func brokenRules() -> [SpecProblem] {
+    var found: [SpecProblem] = []
+    func check(_ holds: Bool, _ key: String, _ message: @autoclosure () -> String) {
+      if !holds { found.append(SpecProblem(key, message())) }
+    }
+    check(!spec.command.isEmpty, "command", "it is empty; the first entry is the path of the guest's init")
+    if let program = spec.command.first, let problem = GuestKeys.pathProblem(program) {
+      check(false, "command[0]", problem)
+    }
+    for variable in spec.environment {
+      let size = variable.name.utf8.count + 1 + variable.value.utf8.count
+      check(
+        size <= GuestSpec.Bound.value, "env.\(Visible.text(variable.name, limit: 40))",
+        "name and value are \(size) bytes long; the kernel takes \(GuestSpec.Bound.value) (execve(2))")
+    }
+    check(
+      argumentBytes <= GuestSpec.Bound.argumentsTotal, "command",
+      "arguments and environment take \(argumentBytes) bytes; at most \(GuestSpec.Bound.argumentsTotal) are allowed")
+    var targets: Set<String> = []
+    func checkTarget(_ target: String, _ key: String) {
+      check(target.utf8.contains { $0 != UInt8(ascii: "/") }, key, "\"/\" is the root filesystem itself")
+      check(targets.insert(target).inserted, key, "\(Visible.text(target, limit: 80)) is a target twice")
+    }
+    for (index, mount) in mounts.enumerated() {
+      let key = "mounts[\(index)]"
+      if mount.isTmpfs {
+        check(mount.source == nil, key + ".source", "a tmpfs has none; remove it, or the type")
+      } else {
+        check(mount.source?.isEmpty == false, key + ".source", "it is missing; a bind mount needs it")
+        check(
+          mount.options == TmpfsOptions(), key,
+          "size, mode, uid and gid are for a tmpfs; remove them, or add type: tmpfs")
+      }
+      checkTarget(mount.target, key + ".target")
+    }
+    for (index, mount) in tmpfs.enumerated() { checkTarget(mount.target, "tmpfs[\(index)].target") }
+    for limit in spec.rlimits {
+      check(
+        limit.soft <= limit.hard, "rlimits.\(Visible.text(limit.name, limit: 20))",
+        "the soft limit is above the hard one")
+    }
+    check(
+      spec.restart.backoffInitialMillis <= spec.restart.backoffMaximumMillis, "restart.backoff.initial",
+      "it is longer than restart.backoff.maximum")
+    switch spec.restart.mode {
+    case .never, .onReboot: break
+    case .onFailure, .always:
+      check(
+        !spec.transient, "transient",
+        "a transient guest is removed at its first end, and restart.policy asks for another run; leave one of them out")
+    }
+    return found
+  }
+
+  /// As the kernel counts it for execve(2): every text with its NUL, and a pointer to it.
+  private var argumentBytes: Int {
+    spec.command.reduce(0) { $0 + $1.utf8.count + 9 }
+      + spec.environment.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 10 }
+  }
+}

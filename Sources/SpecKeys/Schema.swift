@@ -1,0 +1,299 @@
+internal import Guest
+
+/// Everything about one key that is not its type: what it needs and who may use it.
+public struct KeyTraits: Sendable, Hashable {
+  /// Who may read a value.
+  public enum Reading: String, Sendable, Hashable, CaseIterable {
+    /// All who may see the guest.
+    case view
+    /// Only those who may look inside it: the value can hold secrets.
+    case inspect
+  }
+
+  /// The right that a change of the value needs.
+  public enum Changing: String, Sendable, Hashable, CaseIterable {
+    case operate
+    case admin
+  }
+
+  /// The name of the host's feature that the key needs, as `lodge host` lists it; nil where every host will do.
+  public var feature: String?
+  public var reading: Reading
+  public var changing: Changing
+  /// Whether the kernel lets the value be changed in a guest that runs. Otherwise it holds from the next start on.
+  public var isLive: Bool
+
+  public init(
+    needs feature: String? = nil, reading: Reading = .view, changing: Changing = .admin, isLive: Bool = false
+  ) {
+    self.feature = feature
+    self.reading = reading
+    self.changing = changing
+    self.isLive = isLive
+  }
+}
+
+/// What the reference says of one key.
+public struct ReferenceRow: Sendable, Hashable {
+  /// From the top, for example `limits.memory` or `mounts[].source`.
+  public var path: String
+  public var type: String
+  public var allowed: String
+  /// The unit of a plain number, for example `bytes`; empty for a value without one.
+  public var unit = ""
+  /// The value of a key that is left out; empty for a required key.
+  public var defaultText: String
+  public var meaning: String
+  public var traits = KeyTraits()
+
+  func below(_ prefix: String) -> ReferenceRow {
+    var row = self
+    row.path = path.hasPrefix("[") || prefix.isEmpty ? prefix + path : "\(prefix).\(path)"
+    return row
+  }
+}
+
+/// The keys of a mapping and the value that they make: one table that reads it, writes it and documents it.
+///
+///     static let schema = Schema(defaults: Limits(), [
+///       Key("memory", .size(in: 1 << 20...1 << 50).optional, \.memoryBytes, "most memory the guest may have"),
+///     ])
+///     let limits = try schema.decode(bytes, file: "limits.yaml")
+public struct Schema<Root: Sendable>: Sendable {
+  /// The value with every key left out.
+  public let defaults: Root
+  public let keys: [Key<Root>]
+
+  public init(defaults: Root, _ keys: [Key<Root>]) {
+    self.defaults = defaults
+    self.keys = keys
+  }
+
+  /// The value that a mapping makes; nil after a report.
+  public func read(_ node: Node, _ problems: inout Problems) -> Root? {
+    guard case .mapping(let entries) = node.isNull ? .mapping([]) : node.content else {
+      problems.report(node.position, "expected a mapping (key: value), found \(node.kindDescription)")
+      return nil
+    }
+    var root = defaults
+    var isSound = true
+    for entry in entries {
+      let name = Visible.text(entry.key, limit: 40)
+      guard let key = keys.first(where: { $0.name == entry.key }) else {
+        let text = "unknown key\(suggestion(for: entry.key))"
+        problems.within(name, entry.keyPosition) { $0.report(entry.keyPosition, text) }
+        isSound = false
+        continue
+      }
+      // A key without a value, as it is left behind when everything below it is commented out, is a key left out.
+      if entry.value.isNull, !key.isRequired { continue }
+      let isRead = problems.within(name, entry.value.position) { key.read(entry.value, &root, &$0) }
+      isSound = isSound && isRead
+    }
+    for key in keys where key.isRequired && !problems.isPartial && !entries.contains(where: { $0.key == key.name }) {
+      problems.report(node.position, "key \"\(key.name)\" is missing")
+      isSound = false
+    }
+    return isSound ? root : nil
+  }
+
+  /// What `read` makes the same value of.
+  ///
+  /// - Parameter includingDefaults: whether keys are written that could be left out.
+  public func write(_ root: Root, style: NumberStyle, includingDefaults: Bool) -> DataValue {
+    .object(
+      keys.compactMap { key in
+        key.write(root, style, includingDefaults).map { DataValue.Member(key.name, $0) }
+      })
+  }
+
+  /// The reference, in the order of the table.
+  public var rows: [ReferenceRow] {
+    keys.flatMap { key in [key.row] + key.rows.map { $0.below(key.name) } }
+  }
+
+  /// The keys that hold a value of their own, each by its whole path: the keys of sections stand for their sections.
+  public var leaves: [Leaf<Root>] { keys.flatMap(\.leaves) }
+
+  /// The mapping as a JSON Schema (json-schema.org, draft 2020-12).
+  public var jsonSchema: DataValue {
+    .members([
+      "type": .text("object"), "additionalProperties": .bool(false),
+      "required": keys.contains(where: \.isRequired)
+        ? .list(keys.filter(\.isRequired).map { .text($0.name) }) : nil,
+      "properties": .object(keys.map { DataValue.Member($0.name, $0.jsonSchema) }),
+    ])
+  }
+
+  private func suggestion(for name: String) -> String {
+    if let known = nearest(to: name, in: keys.map(\.name)) { return " (did you mean \"\(known)\"?)" }
+    // Right key, wrong level.
+    if let row = rows.first(where: { $0.path.split(separator: ".").last.map(String.init) == name }) {
+      return " (did you mean \"\(row.path)\"?)"
+    }
+    return "; known are \(keys.map(\.name).joined(separator: ", "))"
+  }
+}
+
+/// A key with a value of its own, by its path from the top: a row of the table without the sections around it.
+public struct Leaf<Root: Sendable>: Sendable {
+  /// For example `restart.backoff.initial`.
+  public let path: String
+  public let isRequired: Bool
+  /// How the value is written as one text: see `ValueForm`.
+  public let form: ValueForm
+  public let row: ReferenceRow
+  /// False after a report to the problems.
+  public let read: @Sendable (Node, inout Root, inout Problems) -> Bool
+  /// Nil for a value at its default that may be left out.
+  public let write: @Sendable (Root, NumberStyle, _ includingDefaults: Bool) -> DataValue?
+
+  fileprivate func below<Outer: Sendable>(
+    _ name: String, _ property: any WritableKeyPath<Outer, Root> & Sendable, isRequired: Bool
+  ) -> Leaf<Outer> {
+    Leaf<Outer>(
+      path: "\(name).\(path)", isRequired: isRequired && self.isRequired, form: form, row: row.below(name),
+      read: { [read] node, outer, problems in read(node, &outer[keyPath: property], &problems) },
+      write: { [write] outer, style, includingDefaults in write(outer[keyPath: property], style, includingDefaults) })
+  }
+}
+
+/// A mapping that may also be written as one short text, as `rootfs: /srv/web` is.
+public struct ShortForm<Section: Sendable>: Sendable {
+  /// What the reference calls both together, for example "path or mapping".
+  public var name: String
+  /// A JSON Schema of the short text.
+  public var jsonSchema: DataValue
+  /// Nil after a report to the problems.
+  public var read: @Sendable (Node, inout Problems) -> Section?
+  /// Nil for a value that needs the mapping.
+  public var write: @Sendable (Section) -> DataValue?
+
+  public init(
+    _ name: String, jsonSchema: DataValue, read: @escaping @Sendable (Node, inout Problems) -> Section?,
+    write: @escaping @Sendable (Section) -> DataValue?
+  ) {
+    self.name = name
+    self.jsonSchema = jsonSchema
+    self.read = read
+    self.write = write
+  }
+}
+
+/// One key of a mapping.
+public struct Key<Root: Sendable>: Sendable {
+  public let name: String
+  let isRequired: Bool
+  let row: ReferenceRow
+  let rows: [ReferenceRow]
+  let leaves: [Leaf<Root>]
+  let jsonSchema: DataValue
+  let read: @Sendable (Node, inout Root, inout Problems) -> Bool
+  let write: @Sendable (Root, NumberStyle, _ includingDefaults: Bool) -> DataValue?
+
+  /// A key that sets one property.
+  ///
+  /// - Parameters:
+  ///   - defaults: the value with every key left out; nil for a required key.
+  ///   - defaultText: replaces that value in the reference.
+  public init<Value: Equatable & Sendable>(
+    _ name: String, _ kind: ValueKind<Value>, _ property: any WritableKeyPath<Root, Value> & Sendable,
+    default defaultValue: Value?, defaultText: String? = nil, _ meaning: String, traits: KeyTraits = KeyTraits()
+  ) {
+    self.name = name
+    isRequired = defaultValue == nil
+    row = ReferenceRow(
+      path: name, type: kind.name, allowed: kind.allowed, unit: kind.unit,
+      defaultText: defaultText ?? defaultValue.map { kind.write($0, .human).shortText } ?? "", meaning: meaning,
+      traits: traits)
+    rows = kind.rows.map { [traits] row in
+      var row = row
+      row.traits = traits
+      return row
+    }
+    jsonSchema = kind.jsonSchema.annotated(
+      meaning, default: defaultText == nil ? defaultValue.map { kind.write($0, .plain) } : nil, traits)
+    read = { node, root, problems in
+      guard let value = kind.read(node, &problems) else { return false }
+      root[keyPath: property] = value
+      return true
+    }
+    write = { root, style, includingDefaults in
+      let value = root[keyPath: property]
+      return includingDefaults || value != defaultValue ? kind.write(value, style) : nil
+    }
+    leaves = [
+      Leaf(path: name, isRequired: isRequired, form: kind.form, row: row, read: read, write: write)
+    ]
+  }
+
+  /// A key that holds a mapping with keys of its own.
+  ///
+  /// - Parameters:
+  ///   - isRequired: whether the mapping has to be there, for the keys in it that have to be.
+  ///   - short: another way to write it.
+  ///   - shortDefault: the default in the reference, for a mapping with a short form.
+  public init<Section: Equatable & Sendable>(
+    _ name: String, _ schema: Schema<Section>, _ property: any WritableKeyPath<Root, Section> & Sendable,
+    isRequired: Bool = false, short: ShortForm<Section>? = nil, shortDefault: String = "", _ meaning: String
+  ) {
+    self.name = name
+    self.isRequired = isRequired
+    rows = schema.rows
+    leaves = schema.leaves.map { $0.below(name, property, isRequired: isRequired) }
+    row = ReferenceRow(
+      path: name, type: short?.name ?? "mapping", allowed: "", defaultText: shortDefault, meaning: meaning)
+    let mapping = schema.jsonSchema
+    jsonSchema = (short.map { .members(["anyOf": .list([$0.jsonSchema, mapping])]) } ?? mapping)
+      .annotated(meaning, default: nil, KeyTraits())
+    read = { node, root, problems in
+      let section = node.text != nil && short != nil ? short?.read(node, &problems) : schema.read(node, &problems)
+      guard let section else { return false }
+      root[keyPath: property] = section
+      return true
+    }
+    write = { root, style, includingDefaults in
+      let section = root[keyPath: property]
+      guard includingDefaults || isRequired || section != schema.defaults else { return nil }
+      if style == .human, let text = short?.write(section) { return text }
+      return schema.write(section, style: style, includingDefaults: includingDefaults)
+    }
+  }
+}
+
+extension Schema where Root: Equatable {
+  /// A value of this mapping as a kind, for lists of it.
+  public func kind(_ name: String) -> ValueKind<Root> {
+    var kind = ValueKind<Root>(name, form: .structured, jsonSchema: jsonSchema) { node, problems in
+      read(node, &problems)
+    } write: { value, style in
+      // Programs are given every key, people what differs.
+      write(value, style: style, includingDefaults: style == .plain)
+    }
+    kind.rows = rows
+    return kind
+  }
+}
+
+extension DataValue {
+  /// How the reference shows a default.
+  var shortText: String {
+    switch self {
+    case .null: "none"
+    case .text(let text): text.isEmpty ? "empty" : text
+    case .list(let items): items.isEmpty ? "empty" : json
+    case .object(let members): members.isEmpty ? "empty" : json
+    case .bool, .integer, .unsigned, .decimal: json
+    }
+  }
+
+  /// A JSON Schema with what a reader of it may want to know. Names with `x-lodge-` are ours.
+  fileprivate func annotated(_ meaning: String, default defaultValue: DataValue?, _ traits: KeyTraits) -> DataValue {
+    guard case .object(let members) = self else { return self }
+    var all = members + [Member("description", .text(meaning))]
+    if let defaultValue, defaultValue != .null { all.append(Member("default", defaultValue)) }
+    if let feature = traits.feature { all.append(Member("x-lodge-needs", .text(feature))) }
+    if traits.isLive { all.append(Member("x-lodge-live", .bool(true))) }
+    return .object(all)
+  }
+}
