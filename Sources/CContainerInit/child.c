@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <linux/sched.h>
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
@@ -62,6 +61,15 @@ static int guard(const struct ci_context *context) {
   return 0;
 }
 
+/// As container engines do: ping without a capability. A kernel without the file has nothing to open.
+static void open_ping(void) {
+  static const char all[] = "0 2147483647";
+  int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/sys/net/ipv4/ping_group_range", O_WRONLY | O_CLOEXEC, 0);
+  if (fd == -1) return;
+  syscall(SYS_write, fd, all, sizeof all - 1);
+  syscall(SYS_close, fd);
+}
+
 int ci_loopback_up(void) {
   int fd = (int)syscall(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd == -1) return -1;
@@ -70,14 +78,16 @@ int ci_loopback_up(void) {
   int result = (int)syscall(SYS_ioctl, fd, SIOCSIFFLAGS, &request);
   int saved = errno;
   syscall(SYS_close, fd);
+  if (result == 0) open_ping();
   errno = saved;
   return result;
 }
 
+/// Only CAP_SYS_RESOURCE lowers it (proc_pid_oom_score_adj(5)); without, the daemon's own is kept.
 static int oom_score(const char *text) {
   int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
   if (fd == -1) return -1;
-  int result = syscall(SYS_write, fd, text, length_of(text)) == -1 ? -1 : 0;
+  int result = syscall(SYS_write, fd, text, length_of(text)) == -1 && errno != EACCES ? -1 : 0;
   int saved = errno;
   syscall(SYS_close, fd);
   errno = saved;
@@ -105,9 +115,63 @@ static int default_signals(void) {
   return (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
 }
 
+static int limit_resource(int resource, uint64_t soft, uint64_t hard, int mode) {
+  uint64_t wanted[2] = {soft, hard}, now[2];
+  if (mode != CI_LIMIT_KEEP_HARD) {
+    if (syscall(SYS_prlimit64, 0, resource, wanted, NULL) == 0) return 0;
+    if (errno != EPERM || mode == CI_LIMIT_EXACTLY) return -1;
+  }
+  if (syscall(SYS_prlimit64, 0, resource, NULL, now) == -1) return -1;
+  if (mode == CI_LIMIT_KEEP_HARD || soft > now[1]) wanted[0] = now[1];
+  wanted[1] = now[1];
+  return (int)syscall(SYS_prlimit64, 0, resource, wanted, NULL);
+}
+
 static int stdio(int fd, int target) {
   if (fd == target) return (int)syscall(SYS_fcntl, fd, F_SETFD, 0);
   return syscall(SYS_dup3, fd, target, 0) == -1 ? -1 : 0;
+}
+
+static int open_stream(int at, const char *name, int target) {
+  int fd = (int)syscall(SYS_openat, at, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+  if (fd == -1) return -1;
+  int result = stdio(fd, target);
+  int saved = errno;
+  if (fd != target) syscall(SYS_close, fd);
+  errno = saved;
+  return result;
+}
+
+/// The root as the guest will see it, with every mount in it: whatever is looked up there is what init will use.
+static int show_root(struct ci_context *context) {
+  context->has_root = 1;
+  int root = (int)syscall(SYS_openat, AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+  if (root == -1) return -1;
+  struct ci_message message = {.kind = CI_MESSAGE_ROOT};
+  int result = ci_send(context->plan->socket, &message, root);
+  int saved = errno;
+  syscall(SYS_close, root);
+  errno = saved;
+  return result;
+}
+
+static int hear_user(struct ci_context *context) {
+  struct ci_identity *identity = &context->identity;
+  long got = syscall(SYS_recvfrom, context->plan->socket, identity, sizeof *identity, 0, NULL, NULL);
+  if (got == -1) return -1;
+  if (got != sizeof *identity || identity->group_count > CI_GROUPS_MAX) {
+    errno = ECANCELED;
+    return -1;
+  }
+  if (context->plan->home)
+    for (size_t i = 0; i < CI_HOME_SIZE; i++) context->plan->home[i] = identity->home[i];
+  return 0;
+}
+
+static int close_others(const struct ci_context *context) {
+  if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) == -1) return -1;
+  struct ci_message message = {.kind = CI_MESSAGE_READY};
+  return ci_send(context->plan->socket, &message, -1);
 }
 
 static int perform(struct ci_context *context, const struct ci_step *step) {
@@ -124,21 +188,22 @@ static int perform(struct ci_context *context, const struct ci_step *step) {
     // Not every kernel has keys; then there is nothing to part with.
     return syscall(SYS_keyctl, JOIN_SESSION_KEYRING, NULL) == -1 && errno != ENOSYS ? -1 : 0;
   case CI_TERMINAL: return ci_terminal_step(context, step);
+  case CI_SHOW_ROOT: return show_root(context);
+  case CI_HEAR_USER: return hear_user(context);
   case CI_STDIO: return stdio(fd, (int)step->a);
-  case CI_RLIMIT: {
-    uint64_t limit[2] = {step->b, step->c};
-    return (int)syscall(SYS_prlimit64, 0, (int)step->a, limit, NULL);
-  }
+  case CI_OPEN_STREAM: return open_stream(ci_resolve(context, step->at), step->text, (int)step->a);
+  case CI_RLIMIT: return limit_resource((int)step->a, step->b, step->c, step->slot);
   case CI_OOM_SCORE: return oom_score(step->text);
   case CI_FOLDER: return change_folder(step->text);
   case CI_SIGNALS: return default_signals();
-  case CI_CLOSE: return (int)syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC);
+  case CI_CLOSE: return close_others(context);
   case CI_BOUNDING:
   case CI_NO_NEW_PRIVS:
   case CI_FILTER:
   case CI_GROUPS:
   case CI_USER:
-  case CI_CAPABILITIES: return ci_rights_step(context, step);
+  case CI_CAPABILITIES:
+  case CI_VERIFY: return ci_rights_step(context, step);
   case CI_FAIL: errno = (int)step->a; return -1;
   case CI_CRASH: {
     // From inside the PID namespace a pidfd of a process outside takes no signal (pidfd_send_signal(2)).
@@ -158,15 +223,21 @@ static void fail(struct ci_context *context, size_t step) {
   int error = errno;
   struct ci_message message = {.kind = CI_MESSAGE_FAILURE, .step = (int32_t)step, .error = error};
   for (size_t i = 0; i < sizeof message.text; i++) message.text[i] = context->text[i];
-  ci_send(context->plan->socket, &message, -1);
+  // With the mount namespace go the mounts in it; so the controller has its look before this process ends.
+  int root = context->has_root ? (int)syscall(SYS_openat, AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0) : -1;
+  if (ci_send(context->plan->socket, &message, root) == 0 && root >= 0) {
+    char answer;
+    syscall(SYS_recvfrom, context->plan->socket, &answer, 1, 0, NULL, NULL);
+  }
   for (;;) syscall(SYS_exit_group, 127);
 }
 
-static void child(const struct ci_plan *plan) {
+void ci_child(const struct ci_plan *plan) {
   struct ci_context context = {.plan = plan};
   // Our copy of the controller's end would keep the socket open when the controller dies.
   syscall(SYS_close, plan->controller_socket);
   syscall(SYS_umask, 022);
+  syscall(SYS_personality, 0);
   // Until the pivot, paths are the host's, and openat2 takes the working directory for the root.
   syscall(SYS_chdir, "/");
   for (size_t i = 0; i < plan->step_count; i++) {
@@ -176,20 +247,4 @@ static void child(const struct ci_plan *plan) {
   syscall(SYS_execve, plan->path, plan->argv, plan->envp);
   context.text[0] = 0;
   fail(&context, plan->step_count);
-}
-
-int ci_start(const struct ci_plan *plan, uint64_t namespaces, int cgroup_fd, int *pidfd) {
-  struct clone_args args = {
-      .flags = CLONE_NEWPID | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | namespaces,
-      .pidfd = (uint64_t)(uintptr_t)pidfd,
-      .exit_signal = SIGCHLD,
-  };
-  if (cgroup_fd >= 0) {
-    // Born in it: no migration, and no moment in the controller's cgroup.
-    args.flags |= CLONE_INTO_CGROUP;
-    args.cgroup = (uint64_t)cgroup_fd;
-  }
-  long pid = syscall(SYS_clone3, &args, sizeof args);
-  if (pid == 0) child(plan);
-  return (int)pid;
 }

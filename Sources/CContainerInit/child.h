@@ -8,13 +8,17 @@ struct ci_context {
   const struct ci_plan *plan;
   int slots[CI_SLOTS];
   char text[116];  // what a filesystem said about its failure
+  int has_root;    // the root is the guest's
+  struct ci_identity identity;
 };
 
+/// All of the child: does not return.
+void ci_child(const struct ci_plan *plan);
 /// The descriptor that a step's operand means.
 int ci_resolve(const struct ci_context *context, int operand);
 /// Sends a message with a descriptor, or with none where `passed` is -1.
 int ci_send(int socket, const struct ci_message *message, int passed);
-/// Brings `lo` up in the caller's network namespace.
+/// Brings `lo` up in the caller's network namespace, and lets every group ping. Wants the host's /proc.
 int ci_loopback_up(void);
 int ci_raw_mount_attributes(int fd, const char *path, unsigned flags, uint64_t attributes);
 

@@ -98,10 +98,24 @@ static int move_onto(int mount, int target) {
       SYS_move_mount, mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
-static int attach(int mount, int at, const char *path, uint64_t flags) {
+static int is_folder(const struct stat *info) { return S_ISDIR(info->st_mode); }
+
+/// Gives the folder of `mount` mode and owner of what it covers.
+static int take_appearance(int mount, const struct stat *covered) {
+  // By a descriptor that is open for more than its name: fsmount(2) gives only that.
+  int folder = (int)syscall(SYS_openat, mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  if (folder == -1) return -1;
+  int result = (int)syscall(SYS_fchown, folder, covered->st_uid, covered->st_gid);
+  if (result == 0) result = (int)syscall(SYS_fchmod, folder, covered->st_mode & 07777);
+  close_keeping_errno(folder);
+  return result;
+}
+
+static int attach(int mount, int at, const char *path, uint64_t flags, uint64_t attributes) {
   if (path[0] == 0) return move_onto(mount, at);
   int no_symlinks = (flags & CI_ATTACH_NO_SYMLINKS) != 0;
   int target = open_inside(at, path, no_symlinks, 0);
+  int was_there = target >= 0;
   if (target == -1 && errno == ENOENT && flags & (CI_ATTACH_MAKE_FOLDER | CI_ATTACH_MAKE_FILE)) {
     if (make_inside(at, path, no_symlinks, (flags & CI_ATTACH_MAKE_FOLDER) != 0) == -1) return -1;
     target = open_inside(at, path, no_symlinks, 0);
@@ -116,9 +130,26 @@ static int attach(int mount, int at, const char *path, uint64_t flags) {
       result = -1;
     }
   }
+  struct stat covered, covering;
+  if (result == 0) result = (int)syscall(SYS_fstat, target, &covered);
+  if (result == 0) result = (int)syscall(SYS_fstat, mount, &covering);
+  if (result == 0 && is_folder(&covered) != is_folder(&covering)) {
+    // move_mount(2) says EINVAL, as it does for much else.
+    errno = is_folder(&covering) ? ENOTDIR : EISDIR;
+    result = -1;
+  }
+  if (result == 0 && flags & CI_ATTACH_AS_COVERED && was_there) result = take_appearance(mount, &covered);
+  if (result == 0 && attributes != 0) result = ci_raw_mount_attributes(mount, "", EMPTY_PATH, attributes);
   if (result == 0) result = move_onto(mount, target);
   close_keeping_errno(target);
   return result;
+}
+
+/// With the mode as it says, whatever the umask.
+static int make_device(int at, const char *name, uint64_t major, uint64_t minor) {
+  uint64_t number = (minor & 0xff) | (major & 0xfff) << 8 | (minor & ~0xffull) << 12;
+  if (syscall(SYS_mknodat, at, name, S_IFCHR | 0600, number) == -1) return -1;
+  return (int)syscall(SYS_fchmodat, at, name, 0666);
 }
 
 /// The new mount interface tells why in words, if one asks the context before it is closed; fsopen(2).
@@ -201,11 +232,12 @@ int ci_mount_step(struct ci_context *context, const struct ci_step *step) {
     context->slots[step->slot] = mount;
     return 0;
   }
-  case CI_ATTACH: return attach(fd, at, step->text, step->a);
+  case CI_ATTACH: return attach(fd, at, step->text, step->a, step->b);
   case CI_CHANGE_FOLDER: return (int)syscall(SYS_fchdir, fd);
   case CI_PIVOT: return pivot(fd);
   case CI_MAKE_FOLDER: return (int)syscall(SYS_mkdirat, at, step->text, step->a);
   case CI_MAKE_FILE: return make_at(at, step->text, 0);
+  case CI_MAKE_DEVICE: return make_device(at, step->text, step->a, step->b);
   case CI_MAKE_LINK: return (int)syscall(SYS_symlinkat, step->value, at, step->text);
   case CI_MASK: return mask(fd, at, step->text);
   case CI_PROTECT: return protect(at, step->text);

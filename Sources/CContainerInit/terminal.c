@@ -41,7 +41,11 @@ int ci_terminal_step(struct ci_context *context, const struct ci_step *step) {
   // The other side by descriptor: no name in between.
   int slave = (int)syscall(SYS_ioctl, master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (slave == -1 || is_terminal(slave, 1) == -1) return -1;
-  if (syscall(SYS_fchown, slave, (unsigned)step->a, (unsigned)step->b) == -1) return -1;
+  if (syscall(SYS_fchown, slave, context->identity.uid, (unsigned)step->b) == -1) return -1;
+  // Others may write: /dev/stdout leads here, and a program that changed its user opens it anew. Reading is the owner's.
+  if (syscall(SYS_fchmod, slave, 0622) == -1) return -1;
+  struct winsize size = {.ws_row = 24, .ws_col = 80};
+  if (syscall(SYS_ioctl, master, TIOCSWINSZ, &size) == -1) return -1;
 
   struct ci_message message = {.kind = CI_MESSAGE_TERMINAL};
   if (ci_send(context->plan->socket, &message, master) == -1) return -1;

@@ -212,3 +212,8 @@ int ls_spawn(struct ls_spawn_plan *plan, int *pidfd) {
   }
   return (int)pid;
 }
+
+int ls_limit(int32_t pid, int resource, uint64_t soft, uint64_t hard) {
+  uint64_t limit[2] = {soft, hard};
+  return (int)syscall(SYS_prlimit64, pid, resource, limit, NULL);
+}

@@ -4,12 +4,27 @@ public import LinuxSystem
 /// Where this host keeps its cgroups.
 ///
 /// The unified hierarchy (cgroup v2) gives kill, freeze and populated. A controller is either there or, on a hybrid
-/// host, in a v1 hierarchy of its own; never in both (cgroups(7)).
+/// host, in a v1 hierarchy; never in both (cgroups(7)).
 public struct CgroupHost: Equatable, Sendable {
+  /// One v1 hierarchy that is mounted.
+  public struct LegacyHierarchy: Equatable, Sendable {
+    /// What it holds: `memory`, `cpu,cpuacct`, `name=systemd`.
+    public var name: String
+    public var mountPoint: String
+
+    public init(name: String, mountPoint: String) {
+      self.name = name
+      self.mountPoint = mountPoint
+    }
+
+    public var controllers: [String] { name.split(separator: ",").map(String.init) }
+  }
+
   /// Mount point of cgroup v2.
   public var unified: String
-  /// Mount points of v1 hierarchies by controller.
-  public var legacy: [String: String]
+  /// Every v1 hierarchy that is mounted, also those that no limit needs: one in which a guest has no group of its own is
+  /// one whose root it reaches.
+  public var hierarchies: [LegacyHierarchy]
   /// Controllers that the root of the unified hierarchy offers.
   public var unifiedControllers: Set<String>
 
@@ -38,22 +53,36 @@ public struct CgroupHost: Equatable, Sendable {
     // The last one mounted at a place is the one seen there; of several places the first is as good as any.
     guard let unified = mounts.first(where: { $0.type == "cgroup2" }) else { return nil }
     self.unified = unified.mountPoint
-    legacy = [:]
+    hierarchies = []
     unifiedControllers = []
     for mount in mounts where mount.type == "cgroup" {
-      for controller in Self.needed where mount.superOptions.contains(controller) {
-        if legacy[controller] == nil { legacy[controller] = mount.mountPoint }
-      }
+      let name = mount.superOptions.filter(Self.isController).joined(separator: ",")
+      guard !name.isEmpty, !hierarchies.contains(where: { $0.name == name }) else { continue }
+      hierarchies.append(LegacyHierarchy(name: name, mountPoint: mount.mountPoint))
     }
+  }
+
+  /// Options of a v1 mount are its controllers and name, and a few that say how it is mounted (cgroups(7)).
+  private static func isController(_ option: String) -> Bool {
+    let others = [
+      "rw", "ro", "xattr", "noprefix", "clone_children", "cpuset_v2_mode", "favordynmods", "nofavordynmods",
+      "seclabel",
+    ]
+    return !others.contains(option) && !option.hasPrefix("release_agent=")
+  }
+
+  /// Mount point of the v1 hierarchy that holds a controller.
+  public func legacy(_ controller: String) -> String? {
+    hierarchies.first { $0.controllers.contains(controller) }?.mountPoint
   }
 
   public func place(of controller: String) -> Place {
     if unifiedControllers.contains(controller) { return .unified }
-    return legacy[controller] == nil ? .missing : .legacy
+    return legacy(controller) == nil ? .missing : .legacy
   }
 
   /// In words for `lodge host`.
-  public var mode: String { legacy.isEmpty ? "unified" : "hybrid" }
+  public var mode: String { hierarchies.contains { !$0.name.hasPrefix("name=") } ? "hybrid" : "unified" }
 }
 
 /// The words of a control file.

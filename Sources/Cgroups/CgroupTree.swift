@@ -1,9 +1,10 @@
 import Glibc
 public import LinuxSystem
 
-/// The cgroups of one daemon: `<parent>/controllers` for its controllers, `<parent>/guests/<run>` for its runs.
+/// The cgroups of one daemon: `<parent>/controllers` for its controllers, `<parent>/guests/<run>` for its runs, and in each
+/// run's group one called `init` for the guest.
 ///
-/// The same names are used in every hierarchy. Nothing outside `<parent>` is touched, but that controllers are enabled
+/// The same names are used in every hierarchy, mounted at whatever place. Nothing outside `<parent>` is touched, but that controllers are enabled
 /// from the root down to it.
 public struct CgroupTree: Sendable {
   public let host: CgroupHost
@@ -37,9 +38,24 @@ public struct CgroupTree: Sendable {
       folder += "/" + part
     }
     enableControllers(in: folder)
-    for controller in CgroupHost.needed where host.place(of: controller) == .legacy {
-      try during(step) { () throws(SystemError) in
-        try Files.makeDirectories(guestsPath(under: host.legacy[controller]!))
+    for hierarchy in host.hierarchies { try prepare(hierarchy, step) }
+  }
+
+  private func prepare(_ hierarchy: CgroupHost.LegacyHierarchy, _ step: String) throws(StepError) {
+    try during(step) { () throws(SystemError) in
+      var folder = hierarchy.mountPoint
+      for part in parent.split(separator: "/").map(String.init) + ["guests"] {
+        let upper = folder
+        folder += "/" + part
+        let isNew = try Files.makeDirectory(folder)
+        guard isNew, hierarchy.controllers.contains("cpuset") else { continue }
+        // A group of `cpuset` takes no process before it has processors and memory of its own, and from here on every new
+        // one takes over its parent's (cgroup-v1/cpusets).
+        for file in ["cpuset.cpus", "cpuset.mems"] {
+          let value = try Files.readText("\(upper)/\(file)").filter { $0 != "\n" }
+          try Files.writeControl(value, to: "\(folder)/\(file)")
+        }
+        try Files.writeControl("1", to: "\(folder)/cgroup.clone_children")
       }
     }
   }
@@ -58,18 +74,30 @@ public struct CgroupTree: Sendable {
     }
   }
 
-  /// The controllers that live, of whichever daemon spawned them; empty where they could not be given a group.
-  public var controllerProcesses: [Int32] { Self.processes(in: controllersPath) }
+  /// The controllers that live, of whichever daemon spawned them; empty where they could not be given a group. Children of
+  /// theirs are left out: the process that ties a guest to its controller ends with it.
+  public var controllerProcesses: [Int32] {
+    let all = Self.processes(in: controllersPath)
+    let known = Set(all)
+    return all.filter { pid in (try? ProcessStat(of: pid)).map { !known.contains($0.parent) } ?? true }
+  }
 
   static func processes(in folder: String) -> [Int32] {
     guard let bytes = try? Files.read(folder + "/cgroup.procs") else { return [] }
+    return processes(bytes)
+  }
+
+  static func processes(_ bytes: [UInt8]) -> [Int32] {
     return bytes.split(separator: UInt8(ascii: "\n")).compactMap { Int32(decimal: $0) }
   }
+
+  /// Every hierarchy's mount point.
+  var mountPoints: [String] { [host.unified] + host.hierarchies.map(\.mountPoint) }
 
   /// Every run's group that exists in any hierarchy, so that leftovers are found wherever they are.
   public func runs() -> [String] {
     var names: Set<String> = []
-    for mountPoint in [host.unified] + host.legacy.values {
+    for mountPoint in mountPoints {
       for entry in (try? Files.list(guestsPath(under: mountPoint))) ?? [] where entry.kind == .directory {
         names.insert(entry.name)
       }
@@ -82,7 +110,7 @@ public struct CgroupTree: Sendable {
 
   /// Removes the groups of the daemon itself; those that still have something in them stay.
   public func remove() {
-    for mountPoint in Set([host.unified] + host.legacy.values) {
+    for mountPoint in mountPoints {
       for folder in ["guests", "controllers"] { rmdir("\(mountPoint)/\(parent)/\(folder)") }
       rmdir("\(mountPoint)/\(parent)")
     }

@@ -1,11 +1,15 @@
 import Glibc
 public import LinuxSystem
 
-/// The cgroup of one run, in the unified hierarchy and, for controllers a hybrid host keeps elsewhere, in theirs.
+/// The cgroup of one run, in every hierarchy that is mounted.
+///
+/// It has two levels wherever limits are kept: `<run>` has them, and the guest lives in `<run>/init`, which its cgroup
+/// namespace shows as the root. So a guest that gets hold of its groups, by what right and in whatever hierarchy, reaches
+/// nothing of its neighbours and not its own limits (cgroup_namespaces(7)).
 public final class RunCgroup {
   public let name: String
   private let tree: CgroupTree
-  /// Limits were asked for by whoever made it; nil for one that was found.
+  /// What it was made with; nil for one that was found.
   private var limits: CgroupLimits?
   /// Where the memory is counted, if anywhere.
   private let memory: (folder: String, legacy: Bool)?
@@ -19,7 +23,7 @@ public final class RunCgroup {
     self.name = name
     switch tree.host.place(of: "memory") {
     case .unified: memory = ("\(tree.guestsPath)/\(name)", false)
-    case .legacy: memory = ("\(tree.guestsPath(under: tree.host.legacy["memory"]!))/\(name)", true)
+    case .legacy: memory = ("\(tree.guestsPath(under: tree.host.legacy("memory")!))/\(name)", true)
     case .missing: memory = nil
     }
   }
@@ -48,26 +52,51 @@ public final class RunCgroup {
     try during("mark cgroup \(name)") { () throws(SystemError) in
       try Files.setAttribute(Self.attribute, to: runID, of: folder)
     }
-    // Memory always: without its counter an end for want of memory could only be guessed.
-    for (controller, limited) in [
+    // So many groups may a guest make that has rights over its own; a kernel thread walks all of them at its end.
+    try? Files.writeControl("\(Self.mostGroups)", to: folder + "/cgroup.max.descendants")
+    for hierarchy in tree.host.hierarchies {
+      let upper = "\(tree.guestsPath(under: hierarchy.mountPoint))/\(name)"
+      try makeFolder(upper)
+      if Self.hasLimits(hierarchy) { try makeFolder(upper + "/init") }
+    }
+    for (controller, asked) in [
       ("memory", limits.memoryBytes != nil), ("pids", limits.pids != nil), ("cpu", limits.cpuMillis != nil),
     ] {
       switch tree.host.place(of: controller) {
-      case .legacy where limited || controller == "memory":
-        try makeFolder("\(tree.guestsPath(under: tree.host.legacy[controller]!))/\(name)")
-      case .unified where limited && !isEnabled(controller):
+      case .unified where asked && !isEnabled(controller):
         throw StepError(
           step: "limit \(controller)", reason: "cgroup \(controller) controller is not enabled",
           hint: "enable it in the parent group: echo +\(controller) > \(tree.guestsPath)/cgroup.subtree_control")
-      case .missing where limited:
+      case .missing where asked:
         throw StepError(
           step: "limit \(controller)", reason: "this host has no cgroup \(controller) controller",
           hint: "boot the kernel with it enabled, or remove the limit from the guest's spec")
-      default: break
+      case .unified, .legacy, .missing: break
       }
     }
-    if let bytes = limits.memoryBytes { try limitMemory(bytes) }
-    if let pids = limits.pids { try write("\(pids)", to: "pids.max", of: "pids") }
+    let delegated = tree.host.unifiedControllers.isEmpty ? [] : CgroupHost.needed.filter(isEnabled)
+    if !delegated.isEmpty {
+      let value = delegated.map { "+\($0)" }.joined(separator: " ")
+      try? Files.writeControl(value, to: folder + "/cgroup.subtree_control")
+    }
+    try makeFolder(folder + "/init")
+    try setLimits(limits, canDelegate: !delegated.isEmpty)
+  }
+
+  /// On the run's group, which the guest cannot see: its cgroup namespace begins at `init`. In the unified hierarchy they are
+  /// repeated there, where programs look for them to size themselves; what the guest makes of those changes nothing.
+  private func setLimits(_ limits: CgroupLimits, canDelegate: Bool) throws(StepError) {
+    if let bytes = limits.memoryBytes {
+      try limitMemory(bytes)
+    } else if let bytes = limits.usual.memoryBytes, isCounted("memory") {
+      // Swap is left as it is: nobody asked for a sum.
+      try write("\(bytes)", to: memory?.legacy == true ? "memory.limit_in_bytes" : "memory.max", of: "memory")
+    }
+    if let pids = limits.pids {
+      try write("\(pids)", to: "pids.max", of: "pids")
+    } else if let pids = limits.usual.pids, isCounted("pids") {
+      try write("\(pids)", to: "pids.max", of: "pids")
+    }
     if let millis = limits.cpuMillis {
       let period: UInt64 = 100_000
       let quota = millis * period / 1000
@@ -77,6 +106,20 @@ public final class RunCgroup {
         try write("\(period)", to: "cpu.cfs_period_us", of: "cpu")
         try write("\(quota)", to: "cpu.cfs_quota_us", of: "cpu")
       }
+    }
+    guard canDelegate else { return }
+    for file in ["memory.max", "pids.max", "cpu.max"] {
+      guard let value = try? Files.readText("\(folder)/\(file)"), !value.hasPrefix("max") else { continue }
+      try? Files.writeControl(value.filter { $0 != "\n" }, to: "\(folder)/init/\(file)")
+    }
+  }
+
+  /// Whether a usual limit can be kept.
+  private func isCounted(_ controller: String) -> Bool {
+    switch tree.host.place(of: controller) {
+    case .unified: isEnabled(controller)
+    case .legacy: true
+    case .missing: false
     }
   }
 
@@ -91,6 +134,14 @@ public final class RunCgroup {
       try? Files.writeControl("0", to: memory.folder + "/memory.swap.max")
     }
   }
+
+  /// Whether limits are kept in a hierarchy, so that the guest's own group is one below. In the others one level is enough,
+  /// and every group costs a start some 20 microseconds.
+  private static func hasLimits(_ hierarchy: CgroupHost.LegacyHierarchy) -> Bool {
+    hierarchy.controllers.contains { CgroupHost.needed.contains($0) }
+  }
+
+  static let mostGroups = 4096
 
   private func makeFolder(_ path: String) throws(StepError) {
     if mkdir(path, 0o755) == 0 { return }
@@ -110,7 +161,7 @@ public final class RunCgroup {
   private func folder(of controller: String) -> String? {
     switch tree.host.place(of: controller) {
     case .unified: folder
-    case .legacy: "\(tree.guestsPath(under: tree.host.legacy[controller]!))/\(name)"
+    case .legacy: "\(tree.guestsPath(under: tree.host.legacy(controller)!))/\(name)"
     case .missing: nil
     }
   }
@@ -124,9 +175,9 @@ public final class RunCgroup {
 
   // MARK: entering
 
-  /// The unified group, for a process to be born in.
+  /// The guest's own group in the unified hierarchy, for a process to be born in.
   public func open() throws(StepError) -> OwnedFD {
-    try during("open cgroup \(name)") { () throws(SystemError) in try Files.openDirectory(folder) }
+    try during("open cgroup \(name)") { () throws(SystemError) in try Files.openDirectory(folder + "/init") }
   }
 
   /// What a single-threaded process writes `0` to in order to join the groups in v1 hierarchies.
@@ -134,15 +185,15 @@ public final class RunCgroup {
   /// `tasks`, not `cgroup.procs`: the latter moves whole processes and for that waits until no process anywhere is
   /// between fork and exec, a grace period of 10 to 30 ms; moving only oneself, one thread, does not wait
   /// (cgroup_procs_write_start in kernel/cgroup/cgroup.c, since Linux 5.5).
-  public func openLegacyTasks() throws(StepError) -> [(controller: String, fd: OwnedFD)] {
-    var opened: [(controller: String, fd: OwnedFD)] = []
-    for controller in CgroupHost.needed where tree.host.place(of: controller) == .legacy {
-      let path = folder(of: controller)! + "/tasks"
-      guard Files.exists(path) else { continue }
-      let fd = try during("join cgroup \(controller) \(name)") { () throws(SystemError) in
+  public func openLegacyTasks() throws(StepError) -> [(hierarchy: String, fd: OwnedFD)] {
+    var opened: [(hierarchy: String, fd: OwnedFD)] = []
+    for hierarchy in tree.host.hierarchies {
+      let upper = "\(tree.guestsPath(under: hierarchy.mountPoint))/\(name)"
+      let path = Self.hasLimits(hierarchy) ? upper + "/init/tasks" : upper + "/tasks"
+      let fd = try during("join cgroup \(hierarchy.name) \(name)") { () throws(SystemError) in
         try Files.open(path, flags: O_WRONLY)
       }
-      opened.append((controller, fd))
+      opened.append((hierarchy.name, fd))
     }
     return opened
   }
@@ -165,11 +216,9 @@ public final class RunCgroup {
   /// The processes in it and below.
   public var processes: [Int32] {
     var found: [Int32] = []
-    func visit(_ folder: String) {
-      found += CgroupTree.processes(in: folder)
-      for entry in (try? Files.list(folder)) ?? [] where entry.kind == .directory { visit(folder + "/" + entry.name) }
+    GroupFolder(path: folder).visitAll { group in
+      found += CgroupTree.processes((try? Files.read("cgroup.procs", at: group)) ?? [])
     }
-    visit(folder)
     return found
   }
 
@@ -227,9 +276,13 @@ public final class RunCgroup {
   public func outOfMemory() -> OutOfMemory {
     guard let memory else { return OutOfMemory() }
     if memory.legacy {
-      guard let control = try? Files.read(memory.folder + "/memory.oom_control"),
-        let kills = keyedValue("oom_kill", in: control), kills > 0
-      else { return OutOfMemory() }
+      // Counted in the very group of the victim, and in none above (memcg_memory_event in the kernel's memcontrol.h).
+      var kills: UInt64 = 0
+      GroupFolder(path: memory.folder).visitAll { group in
+        let control = (try? Files.read("memory.oom_control", at: group)) ?? []
+        kills += keyedValue("oom_kill", in: control) ?? 0
+      }
+      guard kills > 0 else { return OutOfMemory() }
       return OutOfMemory(kills: kills, limit: legacyLimit(of: memory.folder))
     }
     guard let events = try? Files.read(memory.folder + "/memory.events"),
@@ -259,7 +312,7 @@ public final class RunCgroup {
 
   /// Whose limit was reached, from this group upwards.
   private func legacyLimit(of folder: String) -> OutOfMemory.Limit {
-    let root = tree.host.legacy["memory"]!
+    let root = tree.host.legacy("memory")!
     var group = folder
     while group != root, group.utf8.count > root.utf8.count {
       // The sum with swap is charged first, so where both limits are the same it is that one which fails. Recent
@@ -294,6 +347,15 @@ public final class RunCgroup {
       for pid in processes { _ = try? ProcessHandle(opening: pid).signal(SIGKILL) }
       try? Files.writeControl("0", to: folder + "/cgroup.freeze")
     }
+    thawLegacy()
+  }
+
+  /// A task that the v1 freezer holds hears no SIGKILL. A guest with rights over its own group can have frozen itself.
+  private func thawLegacy() {
+    guard let mountPoint = tree.host.legacy("freezer") else { return }
+    GroupFolder(path: "\(tree.guestsPath(under: mountPoint))/\(name)").visitAll { group in
+      try? Files.writeControl("THAWED", to: "freezer.state", at: group)
+    }
   }
 
   /// Lets frozen processes run again, so that they can hear a polite signal.
@@ -306,18 +368,10 @@ public final class RunCgroup {
   @discardableResult
   public func remove() -> Bool {
     var done = true
-    for mountPoint in Set([tree.host.unified] + tree.host.legacy.values) {
-      if !removeFolder("\(tree.guestsPath(under: mountPoint))/\(name)") { done = false }
+    for mountPoint in tree.mountPoints
+    where !GroupFolder(path: "\(tree.guestsPath(under: mountPoint))/\(name)").remove() {
+      done = false
     }
     return done
-  }
-
-  private func removeFolder(_ path: String) -> Bool {
-    if rmdir(path) == 0 || errno == ENOENT { return true }
-    guard errno == EBUSY || errno == ENOTEMPTY else { return false }
-    for entry in (try? Files.list(path)) ?? [] where entry.kind == .directory {
-      if !removeFolder(path + "/" + entry.name) { return false }
-    }
-    return rmdir(path) == 0 || errno == ENOENT
   }
 }

@@ -13,12 +13,15 @@ public final class Container {
   public let initProcess: ProcessHandle
   /// The steps, to name the one that failed.
   public let plan: ContainerPlan
-  /// Whether reboot(2) is told; where not, the wait status alone must do.
+  /// Whether reboot(2) is reported; where not, the wait status alone must do.
   public let watchesReboot: Bool
   /// For pipes: our ends of standard output and error, nonblocking.
   public private(set) var streams: [OwnedFD]
   private let report: OwnedFD
-  private var isComplete: Bool
+  private let spec: ContainerSpec
+  /// Held as long as there may be something of the guest.
+  private let tie: GuestTie
+  private var isReady = false
 
   /// Readable when `receive` has something to say.
   public var reportFD: Int32 { report.rawValue }
@@ -27,7 +30,7 @@ public final class Container {
   public enum Report {
     /// The console's other side, nonblocking.
     case terminal(OwnedFD)
-    /// Where calls of reboot(2) are told; see `RebootWatch`.
+    /// Where calls of reboot(2) are reported; see `RebootWatch`.
     case listener(RebootWatch)
     /// A test wants the controller to end here and now.
     case crash
@@ -41,20 +44,26 @@ public final class Container {
   ///
   /// - Parameters:
   ///   - group: the cgroup it is born in.
+  ///   - tie: ends the container with this process; nil to have one made.
   ///   - network: the one to enter unless it shares the host's; nil to have one made.
   ///   - crash: put before a step, found by its name; for tests of what is left behind.
+  ///   - missing: a step to leave out, by its name; for tests of what is verified.
   public init(
-    starting spec: ContainerSpec, in group: RunCgroup, network: NetworkNamespace? = nil,
-    crash: (step: String, action: SetupStep.Action)? = nil
+    starting spec: ContainerSpec, in group: RunCgroup, tie: GuestTie? = nil, network: NetworkNamespace? = nil,
+    crash: (step: String, action: SetupStep.Action)? = nil, without missing: String? = nil
   ) throws(ContainerError) {
     let prepared = try PreparedContainer(spec, group, network)
-    var plan = ContainerPlan(spec, prepared.numbers)
+    var plan = ContainerPlan(spec, prepared.plan)
     if let crash, let index = plan.steps.firstIndex(where: { $0.name == crash.step }) {
       plan.steps.insert(SetupStep(crash.step, crash.action), at: index)
     }
+    if let missing { plan.steps.removeAll { $0.name == missing } }
     self.plan = plan
-    watchesReboot = prepared.numbers.canTellReboot
-    isComplete = !prepared.numbers.canTellReboot
+    self.spec = spec
+    watchesReboot = prepared.plan.canTellReboot
+    let tie = if let tie { tie } else { try during("tie to the controller", GuestTie.init) }
+    self.tie = tie
+    let tieFD = tie.pidFD
     var ours: Int32 = -1
     var theirs: Int32 = -1
     try during("make report socket") { () throws(SystemError) in
@@ -68,7 +77,7 @@ public final class Container {
     var pidFD: Int32 = -1
     let pid = try during("make process") { () throws(SystemError) in
       try check("clone3") {
-        withUnsafePointer(to: encoded.plan) { ci_start($0, plan.namespaces, cgroup.rawValue, &pidFD) }
+        withUnsafePointer(to: encoded.plan) { ci_start($0, plan.namespaces, tieFD, cgroup.rawValue, &pidFD) }
       }
     }
     initProcess = ProcessHandle(pid: pid, adopting: OwnedFD(adopting: pidFD))
@@ -83,8 +92,8 @@ public final class Container {
     while true {
       switch ci_report_receive(report.rawValue, &message, &passed) {
       case 0:
-        // A child that is killed closes the socket just as execve does, but it has not got to its last steps then.
-        guard isComplete else {
+        // A child that is killed closes the socket just as execve does, but it has not got to its last step then.
+        guard isReady else {
           return .failed(
             ContainerError(step: "make container", reason: "its process was killed before init was executed"))
         }
@@ -95,11 +104,21 @@ public final class Container {
         case (CI_MESSAGE_TERMINAL, let fd?):
           try during("open console") { () throws(SystemError) in try fd.setNonblocking(true) }
           return .terminal(fd)
-        case (CI_MESSAGE_LISTENER, let fd?):
-          isComplete = true
-          return .listener(RebootWatch(fd))
+        case (CI_MESSAGE_LISTENER, let fd?): return .listener(RebootWatch(fd))
+        case (CI_MESSAGE_ROOT, let fd?):
+          do {
+            try answer(RootFolder(fd, path: spec.rootPath))
+          } catch {
+            ci_report_end(report.rawValue)
+            return .failed(error)
+          }
+        case (CI_MESSAGE_READY, _): isReady = true
         case (CI_MESSAGE_CRASH, _): return .crash
-        default: return .failed(failure(message))
+        case (_, let root):
+          let error = failure(message, root.map { RootFolder($0, path: spec.rootPath) })
+          // It has waited for this: with the child goes what was looked at.
+          ci_report_end(report.rawValue)
+          return .failed(error)
         }
       default:
         if errno == EINTR { continue }
@@ -109,14 +128,85 @@ public final class Container {
     }
   }
 
-  private func failure(_ message: ci_message) -> ContainerError {
+  /// The user, looked up where init will find the files: behind every mount.
+  private func answer(_ root: RootFolder) throws(ContainerError) {
+    let user = try UserFiles(in: root).resolve(user: spec.user, groups: spec.groups)
+    var identity = ci_identity()
+    identity.uid = user.uid
+    identity.gid = user.gid
+    identity.group_count = UInt32(user.groups.count)
+    withUnsafeMutableBytes(of: &identity.groups) { room in
+      for (index, group) in user.groups.enumerated() {
+        room.storeBytes(of: group, toByteOffset: index * MemoryLayout<UInt32>.stride, as: UInt32.self)
+      }
+    }
+    // A folder that is too long for a path is none.
+    let home = user.home.utf8.count < Int(CI_HOME_SIZE) && !user.home.utf8.contains(0) ? user.home : "/"
+    withUnsafeMutableBytes(of: &identity.home) { $0.copyBytes(from: home.utf8) }
+    let step = "look up user \(spec.user)"
+    try during(step) { () throws(SystemError) in
+      // Both ends of a pipe are one file.
+      for stream in streams { try check("chown") { fchown(stream.rawValue, user.uid, user.gid) } }
+      try check("answer") { ci_report_answer(report.rawValue, &identity) }
+    }
+  }
+
+  private func failure(_ message: ci_message, _ root: RootFolder?) -> ContainerError {
     let said = withUnsafeBytes(of: message.text) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     let index = Int(message.step)
-    let step = plan.steps.indices.contains(index) ? plan.steps[index].name : "execute \(plan.command[0])"
+    guard plan.steps.indices.contains(index) else {
+      do {
+        try root?.checkInit(plan.command[0])
+      } catch {
+        return error
+      }
+      return ContainerError(
+        step: "execute \(plan.command[0])", errno: message.error, reason: String(cString: strerror(message.error)))
+    }
+    let step = plan.steps[index].name
+    if case .attach(_, _, let target, _, _) = plan.steps[index].action,
+      let error = Self.attachFailure(step, target, errno: message.error, in: spec.rootPath)
+    {
+      return error
+    }
     var reason = String(cString: strerror(message.error))
     if !said.isEmpty { reason += " (\(said.filter { $0 != "\n" }))" }
     return ContainerError(step: step, errno: message.error, reason: reason)
   }
+}
+
+extension Container {
+  /// What a target has to do with it, where errno alone would be read as something else.
+  private static func attachFailure(_ step: String, _ target: String, errno: Int32, in root: String) -> ContainerError?
+  {
+    switch errno {
+    case EROFS:
+      ContainerError(
+        step: step, errno: errno, reason: "it does not exist in the read-only root filesystem \(root)",
+        hint: "make it there, or use an overlay")
+    case ENOTDIR:
+      ContainerError(
+        step: step, errno: errno, reason: "a folder cannot be mounted on a file, and \(target) or a part of it is one")
+    case EISDIR:
+      ContainerError(step: step, errno: errno, reason: "a file cannot be mounted on a folder, and \(target) is one")
+    default: nil
+    }
+  }
+}
+
+/// Ends a guest with the process that made this: see `ci_tie`. Made before the guest is known, and gone when it is
+/// released or its maker dies, in whatever way.
+public final class GuestTie {
+  private var tie = ci_tie()
+
+  public init() throws(SystemError) {
+    try check("make process") { ci_tie_make(&tie) }
+  }
+
+  var pidFD: Int32 { tie.pidfd }
+
+  /// Waits for the end of whatever is still in it, at most a second.
+  deinit { ci_tie_end(&tie, 1000) }
 }
 
 /// A network namespace of a guest's own, with its loopback up, made before anything else of the guest is known: that takes

@@ -12,12 +12,28 @@ public struct ContainerSpec: Sendable {
 
   public enum Mount: Sendable, Hashable {
     case bind(source: String, target: String, readOnly: Bool)
-    case tmpfs(target: String, bytes: UInt64?, readOnly: Bool)
+    case tmpfs(target: String, TmpfsOptions, readOnly: Bool)
 
     public var target: String {
       switch self {
       case .bind(_, let target, _), .tmpfs(let target, _, _): target
       }
+    }
+  }
+
+  /// Attributes of memory; nil takes after the folder that it covers, or is a folder for everybody (1777, root).
+  public struct TmpfsOptions: Sendable, Hashable {
+    /// Nil: half of the host's memory (tmpfs(5)), and never more than the limit of the container.
+    public var bytes: UInt64?
+    public var mode: UInt32?
+    public var uid: UInt32?
+    public var gid: UInt32?
+
+    public init(bytes: UInt64? = nil, mode: UInt32? = nil, uid: UInt32? = nil, gid: UInt32? = nil) {
+      self.bytes = bytes
+      self.mode = mode
+      self.uid = uid
+      self.gid = gid
     }
   }
 
@@ -59,6 +75,8 @@ public struct ContainerSpec: Sendable {
   /// The capability bounding set; capability n is bit n.
   public var capabilities: UInt64
   public var console: Console
+  /// No program gives more rights than its caller has: set-id bits and file capabilities do nothing (PR_SET_NO_NEW_PRIVS).
+  public var noNewPrivileges = true
 
   public init(
     rootPath: String, rootMode: RootMode = .direct, command: [String], environment: [String] = [],

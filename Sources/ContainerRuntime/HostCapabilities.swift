@@ -27,7 +27,7 @@ public struct HostCapability: Equatable, Sendable {
       for controller in CgroupHost.needed {
         switch host.place(of: controller) {
         case .unified: add("cgroup \(controller)", true, "cgroup v2")
-        case .legacy: add("cgroup \(controller)", true, "cgroup v1, at \(host.legacy[controller]!)")
+        case .legacy: add("cgroup \(controller)", true, "cgroup v1, at \(host.legacy(controller) ?? "")")
         case .missing:
           add(
             "cgroup \(controller)", false, "no hierarchy has it",

@@ -13,7 +13,16 @@ final class EncodedPlan {
     self.plan.step_count = plan.steps.count
     self.plan.path = UnsafePointer(text(plan.command[0]))
     self.plan.argv = UnsafePointer(texts(plan.command))
-    self.plan.envp = UnsafePointer(texts(plan.environment))
+    let environment = texts(plan.environment, room: plan.takesHome ? 1 : 0)
+    if plan.takesHome {
+      // `HOME=` and room for the folder, which the child fills in once it knows it.
+      let name = "HOME="
+      let entry = allocate(CChar.self, count: name.utf8.count + Int(CI_HOME_SIZE))
+      strcpy(entry, name)
+      environment[plan.environment.count] = entry
+      self.plan.home = entry + name.utf8.count
+    }
+    self.plan.envp = UnsafePointer(environment)
     self.plan.socket = socket
     self.plan.controller_socket = controllerSocket
   }
@@ -32,8 +41,8 @@ final class EncodedPlan {
     return copy
   }
 
-  private func texts(_ strings: [String]) -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> {
-    let array = allocate(UnsafeMutablePointer<CChar>?.self, count: strings.count + 1)
+  private func texts(_ strings: [String], room: Int = 0) -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> {
+    let array = allocate(UnsafeMutablePointer<CChar>?.self, count: strings.count + room + 1)
     for (index, string) in strings.enumerated() { array[index] = text(string) }
     return array
   }
@@ -83,12 +92,13 @@ final class EncodedPlan {
       step.text = UnsafePointer(text(path))
       step.a = attributes.rawValue
       step.slot = slot.rawValue
-    case .attach(let mount, let at, let path, let flags):
+    case .attach(let mount, let at, let path, let flags, let attributes):
       operation(CI_ATTACH)
       step.fd = number(mount)
       step.at = number(at)
       step.text = UnsafePointer(text(path))
       step.a = flags.rawValue
+      step.b = attributes.rawValue
     case .pivot(let root):
       operation(CI_PIVOT)
       step.fd = number(root)
@@ -101,6 +111,12 @@ final class EncodedPlan {
       operation(CI_MAKE_FILE)
       step.at = number(at)
       step.text = UnsafePointer(text(name))
+    case .makeDevice(let name, let at, let major, let minor):
+      operation(CI_MAKE_DEVICE)
+      step.at = number(at)
+      step.text = UnsafePointer(text(name))
+      step.a = major
+      step.b = minor
     case .makeLink(let name, let at, let target):
       operation(CI_MAKE_LINK)
       step.at = number(at)
@@ -121,19 +137,31 @@ final class EncodedPlan {
     case .loopbackUp: operation(CI_LOOPBACK)
     case .newSession: operation(CI_SESSION)
     case .newKeyring: operation(CI_KEYRING)
-    case .terminal(let devpts, let dev, let uid, let gid):
+    case .showRoot: operation(CI_SHOW_ROOT)
+    case .hearUser: operation(CI_HEAR_USER)
+    case .terminal(let devpts, let dev, let gid):
       operation(CI_TERMINAL)
       step.fd = number(devpts)
       step.at = number(dev)
       step.text = UnsafePointer(text("console"))
-      step.a = UInt64(uid)
       step.b = UInt64(gid)
     case .standardStream(let target, let source):
       operation(CI_STDIO)
       step.fd = number(source)
       step.a = target
-    case .limit(let resource, let soft, let hard):
+    case .openStream(let target, let name, let at):
+      operation(CI_OPEN_STREAM)
+      step.at = number(at)
+      step.text = UnsafePointer(text(name))
+      step.a = target
+    case .limit(let resource, let soft, let hard, let mode):
       operation(CI_RLIMIT)
+      step.slot =
+        switch mode {
+        case .exactly: Int32(CI_LIMIT_EXACTLY.rawValue)
+        case .asFarAsAllowed: Int32(CI_LIMIT_AS_ALLOWED.rawValue)
+        case .hardAsItIs: Int32(CI_LIMIT_KEEP_HARD.rawValue)
+        }
       step.a = UInt64(resource)
       step.b = soft
       step.c = hard
@@ -147,22 +175,22 @@ final class EncodedPlan {
       operation(CI_BOUNDING)
       step.a = set
     case .noNewPrivileges: operation(CI_NO_NEW_PRIVS)
-    case .filter(let tell):
+    case .filter(let instructions, let listen):
       operation(CI_FILTER)
-      step.a = tell ? 1 : 0
-    case .groups(let list):
-      operation(CI_GROUPS)
-      let array = allocate(UInt32.self, count: list.count)
-      for (index, group) in list.enumerated() { array[index] = group }
+      let array = allocate(UInt32.self, count: instructions.count)
+      for (index, part) in instructions.enumerated() { array[index] = part }
       step.list = UnsafePointer(array)
-      step.list_count = list.count
-    case .user(let uid, let gid):
-      operation(CI_USER)
-      step.a = UInt64(uid)
-      step.b = UInt64(gid)
+      step.list_count = instructions.count
+      step.a = listen ? 1 : 0
+    case .groups: operation(CI_GROUPS)
+    case .user: operation(CI_USER)
     case .capabilities(let set):
       operation(CI_CAPABILITIES)
       step.a = set
+    case .verify(let set, let noNewPrivileges):
+      operation(CI_VERIFY)
+      step.a = set
+      step.b = noNewPrivileges ? 1 : 0
     case .defaultSignals: operation(CI_SIGNALS)
     case .closeOnExecute: operation(CI_CLOSE)
     case .fail(let errno):

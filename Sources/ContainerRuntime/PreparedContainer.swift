@@ -4,38 +4,42 @@ import Cgroups
 import Glibc
 import LinuxSystem
 
-/// Everything of a container that is looked up, checked and opened before its child exists, so that most mistakes are
-/// found while there is nothing to clean up.
+/// Everything of a container that is checked and opened before its child exists, so that most mistakes are found while
+/// there is nothing to clean up.
+///
+/// What a mount of the spec may cover is not looked up here: init, its interpreter and the files of users are looked for
+/// behind the mounts, where init finds them. See `Container.receive`.
 final class PreparedContainer {
-  private(set) var numbers: ContainerPlan.Prepared
+  private(set) var plan: ContainerPlan.Prepared
   private(set) var ourStreams: [OwnedFD] = []
   /// Open as long as this object, and inherited by the child.
   private var kept: [OwnedFD] = []
 
   init(_ spec: ContainerSpec, _ group: RunCgroup, _ network: NetworkNamespace?) throws(ContainerError) {
-    let root = try RootFolder(opening: spec.rootPath)
-    try root.checkInit(spec.command[0])
-    let user = try UserFiles(in: root).resolve(user: spec.user, groups: spec.groups)
-    numbers = ContainerPlan.Prepared(root: -1, user: user, canTellReboot: RebootWatch.isAvailable)
-    if let network { numbers.network = keep(network.fd) }
-    if spec.rootMode == .readOnly { try root.checkMountPoints(["/dev", "/proc", "/sys"] + spec.mounts.map(\.target)) }
+    let folder = try HostPath.open(spec.rootPath, as: .root)
+    let root = RootFolder(folder, path: spec.rootPath)
+    plan = ContainerPlan.Prepared(root: -1)
+    plan.canTellReboot = RebootWatch.isAvailable
+    plan.terminalGroup = UserFiles(in: root).terminalGroup
+    plan.procEntries = ProcEntries.shared
+    if let network { plan.network = keep(network.fd) }
+    if case .overlay = spec.rootMode { try root.checkForMountsBelow() }
 
     var attributes = SetupStep.Attributes.noDevices
     if spec.rootMode != .direct { attributes.insert(.readOnly) }
-    numbers.root = keep(
-      try Self.cloneMount(root.fd, attributes, step: "open root filesystem \(spec.rootPath)"))
+    plan.root = keep(try Self.cloneMount(root.fd, attributes, step: "open root filesystem \(spec.rootPath)"))
     for mount in spec.mounts {
       guard case .bind(let source, let target, let readOnly) = mount else { continue }
       let step = "mount \(target)"
-      let file = try during("\(step): open \(source)") { () throws(SystemError) in
-        try Files.open(source, flags: LS_O_PATH)
-      }
+      let file = try HostPath.open(source, as: .bind(target: target))
       var info = stat()
       try during(step) { () throws(SystemError) in try check("stat", on: source) { fstat(file.rawValue, &info) } }
       let copy = try Self.cloneMount(file, readOnly ? [.noDevices, .readOnly] : .noDevices, step: step)
-      numbers.binds.append((keep(copy), info.st_mode & S_IFMT == S_IFDIR))
+      plan.binds.append(.init(fd: keep(copy), isFolder: info.st_mode & S_IFMT == S_IFDIR))
     }
-    for (controller, fd) in try group.openLegacyTasks() { numbers.legacyTasks.append((controller, keep(fd))) }
+    for (hierarchy, fd) in try group.openLegacyTasks() {
+      plan.legacyTasks.append(.init(hierarchy: hierarchy, fd: keep(fd)))
+    }
     if spec.console == .pipes { try openStreams() }
   }
 
@@ -54,37 +58,18 @@ final class PreparedContainer {
     }
   }
 
-  /// Standard output and error apart, so that the log can tell them. The user of the container may open them again
-  /// through /dev/stdout, so they are its own.
+  /// Standard output and error apart, so that the log can tell them. Anybody in the container may open them again through
+  /// /dev/stdout to write, also after a change of user; the user of the container owns them once it is known.
   private func openStreams() throws(ContainerError) {
-    let user = numbers.user
-    let step = "open console pipes"
     func pipe() throws(SystemError) -> Int32 {
       let ends = try Pipe.make()
-      try check("chown") { fchown(ends.writing.rawValue, user.uid, user.gid) }
+      try check("chmod") { fchmod(ends.writing.rawValue, 0o622) }
       ourStreams.append(ends.reading)
       kept.append(ends.writing)
       return ends.writing.rawValue
     }
-    try during(step) { () throws(SystemError) in
-      numbers.streams = (output: try pipe(), error: try pipe())
-      numbers.null = keep(try Files.open("/dev/null", flags: O_RDONLY))
-    }
-  }
-}
-
-extension RootFolder {
-  /// In a read-only tree nothing is made, so what is mounted on has to be there.
-  func checkMountPoints(_ paths: [String]) throws(ContainerError) {
-    for target in paths {
-      do {
-        _ = try open(target, flags: LS_O_PATH)
-      } catch {
-        throw ContainerError(
-          step: "mount \(target)", errno: error.errno,
-          reason: "it does not exist in the read-only root filesystem \(path)",
-          hint: "make it there, or use an overlay")
-      }
+    try during("open console pipes") { () throws(SystemError) in
+      plan.streams = .init(output: try pipe(), error: try pipe())
     }
   }
 }

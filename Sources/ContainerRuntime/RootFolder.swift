@@ -5,15 +5,14 @@ import LinuxSystem
 /// A root filesystem's folder, in which every path is looked up as the container will see it and none leads out:
 /// openat2(2) with RESOLVE_IN_ROOT and no magic links. The tree may be hostile and may be changing.
 struct RootFolder {
+  /// As the host names it, for messages.
   let path: String
   let fd: OwnedFD
 
-  /// Checks that there is a folder; names the step and the path otherwise.
-  init(opening path: String) throws(ContainerError) {
+  /// - Parameter fd: the tree on the host, or the root of a container with all of its mounts.
+  init(_ fd: OwnedFD, path: String) {
+    self.fd = fd
     self.path = path
-    fd = try during("open root filesystem \(path)") { () throws(SystemError) in
-      try Files.open(path, flags: LS_O_PATH | O_DIRECTORY)
-    }
   }
 
   /// Opens a path inside. Never waits for the other end of a FIFO or the like.
@@ -50,8 +49,21 @@ struct RootFolder {
 // MARK: init
 
 extension RootFolder {
-  /// Checks that init is there and can be executed on this machine, and so is what executes it: a script's interpreter,
-  /// a program's dynamic loader. What execve(2) would say with one word for all of it is said here with the path.
+  /// An overlay shows one filesystem: a folder that another is mounted on would be there and empty.
+  func checkForMountsBelow() throws(ContainerError) {
+    let step = "open root filesystem \(path)"
+    // The name the kernel has for it, without links.
+    let below = try during(step) { () throws(SystemError) in try Files.readLink("/proc/self/fd/\(fd.rawValue)") + "/" }
+    let mounts = try during(step) { () throws(SystemError) in try MountEntry.all(ofType: "") }
+    guard let mount = mounts.first(where: { $0.mountPoint.hasPrefix(below) }) else { return }
+    throw ContainerError(
+      step: step, errno: EXDEV,
+      reason: "\(mount.mountPoint) is a mount of its own (\(mount.type)), which an overlay does not show",
+      hint: "unmount it, give it to the guest as one of its mounts, or use rootfs.mode readOnly")
+  }
+
+  /// Why execve(2) refused init, with the path: whether it is there and can be executed on this machine, and so is what
+  /// executes it: a script's interpreter, a program's dynamic loader. Throws what it finds; returns where it finds nothing.
   func checkInit(_ inside: String) throws(ContainerError) {
     try checkProgram(inside, role: "init", depth: 0)
   }

@@ -24,7 +24,8 @@ public struct SetupStep: Equatable, Sendable {
 
   /// Where a step leaves a mount for later ones.
   public enum Slot: Int32, Equatable, Sendable, CaseIterable {
-    case root, layers, dev, pts, proc, sys, memory, empty, null, zero, full, random, urandom, tty
+    case root, layers, dev, pts, proc, sys, memory, emptyFolder, emptyFile, nodes, null, zero, full, random, urandom,
+      tty
   }
 
   public struct Attributes: OptionSet, Sendable {
@@ -44,6 +45,8 @@ public struct SetupStep: Equatable, Sendable {
     public static let makeFolder = AttachFlags(rawValue: 2)
     public static let makeFile = AttachFlags(rawValue: 4)
     public static let notProc = AttachFlags(rawValue: 8)
+    /// With mode and owner of the folder that it covers.
+    public static let asCovered = AttachFlags(rawValue: 16)
   }
 
   public struct Option: Equatable, Sendable {
@@ -57,6 +60,14 @@ public struct SetupStep: Equatable, Sendable {
     }
   }
 
+  public enum LimitMode: Equatable, Sendable {
+    case exactly
+    /// Where the hard limit may not be raised, as high as it is.
+    case asFarAsAllowed
+    /// The soft limit becomes the hard one.
+    case hardAsItIs
+  }
+
   public enum Action: Equatable, Sendable {
     case guardParent
     case write(String, to: Operand)
@@ -67,10 +78,13 @@ public struct SetupStep: Equatable, Sendable {
     case privateMounts
     case createMount(String, [Option] = [], Attributes, into: Slot)
     case cloneMount(String, at: Operand, Attributes, into: Slot)
-    case attach(Operand, at: Operand, path: String, AttachFlags)
+    /// With attributes that the mount gets just before.
+    case attach(Operand, at: Operand, path: String, AttachFlags, with: Attributes = [])
     case pivot(Operand)
     case makeFolder(String, at: Operand, mode: UInt64)
     case makeFile(String, at: Operand)
+    /// A character device by its major and minor number.
+    case makeDevice(String, at: Operand, UInt64, UInt64)
     case makeLink(String, at: Operand, to: String)
     case mask(String, at: Operand, with: Operand)
     case protect(String, at: Operand)
@@ -78,17 +92,25 @@ public struct SetupStep: Equatable, Sendable {
     case loopbackUp
     case newSession
     case newKeyring
-    case terminal(devpts: Operand, dev: Operand, uid: UInt32, gid: UInt32)
+    /// Send the root to the controller, which answers with the user; wait for the answer.
+    case showRoot
+    case hearUser
+    case terminal(devpts: Operand, dev: Operand, gid: UInt32)
     case standardStream(UInt64, from: Operand)
-    case limit(UInt32, soft: UInt64, hard: UInt64)
+    case openStream(UInt64, String, at: Operand)
+    case limit(UInt32, soft: UInt64, hard: UInt64, LimitMode)
     case oomScore(String)
     case changeFolder(String)
     case bounding(UInt64)
     case noNewPrivileges
-    case filter(tell: Bool)
-    case groups([UInt32])
-    case user(uid: UInt32, gid: UInt32)
+    /// Instructions as struct sock_filter, two numbers each; whether their listener goes to the controller.
+    case filter([UInt32], listen: Bool)
+    /// Those of the answer to `showRoot`.
+    case groups
+    case user
     case capabilities(UInt64)
+    /// Read back what the kernel has, and fail where it is not what was set.
+    case verify(capabilities: UInt64, noNewPrivileges: Bool)
     case defaultSignals
     case closeOnExecute
     /// Crash points: fail with an errno; have the controller end itself, and go on once it is gone; wait.

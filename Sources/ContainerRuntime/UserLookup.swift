@@ -9,8 +9,6 @@ struct ResolvedUser: Equatable {
   var groups: [UInt32]
   /// From the user's entry; `/` for a number without one.
   var home: String
-  /// The group of terminals, 5 where the root filesystem does not say.
-  var terminalGroup: UInt32
 }
 
 /// The root filesystem's own /etc/passwd and /etc/group, read as text: nothing of the host's users is asked, and the
@@ -20,14 +18,20 @@ struct UserFiles {
   var group: [UInt8]
 
   init(passwd: [UInt8], group: [UInt8]) {
-    self.passwd = passwd
-    self.group = group
+    self.passwd = Self.withoutMark(passwd)
+    self.group = Self.withoutMark(group)
+  }
+
+  /// A byte order mark is what some editors put in front of text; it is no part of the first name.
+  private static func withoutMark(_ bytes: [UInt8]) -> [UInt8] {
+    bytes.starts(with: [0xef, 0xbb, 0xbf]) ? Array(bytes.dropFirst(3)) : bytes
   }
 
   /// Files that are missing or no plain files count as empty: numbers need none.
   init(in root: RootFolder) {
-    passwd = (try? root.read("/etc/passwd", limit: 1 << 20)) ?? []
-    group = (try? root.read("/etc/group", limit: 1 << 20)) ?? []
+    self.init(
+      passwd: (try? root.read("/etc/passwd", limit: 1 << 20)) ?? [],
+      group: (try? root.read("/etc/group", limit: 1 << 20)) ?? [])
   }
 
   private struct User {
@@ -46,17 +50,19 @@ struct UserFiles {
   private func users() -> some Sequence<User> {
     passwd.split(separator: UInt8(ascii: "\n")).lazy.compactMap { line -> User? in
       let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-      guard fields.count >= 6, let uid = UInt32(decimal: fields[2]), let gid = UInt32(decimal: fields[3])
+      // As glibc: what is missing at the end is empty.
+      guard fields.count >= 4, let uid = UInt32(decimal: fields[2]), let gid = UInt32(decimal: fields[3])
       else { return nil }
-      return User(name: fields[0], uid: uid, gid: gid, home: String(decoding: fields[5], as: UTF8.self))
+      let home = fields.count > 5 ? String(decoding: fields[5], as: UTF8.self) : ""
+      return User(name: fields[0], uid: uid, gid: gid, home: home)
     }
   }
 
   private func groups() -> some Sequence<Group> {
     group.split(separator: UInt8(ascii: "\n")).lazy.compactMap { line -> Group? in
       let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-      guard fields.count >= 4, let gid = UInt32(decimal: fields[2]) else { return nil }
-      return Group(name: fields[0], gid: gid, members: fields[3])
+      guard fields.count >= 3, let gid = UInt32(decimal: fields[2]) else { return nil }
+      return Group(name: fields[0], gid: gid, members: fields.count > 3 ? fields[3] : [])
     }
   }
 
@@ -74,6 +80,7 @@ struct UserFiles {
         step: "look up user \(wanted)", reason: "it is not in the root filesystem's /etc/passwd",
         hint: "give the number, or add the user there")
     }
+    try Self.check(uid, "user \(wanted)")
     let gid = parts.count > 1 && !parts[1].isEmpty ? try resolve(group: String(parts[1])) : entry?.gid ?? 0
     var all: [UInt32] = []
     func add(_ group: UInt32) { if !all.contains(group) { all.append(group) } }
@@ -84,9 +91,31 @@ struct UserFiles {
       }
     }
     for group in supplementary { add(try resolve(group: group)) }
+    try Self.check(gid, "the group of user \(wanted)")
+    for group in all { try Self.check(group, "a group of user \(wanted)") }
+    guard all.count <= Self.mostGroups else {
+      throw ContainerError(
+        step: "look up user \(wanted)", errno: E2BIG,
+        reason: "/etc/group has it in \(all.count) groups; \(Self.mostGroups) are allowed")
+    }
     return ResolvedUser(
-      uid: uid, gid: gid, groups: all, home: entry.flatMap { $0.home.isEmpty ? nil : $0.home } ?? "/",
-      terminalGroup: (try? resolve(group: "tty")) ?? 5)
+      uid: uid, gid: gid, groups: all, home: entry.flatMap { $0.home.isEmpty ? nil : $0.home } ?? "/")
+  }
+
+  static let mostGroups = 1024
+
+  /// The group that owns terminals; 5 where the tree does not say, as nearly every distribution has it.
+  var terminalGroup: UInt32 {
+    guard let group = try? resolve(group: "tty"), group != .max else { return 5 }
+    return group
+  }
+
+  /// setresuid(2), setresgid(2) and chown(2) take this number for "leave as it is", and what it would leave is root.
+  private static func check(_ id: UInt32, _ what: String) throws(ContainerError) {
+    guard id == .max else { return }
+    throw ContainerError(
+      step: "look up \(what)", errno: EINVAL, reason: "its number is \(id), which stands for no user and no group",
+      hint: "numbers from 0 to 4294967294 are allowed")
   }
 
   private func resolve(group text: String) throws(ContainerError) -> UInt32 {

@@ -8,8 +8,9 @@ extension ContainerSpec {
   init(_ spec: GuestSpec, named name: GuestName) {
     self.init(
       rootPath: spec.rootfs.path, command: spec.command, workingDirectory: spec.workingDirectory, user: spec.user,
-      groups: spec.groups, hostname: spec.hostname ?? name.value, hostNetwork: spec.network == .host,
-      capabilities: Self.boundingSet(spec.capabilities), console: spec.console == .pipes ? .pipes : .terminal)
+      groups: spec.groups, hostname: spec.hostname ?? name.value, hostNetwork: Self.sharesNetwork(spec.network),
+      capabilities: Self.boundingSet(spec.capabilities), console: Self.console(spec.console))
+    noNewPrivileges = spec.noNewPrivileges
     switch spec.rootfs.mode {
     case .direct: rootMode = .direct
     case .readOnly: rootMode = .readOnly
@@ -19,7 +20,11 @@ extension ContainerSpec {
     mounts = spec.mounts.map { mount in
       switch mount.source {
       case .bind(let source): .bind(source: source, target: mount.target, readOnly: mount.readOnly)
-      case .tmpfs(let options): .tmpfs(target: mount.target, bytes: options.bytes, readOnly: mount.readOnly)
+      case .tmpfs(let options):
+        .tmpfs(
+          target: mount.target,
+          TmpfsOptions(bytes: options.bytes, mode: options.mode, uid: options.uid, gid: options.gid),
+          readOnly: mount.readOnly)
       }
     }
     rlimits = spec.rlimits.compactMap { limit in
@@ -27,6 +32,20 @@ extension ContainerSpec {
       Guest.ResourceLimit.names.firstIndex(of: limit.name).map {
         ContainerSpec.ResourceLimit(resource: UInt32($0), soft: limit.soft, hard: limit.hard)
       }
+    }
+  }
+
+  private static func sharesNetwork(_ mode: NetworkMode) -> Bool {
+    switch mode {
+    case .none: false
+    case .host: true
+    }
+  }
+
+  private static func console(_ mode: ConsoleMode) -> Console {
+    switch mode {
+    case .pty: .terminal
+    case .pipes: .pipes
     }
   }
 
@@ -52,7 +71,8 @@ extension ContainerSpec {
 }
 
 extension CgroupLimits {
-  init(_ limits: Limits) {
-    self.init(memoryBytes: limits.memoryBytes, pids: limits.pids, cpuMillis: limits.cpuMillis)
+  /// - Parameter usual: what the daemon's configuration gives guests that ask for nothing.
+  init(_ limits: Limits, usual: Usual) {
+    self.init(memoryBytes: limits.memoryBytes, pids: limits.pids, cpuMillis: limits.cpuMillis, usual: usual)
   }
 }

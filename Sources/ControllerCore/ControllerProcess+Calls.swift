@@ -159,12 +159,15 @@ extension ControllerProcess {
 
   // MARK: Signals
 
-  /// Sends a polite signal, and finds out whether init hears it. Looked up before sending: a handler that is there now
-  /// gets the signal for sure, one that is installed in between gets a second one, which does no harm.
+  /// Sends a polite signal once init hears it, and not before: the kernel would drop it (see `SignalHandlers`), so nothing
+  /// is lost, and the order is given once. That matters where it is not idempotent: a second SIGTERM makes many programs
+  /// give up what they were saving.
   func signalInit(_ signal: Int32) {
     guard let process = container?.initProcess else { return }
     let hears = SignalHandlers.of(pid: process.pid).contains(signal)
-    do throws(SystemError) { try process.signal(signal) } catch { complain("\(error)") }
+    if hears {
+      do throws(SystemError) { try process.signal(signal) } catch { complain("\(error)") }
+    }
     input(.signalHeard(hears))
   }
 
@@ -186,18 +189,22 @@ extension ControllerProcess {
   }
 }
 
-/// Which signals a process handles itself.
+/// Which signals reach a process that is the init of a PID namespace: those it has a handler for, and those it blocks, which
+/// wait until it takes them (sigwait, signalfd: tini, systemd). The kernel drops all others (sig_task_ignored in
+/// kernel/signal.c; pid_namespaces(7)).
 enum SignalHandlers {
   static func of(pid: Int32) -> SignalSet {
     parse((try? Files.read("/proc/\(pid)/status")) ?? [])
   }
 
-  /// The line `SigCgt: 0000000180004a02`; proc_pid_status(5).
+  /// Lines such as `SigCgt: 0000000180004a02`; proc_pid_status(5).
   static func parse(_ status: [UInt8]) -> SignalSet {
-    for line in status.split(separator: UInt8(ascii: "\n")) where line.starts(with: "SigCgt:".utf8) {
+    var bits: UInt64 = 0
+    for line in status.split(separator: UInt8(ascii: "\n"))
+    where line.starts(with: "SigCgt:".utf8) || line.starts(with: "SigBlk:".utf8) {
       let digits = String(decoding: line.dropFirst(7), as: UTF8.self).drop { $0 == "\t" || $0 == " " }
-      return SignalSet(bits: UInt64(digits, radix: 16) ?? 0)
+      bits |= UInt64(digits, radix: 16) ?? 0
     }
-    return .none
+    return SignalSet(bits: bits)
   }
 }

@@ -51,7 +51,9 @@ extension ControllerProcess {
     _ guest: GuestName, _ id: RunID, _ spec: GuestSpec, _ tree: CgroupTree
   ) throws(ContainerError) {
     let group = try RunCgroup.create(
-      in: tree, name: "\(guest).\(id.short)", limits: CgroupLimits(spec.limits), runID: id.bytes)
+      in: tree, name: "\(guest).\(id.short)",
+      limits: CgroupLimits(spec.limits, usual: .init(memoryBytes: arguments.usualMemory, pids: arguments.usualTasks)),
+      runID: id.bytes)
     self.group = group
     CrashPoint.reach("controller.launch.grouped")
     #if LODGE_CRASHPOINTS
@@ -60,9 +62,10 @@ extension ControllerProcess {
       let crash: (step: String, action: SetupStep.Action)? = nil
     #endif
     let container = try Container(
-      starting: ContainerSpec(spec, named: guest), in: group, network: network, crash: crash)
+      starting: ContainerSpec(spec, named: guest), in: group, tie: tie, network: network, crash: crash)
     // The guest's alone from here on.
     network = nil
+    tie = nil
     self.container = container
     CrashPoint.reach("controller.launch.cloned")
     do throws(SystemError) {

@@ -60,6 +60,7 @@ public final class ControllerProcess {
   var stuckTasks = ""
   /// Made while there was nothing else to do; handed on at the launch.
   var network: NetworkNamespace?
+  var tie: GuestTie?
   /// The LAUNCH that waits for its answer.
   var openLaunch: (connection: SocketServerConnection, call: IncomingCall)?
   /// When an unfinished line goes to the log as it is.
@@ -82,12 +83,16 @@ public final class ControllerProcess {
   /// Serves until the run has ended and everybody knows, or until the daemon goes away before there was a run.
   public func serve() throws(SystemError) {
     CrashPoint.reach("controller.started")
-    // Where it cannot be made the launch tries again, and tells.
+    // Where one cannot be made the launch tries again, and says why it fails.
+    tie = try? GuestTie()
     if arguments.ownNetwork { network = try? NetworkNamespace() }
     while !isDone {
       try epoll.wait(nanoseconds: untilNextDeadline) { event in handle(event) }
       timePassed()
     }
+    // Ends the process that ties the guest to this one, and waits for it: nothing is left when this returns.
+    container = nil
+    tie = nil
   }
 
   static var now: Moment {

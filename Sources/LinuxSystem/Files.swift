@@ -196,6 +196,17 @@ public enum Files {
     if unlinkat(directory, path, AT_REMOVEDIR) == -1, errno != ENOENT { throw .last("remove", on: path) }
   }
 
+  /// Where a symbolic link leads, as it says; readlink(2).
+  public static func readLink(_ path: String, at directory: Int32 = workingDirectory) throws(SystemError) -> String {
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    let count = try check("read link", on: path) {
+      bytes.withUnsafeMutableBytes {
+        readlinkat(directory, path, $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
+      }
+    }
+    return String(decoding: bytes.prefix(count), as: UTF8.self)
+  }
+
   /// The folder a path is in: "." for a bare name.
   public static func parent(of path: String) -> String {
     let bytes = Array(path.utf8)

@@ -1,3 +1,4 @@
+import LinuxSystem
 import Testing
 
 @testable import Cgroups
@@ -17,7 +18,8 @@ struct MountTableTests {
     #expect(MountEntry.parse(Array(text.utf8), typePrefix: "cgroup") == Array(entries.dropFirst()))
     let host = CgroupHost(mounts: entries)
     #expect(host?.unified == "/sys/fs/cgroup/with space")
-    #expect(host?.legacy == ["memory": "/sys/fs/cgroup/memory"])
+    #expect(host?.hierarchies == [.init(name: "memory", mountPoint: "/sys/fs/cgroup/memory")])
+    #expect(host?.legacy("memory") == "/sys/fs/cgroup/memory")
     #expect(host?.place(of: "memory") == .legacy)
     #expect(host?.place(of: "pids") == .missing)
     #expect(host?.mode == "hybrid")

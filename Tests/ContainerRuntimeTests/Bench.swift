@@ -72,7 +72,7 @@ final class Bench {
   /// Runs a container to its end. `whenRunning` is called once, after init was executed.
   func run(
     _ spec: ContainerSpec, limits: CgroupLimits = CgroupLimits(), network: NetworkNamespace? = nil,
-    crash: (step: String, action: SetupStep.Action)? = nil,
+    crash: (step: String, action: SetupStep.Action)? = nil, without missing: String? = nil,
     whenRunning: ((Container, RunCgroup) throws -> Void)? = nil
   ) throws -> Outcome {
     runs += 1
@@ -81,7 +81,7 @@ final class Bench {
     defer { group.remove() }
     let container: Container
     do {
-      container = try Container(starting: spec, in: group, network: network, crash: crash)
+      container = try Container(starting: spec, in: group, network: network, crash: crash, without: missing)
     } catch {
       var outcome = Outcome()
       outcome.failure = error

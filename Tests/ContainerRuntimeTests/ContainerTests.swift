@@ -129,7 +129,7 @@ import Testing
   @Test func aReadOnlyRootIsReadOnly() throws {
     var spec = bench.spec("(echo x > /etc/x) 2>/dev/null || echo no; echo y > /tmp/y && echo yes")
     spec.rootMode = .readOnly
-    spec.mounts = [.tmpfs(target: "/tmp", bytes: 1 << 20, readOnly: false)]
+    spec.mounts = [.tmpfs(target: "/tmp", .init(bytes: 1 << 20), readOnly: false)]
     let end = try bench.run(spec)
     #expect(end.output == "no\nyes\n", "\(String(describing: end.failure))")
   }
@@ -137,7 +137,7 @@ import Testing
   @Test func aReadOnlyRootNeedsItsMountPoints() throws {
     var spec = bench.spec("true")
     spec.rootMode = .readOnly
-    spec.mounts = [.tmpfs(target: "/data", bytes: nil, readOnly: false)]
+    spec.mounts = [.tmpfs(target: "/data", .init(), readOnly: false)]
     let failure = try #require(try bench.run(spec).failure)
     #expect(failure.step == "mount /data")
     #expect(failure.hint == "make it there, or use an overlay")

@@ -10,14 +10,14 @@ struct UserFilesTests {
     group: Array("root:x:0:\ntty:x:7:\nweb:x:44:web\nlogs:x:50:other,web\nbroken:x:\n".utf8))
 
   @Test(arguments: [
-    ("0", ResolvedUser(uid: 0, gid: 0, groups: [], home: "/root", terminalGroup: 7)),
-    ("", ResolvedUser(uid: 0, gid: 0, groups: [], home: "/root", terminalGroup: 7)),
-    ("web", ResolvedUser(uid: 33, gid: 44, groups: [44, 50], home: "/srv/web", terminalGroup: 7)),
-    ("33", ResolvedUser(uid: 33, gid: 44, groups: [44, 50], home: "/srv/web", terminalGroup: 7)),
-    ("web:logs", ResolvedUser(uid: 33, gid: 50, groups: [44, 50], home: "/srv/web", terminalGroup: 7)),
-    ("1000:2000", ResolvedUser(uid: 1000, gid: 2000, groups: [], home: "/", terminalGroup: 7)),
+    ("0", ResolvedUser(uid: 0, gid: 0, groups: [], home: "/root")),
+    ("", ResolvedUser(uid: 0, gid: 0, groups: [], home: "/root")),
+    ("web", ResolvedUser(uid: 33, gid: 44, groups: [44, 50], home: "/srv/web")),
+    ("33", ResolvedUser(uid: 33, gid: 44, groups: [44, 50], home: "/srv/web")),
+    ("web:logs", ResolvedUser(uid: 33, gid: 50, groups: [44, 50], home: "/srv/web")),
+    ("1000:2000", ResolvedUser(uid: 1000, gid: 2000, groups: [], home: "/")),
     // All digits is a number, whatever names there are.
-    ("7", ResolvedUser(uid: 7, gid: 0, groups: [], home: "/", terminalGroup: 7)),
+    ("7", ResolvedUser(uid: 7, gid: 0, groups: [], home: "/")),
   ]) func users(text: String, user: ResolvedUser) throws {
     #expect(try files.resolve(user: text, groups: []) == user)
   }
@@ -31,11 +31,45 @@ struct UserFilesTests {
     #expect(error?.hint != nil)
   }
 
+  /// setresuid(2) leaves everything as it is for this number, and what it would leave is root.
+  @Test(
+    arguments: [
+      ("4294967295", []), ("1000:4294967295", []), ("sentinel", []), ("group", []), ("0:grouped", []),
+      ("0", ["4294967295"]), ("0", ["grouped"]), ("member", []),
+    ] as [(String, [String])])
+  func theNumberThatStandsForNoUserIsRefused(user: String, groups: [String]) {
+    let files = UserFiles(
+      passwd: Array("sentinel:x:4294967295:0::/:\ngroup:x:5:4294967295::/:\nmember:x:6:6::/:\n".utf8),
+      group: Array("grouped:x:4294967295:member\n".utf8))
+    let error = #expect(throws: ContainerError.self) { try files.resolve(user: user, groups: groups) }
+    #expect(error?.errno == 22)
+    #expect(error?.hint?.isEmpty == false)
+  }
+
+  @Test func linesThatTheCLibraryAcceptsAreAccepted() throws {
+    let files = UserFiles(
+      passwd: Array("\u{feff}web:x:33:44\n".utf8), group: Array("\u{feff}logs:x:50\nmore:x:51:web\n".utf8))
+    #expect(
+      try files.resolve(user: "web", groups: ["logs"]) == ResolvedUser(uid: 33, gid: 44, groups: [51, 50], home: "/"))
+  }
+
+  @Test func moreGroupsThanAProcessIsGivenAreRefused() {
+    let lines = (1...1025).map { "g\($0):x:\($0):web\n" }.joined()
+    let files = UserFiles(passwd: Array("web:x:33:44::/:\n".utf8), group: Array(lines.utf8))
+    #expect(throws: ContainerError.self) { try files.resolve(user: "web", groups: []) }
+  }
+
+  @Test func terminalsBelongToTheTreesOwnGroup() {
+    #expect(files.terminalGroup == 7)
+    #expect(UserFiles(passwd: [], group: []).terminalGroup == 5)
+    #expect(UserFiles(passwd: [], group: Array("tty:x:4294967295:\n".utf8)).terminalGroup == 5)
+  }
+
   @Test func emptyFilesAreEnoughForNumbers() throws {
     let none = UserFiles(passwd: [], group: [])
     #expect(
       try none.resolve(user: "5:6", groups: ["7"])
-        == ResolvedUser(uid: 5, gid: 6, groups: [7], home: "/", terminalGroup: 5))
+        == ResolvedUser(uid: 5, gid: 6, groups: [7], home: "/"))
   }
 }
 

@@ -3,8 +3,6 @@ import Testing
 @testable import ContainerRuntime
 
 struct ContainerPlanTests {
-  let user = ResolvedUser(uid: 0, gid: 0, groups: [], home: "/root", terminalGroup: 5)
-
   private func spec(_ change: (inout ContainerSpec) -> Void = { _ in }) -> ContainerSpec {
     var spec = ContainerSpec(rootPath: "/srv/tree", command: ["/sbin/init"], hostname: "web", capabilities: 1 << 22)
     change(&spec)
@@ -27,12 +25,12 @@ struct ContainerPlanTests {
         $0.mounts = [.bind(source: "/a", target: "/data", readOnly: true)]
       },
       .init(
-        root: 5, legacyTasks: [("memory", 6)], binds: [(7, true)], streams: console == .pipes ? (8, 9) : nil, null: 10,
-        user: user))
+        root: 5, legacyTasks: [.init(hierarchy: "memory", fd: 6)], binds: [.init(fd: 7, isFolder: true)],
+        streams: console == .pipes ? .init(output: 8, error: 9) : nil))
     let pivot = try #require(plan.steps.firstIndex { if case .pivot = $0.action { true } else { false } })
     // Tied to the controller before anything else, and again after the user change that undoes it.
     #expect(plan.steps.first?.action == .guardParent)
-    let becomeUser = try index("become user 0", in: plan)
+    let becomeUser = try index("become user", in: plan)
     #expect(plan.steps[becomeUser...].contains { $0.action == .guardParent })
     // In its cgroups before it makes the namespace whose root they are.
     #expect(try index("join cgroup memory", in: plan) < index("make cgroup namespace", in: plan))
@@ -41,7 +39,7 @@ struct ContainerPlanTests {
       plan.steps.firstIndex { if case .attach = $0.action { true } else { false } })
     #expect(try index("make mounts private", in: plan) < firstMount)
     for (index, step) in plan.steps.enumerated() {
-      if case .attach(_, .root, let path, let flags) = step.action, index < pivot {
+      if case .attach(_, .root, let path, let flags, _) = step.action, index < pivot {
         #expect(path == "/proc" && flags == [], "\(step.name) looks up in the tree before the pivot")
       }
     }
@@ -52,6 +50,14 @@ struct ContainerPlanTests {
     #expect(try index("drop capabilities", in: plan) < becomeUser)
     #expect(try becomeUser < index("set capabilities", in: plan))
     #expect(try index("forbid new privileges", in: plan) < index("install system call filter", in: plan))
+    // The user is looked up behind the mounts, and before anything needs it.
+    #expect(try index("mount /data", in: plan) < index("show root filesystem", in: plan))
+    #expect(try index("look up user 0", in: plan) < index("change to folder /", in: plan))
+    // Rights are read back when nothing changes them any more.
+    let verify = try index("verify rights", in: plan)
+    for change in ["install system call filter", "drop capabilities", "set groups", "become user", "set capabilities"] {
+      #expect(try index(change, in: plan) < verify)
+    }
     // Descriptors last: nothing is opened after.
     #expect(plan.steps.last?.action == .closeOnExecute)
   }
@@ -60,23 +66,68 @@ struct ContainerPlanTests {
     let plan = ContainerPlan(
       spec {
         $0.rootMode = .overlay(bytes: 1 << 20)
-        $0.mounts = [.tmpfs(target: "/t", bytes: 4096, readOnly: false)]
-      }, .init(root: 5, user: user))
+        $0.mounts = [.tmpfs(target: "/t", .init(bytes: 4096), readOnly: false)]
+      }, .init(root: 5))
     for step in plan.steps {
-      guard case .createMount(let type, _, let attributes, _) = step.action, type != "devpts" else { continue }
+      guard case .createMount(let type, _, let attributes, let slot) = step.action, type != "devpts" else { continue }
+      // The one that the guest's devices are files of; it is attached only where the pivot leaves it behind.
+      if slot == .nodes { continue }
       #expect(attributes.contains(.noDevices), "\(step.name)")
+    }
+    let attached = plan.steps.indices.filter {
+      if case .attach(.slot(.nodes), _, _, _, _) = plan.steps[$0].action { true } else { false }
+    }
+    let pivot = plan.steps.firstIndex { if case .pivot = $0.action { true } else { false } }
+    #expect(attached.count == 1 && attached[0] < pivot ?? 0)
+  }
+
+  /// A host object in a guest by reference is one whose mode, owner and times the guest can change.
+  @Test func nothingOfTheHostIsBoundButWhatTheSpecNames() {
+    for console in [ContainerSpec.Console.terminal, .pipes] {
+      let plan = ContainerPlan(spec { $0.console = console }, .init(root: 5, procEntries: ["stat", "keys", "sys"]))
+      for step in plan.steps {
+        if case .cloneMount(_, let place, _, _) = step.action { #expect(place == .slot(.nodes), "\(step.name)") }
+        if case .standardStream(_, let source) = step.action { Issue.record("\(step.name): \(source)") }
+      }
+      let protected = plan.steps.filter { if case .protect = $0.action { true } else { false } }.map(\.name)
+      #expect(protected.contains("protect /proc/stat"))
+      #expect(protected.count == Set(protected).count)
+      #expect(!protected.contains("protect /proc/keys"))
     }
   }
 
+  @Test func terminalsAreBounded() {
+    let plan = ContainerPlan(spec(), .init(root: 5))
+    let options = plan.steps.compactMap { step -> [SetupStep.Option]? in
+      if case .createMount("devpts", let options, _, _) = step.action { options } else { nil }
+    }
+    #expect(options.count == 1 && options[0].contains(.init("max", "128")))
+  }
+
+  /// A child inherits nothing that was not decided.
+  @Test func everyResourceLimitIsDecided() {
+    let plan = ContainerPlan(spec { $0.rlimits = [.init(resource: 7, soft: 10, hard: 20)] }, .init(root: 5))
+    var seen: [UInt32: SetupStep.LimitMode] = [:]
+    for step in plan.steps {
+      guard case .limit(let resource, let soft, let hard, let mode) = step.action else { continue }
+      #expect(seen.updateValue(mode, forKey: resource) == nil)
+      #expect(soft <= hard)
+      if resource == 7 { #expect(soft == 10 && hard == 20 && step.name == "set resource limit nofile") }
+    }
+    #expect(seen.keys.sorted() == Array(0...15))
+    #expect(seen[7] == .exactly)
+    #expect(seen[1] == .asFarAsAllowed)
+  }
+
   @Test func namespacesFollowTheSpec() {
-    let own = ContainerPlan(spec(), .init(root: 5, user: user))
-    let host = ContainerPlan(spec { $0.hostNetwork = true }, .init(root: 5, user: user))
+    let own = ContainerPlan(spec(), .init(root: 5))
+    let host = ContainerPlan(spec { $0.hostNetwork = true }, .init(root: 5))
     #expect(own.namespaces == 0x4c02_0000)
     #expect(host.namespaces == 0x0c02_0000)
     #expect(own.steps.contains { $0.action == .loopbackUp })
     #expect(!host.steps.contains { $0.action == .loopbackUp })
     // Made beforehand it is entered, before the /sys that shows it is mounted; unless it was made in vain.
-    var ready = ContainerPlan.Prepared(root: 5, user: user)
+    var ready = ContainerPlan.Prepared(root: 5)
     ready.network = 9
     let entered = ContainerPlan(spec(), ready)
     #expect(entered.namespaces == 0x0c02_0000)
@@ -86,20 +137,20 @@ struct ContainerPlanTests {
     #expect(!ContainerPlan(spec { $0.hostNetwork = true }, ready).steps.contains(where: isEntering))
   }
 
-  @Test func sizesAndUsersGoIn() throws {
-    var web = user
-    web.uid = 33
-    web.gid = 44
-    web.groups = [50]
+  @Test func sizesGoIn() throws {
     let plan = ContainerPlan(
-      spec { $0.rootMode = .overlay(bytes: 12345) }, .init(root: 5, user: web, canTellReboot: false))
+      spec {
+        $0.rootMode = .overlay(bytes: 12345)
+        $0.noNewPrivileges = false
+        $0.environment = ["HOME=/x"]
+      }, .init(root: 5, canTellReboot: false))
     let memory = try #require(plan.steps.first { $0.name == "mount overlay memory" })
     guard case .createMount(_, let options, _, _) = memory.action else { return }
     #expect(options.contains(.init("size", "12345")))
-    #expect(plan.steps.contains { $0.action == .user(uid: 33, gid: 44) })
-    #expect(plan.steps.contains { $0.action == .groups([50]) })
-    #expect(plan.steps.contains { $0.action == .filter(tell: false) })
-    #expect(!plan.steps.contains { if case .capabilities = $0.action { true } else { false } })
-    #expect(plan.environment.contains("HOME=/root"))
+    #expect(plan.steps.contains { if case .filter(_, listen: false) = $0.action { true } else { false } })
+    #expect(!plan.steps.contains { $0.action == .noNewPrivileges })
+    #expect(plan.steps.contains { $0.action == .verify(capabilities: 1 << 22, noNewPrivileges: false) })
+    #expect(!plan.takesHome)
+    #expect(ContainerPlan(spec(), .init(root: 5)).takesHome)
   }
 }

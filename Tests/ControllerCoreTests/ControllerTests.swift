@@ -323,6 +323,37 @@ import XDR
     #expect(bench.tree.run(name).remove())
   }
 
+  /// The parent death signal goes when init changes its user (prctl(2)); the tie is one that a guest cannot cut.
+  @Test func aGuestThatChangedItsUserEndsWithItsController() throws {
+    symlink("busybox", bench.root + "/bin/su")
+    try Files.writeAtomically(Array("web:x:33:44::/:/bin/sh\n".utf8), to: bench.root + "/etc/passwd", mode: 0o644)
+    let controller = try bench.start("guest")
+    let launched = try controller.launch(bench.shell("exec su web -c 'echo user; exec sleep 100'"))
+    let guest = try ProcessHandle(opening: launched.initPid)
+    let deadline = Clock.bootNanoseconds + 10_000_000_000
+    while !controller.log.contains(" o user"), Clock.bootNanoseconds < deadline { usleep(1000) }
+    // The daemon is gone as well: all is left to the kernel.
+    controller.client.close()
+    try controller.process.signal(SIGKILL)
+    _ = try controller.process.wait(blocking: true)
+    #expect(try ended(guest))
+    for name in bench.tree.runs() {
+      #expect(emptied(bench.tree.run(name)))
+      bench.tree.run(name).remove()
+    }
+  }
+
+  /// A limit of the shell that started the daemon ends what it stops, and not the one who reports it.
+  @Test func aControllerThatMayNotWriteMoreCountsWhatIsLost() throws {
+    let controller = try bench.start("guest")
+    try ProcessLimits.limitFileSize(of: controller.process.pid, to: 20_000)
+    _ = try controller.launch(bench.shell("seq 1 10000; exit 4"))
+    let record = try controller.exitEvent()
+    #expect(record.cause == .exited(code: 4))
+    #expect(try controller.finish() == .exited(code: 0))
+    #expect(controller.log.utf8.count <= 20_000)
+  }
+
   private func ended(_ process: ProcessHandle) throws -> Bool {
     var items = [Poll.Item(process.fd.rawValue, .readable)]
     try Poll.wait(for: &items, nanoseconds: 10_000_000_000)

@@ -61,7 +61,8 @@ struct SpecTranslationTests {
 
 struct SignalHandlersTests {
   @Test func theCaughtSignalsAreRead() {
-    let status = "Name:\tsh\nSigIgn:\t0000000000000004\nSigCgt:\t0000000000014002\nCapInh:\t0\n"
+    let status =
+      "Name:\tsh\nSigBlk:\t0000000000000200\nSigIgn:\t0000000000000004\nSigCgt:\t0000000000014002\nCapInh:\t0\n"
     let signals = SignalHandlers.parse(Array(status.utf8))
     #expect(signals.contains(15))
     #expect(signals.contains(2))

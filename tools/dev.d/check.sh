@@ -9,6 +9,7 @@ child_symbols='_exit abort access bind chdir chmod chown chroot close close_rang
  sigaction sigaddset sigdelset sigemptyset sigfillset sigprocmask socket stat statfs statfs64 fstatfs64 symlink symlinkat
  syscall umask umount umount2 uname unlink unlinkat unshare wait4 waitid waitpid write
  gnu_dev_major gnu_dev_minor socketpair
+ clone mmap munmap send shutdown
  memchr memcmp memcpy memmove memset strchr strcmp strcpy strlen strncmp strncpy strnlen strrchr
  __errno_location __stack_chk_fail __memcpy_chk __memset_chk _GLOBAL_OFFSET_TABLE_ environ'
 

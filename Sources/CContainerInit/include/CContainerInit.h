@@ -24,6 +24,7 @@ enum ci_operation {
   CI_PIVOT,          // make the folder of mount `fd` the root and let go of the old one
   CI_MAKE_FOLDER,    // mkdir `text` in `at` with mode `a`
   CI_MAKE_FILE,      // an empty file `text` in `at`
+  CI_MAKE_DEVICE,    // a character device `text` in `at`, major `a`, minor `b`, for everybody to read and write
   CI_MAKE_LINK,      // symlink `text` in `at`, pointing to `value`
   CI_MASK,           // mount `fd` onto `text` in `at` if that exists
   CI_PROTECT,        // make `text` in `at` read-only by mounting it on itself, if it exists
@@ -31,20 +32,27 @@ enum ci_operation {
   CI_LOOPBACK,       // bring `lo` up
   CI_SESSION,        // setsid
   CI_KEYRING,        // a session keyring of its own: the controller's holds the host's keys (keyrings(7))
-  CI_TERMINAL,       // a pseudoterminal from the devpts mount `fd`, owned by uid `a` and gid `b`: controlling terminal,
-                     // descriptors 0 to 2, bound to `text` in `at`; its other side goes to the controller
+  CI_SHOW_ROOT,      // send the guest's root to the controller, which looks the user up in it and answers
+  CI_HEAR_USER,      // wait for that answer (struct ci_identity)
+  CI_TERMINAL,       // a pseudoterminal from the devpts mount `fd`, owned by the user and gid `b`, 80 columns and 24 rows:
+                     // controlling terminal, descriptors 0 to 2, bound to `text` in `at`; its other side goes to the
+                     // controller
   CI_STDIO,          // descriptor `a` (0 to 2) becomes a copy of `fd`
-  CI_RLIMIT,         // setrlimit `a` to `b` (soft) and `c` (hard)
-  CI_OOM_SCORE,      // own oom_score_adj = `text`
+  CI_OPEN_STREAM,    // descriptor `a` (0 to 2) becomes `text` in `at`, opened for reading
+  CI_RLIMIT,         // setrlimit `a` to `b` (soft) and `c` (hard), in the way `slot` (enum ci_limit_mode)
+  CI_OOM_SCORE,      // own oom_score_adj = `text`; what may not be lowered stays
   CI_FOLDER,         // chdir `text`, and make sure that it is below the root
   CI_BOUNDING,       // drop every capability not in `a` from the bounding set
   CI_NO_NEW_PRIVS,
-  CI_FILTER,         // the seccomp filter; its listener goes to the controller when `a`
-  CI_GROUPS,         // setgroups `list`
-  CI_USER,           // setresgid `b`, setresuid `a`
-  CI_CAPABILITIES,   // permitted, effective = `a`; inheritable and ambient none
+  CI_FILTER,         // the seccomp filter in `list`, one ci_instruction in two numbers; its listener goes to the controller
+                     // when `a`
+  CI_GROUPS,         // setgroups of the user's groups
+  CI_USER,           // setresgid, setresuid of the user
+  CI_CAPABILITIES,   // permitted, effective = `a` for uid 0, none for others; inheritable and ambient none
+  CI_VERIFY,         // read back what the steps before have set, with `a` the bounding set, `b` whether privileges are
+                     // not to be gained; EPROTO where the kernel has something else
   CI_SIGNALS,        // every disposition default, nothing blocked
-  CI_CLOSE,          // every descriptor from 3 on closes at execve
+  CI_CLOSE,          // every descriptor from 3 on closes at execve; then tell the controller that execve is next
   CI_FAIL,           // fail with errno `a`: a crash point
   CI_CRASH,          // have the controller end itself, then go on as if nothing had happened: a crash point
   CI_PAUSE,          // wait for our own end: a crash point
@@ -62,6 +70,13 @@ enum ci_attach_flags {
   CI_ATTACH_MAKE_FOLDER = 2,  // make what is missing; the last part a folder ...
   CI_ATTACH_MAKE_FILE = 4,    // ... or a file
   CI_ATTACH_NOT_PROC = 8,     // refuse (EPERM) a target on a proc filesystem
+  CI_ATTACH_AS_COVERED = 16,  // the mount's folder gets mode and owner of the one it covers, if that was there before
+};
+
+enum ci_limit_mode {
+  CI_LIMIT_EXACTLY = 0,
+  CI_LIMIT_AS_ALLOWED = 1,  // as high as the hard limit is where it may not be raised (CAP_SYS_RESOURCE)
+  CI_LIMIT_KEEP_HARD = 2,   // the hard limit as it is, and the soft one the same
 };
 
 struct ci_option {
@@ -89,6 +104,7 @@ struct ci_plan {
   const char *path;  // init, as the guest sees it
   char *const *argv;
   char *const *envp;
+  char *home;      // CI_HOME_SIZE bytes, where an entry of envp takes the user's folder from; or NULL
   int socket;      // our end of the report socket (SOCK_SEQPACKET); closes at execve
   int controller_socket;  // the controller's end, which the child inherits and closes
 };
@@ -96,10 +112,13 @@ struct ci_plan {
 // MARK: the report
 
 enum ci_message_kind {
-  CI_MESSAGE_FAILURE = 1, CI_MESSAGE_TERMINAL = 2, CI_MESSAGE_LISTENER = 3, CI_MESSAGE_CRASH = 4
+  CI_MESSAGE_FAILURE = 1, CI_MESSAGE_TERMINAL = 2, CI_MESSAGE_LISTENER = 3, CI_MESSAGE_CRASH = 4,
+  CI_MESSAGE_ROOT = 5, CI_MESSAGE_READY = 6
 };
 
-/// One datagram. TERMINAL and LISTENER carry a descriptor. After a FAILURE, or when init is executed, the socket closes.
+/// One datagram. TERMINAL, LISTENER and ROOT carry a descriptor; FAILURE does where the root was there: the controller
+/// looks into it for the reason, and the child ends with the conversation (ci_report_end). READY is the last before execve,
+/// and when init is executed the socket closes.
 struct ci_message {
   int32_t kind;
   int32_t step;    // index; step_count is execve
@@ -107,17 +126,52 @@ struct ci_message {
   char text[116];  // what the filesystem itself said, NUL-terminated; often empty
 };
 
-/// Starts the child in new PID namespace plus `namespaces` (CLONE_NEW*), in the cgroup `cgroup_fd` unless it is -1.
-/// Returns its pid in the caller's namespace and sets *pidfd; -1 with errno.
-int ci_start(const struct ci_plan *plan, uint64_t namespaces, int cgroup_fd, int *pidfd);
+enum { CI_GROUPS_MAX = 1024, CI_HOME_SIZE = 4096 };
 
-/// Makes a network namespace with its loopback up, beside the caller's own; returns a descriptor of it, or -1 with errno.
+/// The controller's answer to ROOT: whom init runs as.
+struct ci_identity {
+  uint32_t uid;
+  uint32_t gid;
+  uint32_t group_count;
+  uint32_t groups[CI_GROUPS_MAX];
+  char home[CI_HOME_SIZE];  // NUL-terminated
+};
+
+// MARK: the tie
+
+/// A process that ends with its maker, and takes with it everything in the PID namespace whose init it is.
+///
+/// The guest's init is born into a PID namespace of its own inside that one. Whatever the guest does, it cannot see,
+/// signal or outlive the outer init (pid_namespaces(7)): it may change its user or clear its parent death signal, both of
+/// which cut PR_SET_PDEATHSIG. The process shares the maker's memory and has no descriptor but one end of a pipe, so it
+/// costs a kernel stack and one page.
+struct ci_tie {
+  int pidfd;
+  int pipe;  // the maker's end: the other one reads its end when the maker is gone
+  void *stack;
+};
+/// 0, or -1 with errno.
+int ci_tie_make(struct ci_tie *tie);
+/// Ends the process and waits for it, at most `milliseconds`.
+void ci_tie_end(struct ci_tie *tie, int milliseconds);
+
+/// Starts the child in new PID namespace plus `namespaces` (CLONE_NEW*), in the cgroup `cgroup_fd` unless it is -1.
+/// Its PID namespace lies in that of the process `tie_pidfd`.
+/// Returns its pid in the caller's namespace and sets *pidfd; -1 with errno.
+int ci_start(const struct ci_plan *plan, uint64_t namespaces, int tie_pidfd, int cgroup_fd, int *pidfd);
+
+/// Makes a network namespace with its loopback up and ping for every group (icmp(7)), beside the caller's own; returns a descriptor of it, or -1 with errno.
 int ci_network(void);
 
 /// The pair for the report: nonblocking for the controller, blocking for the child, both close-on-exec.
 int ci_report_socket(int *controller, int *child);
 /// 1: a message (with *passed = a descriptor or -1), 0: closed, -1: errno (EAGAIN: nothing yet).
 int ci_report_receive(int socket, struct ci_message *message, int *passed);
+
+/// Answers ROOT; 0 or -1 with errno.
+int ci_report_answer(int socket, const struct ci_identity *identity);
+/// Ends the conversation: a child that waits for an answer ends.
+void ci_report_end(int socket);
 
 /// Opens the other side of a terminal.
 int ci_terminal_peer(int master);
@@ -131,10 +185,6 @@ struct ci_instruction {
   uint8_t when_false;
   uint32_t value;
 };
-/// reboot(2) is told to the listener (`tell`) or goes on, loading another kernel fails with EPERM, all else is allowed;
-/// for the machine's own calls and those of its 32-bit programs.
-const struct ci_instruction *ci_filter(int tell, size_t *count);
-
 /// Takes one reboot(2) off the listener, lets it go on, and sets *command to LINUX_REBOOT_CMD_*.
 /// 1: took one, 0: there is none or it is gone, -1: errno.
 int ci_reboot_next(int listener, uint32_t *command);

@@ -83,6 +83,8 @@ int ls_signalfd(uint64_t set);
 /// The number of one pending signal, 0 when there is none.
 int ls_signalfd_read(int fd);
 int ls_ignore_signal(int signal);
+/// prlimit(2).
+int ls_limit(int32_t pid, int resource, uint64_t soft, uint64_t hard);
 
 struct ls_fd_mapping { int source; int target; };
 struct ls_spawn_plan {

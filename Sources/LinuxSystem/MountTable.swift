@@ -1,20 +1,25 @@
-import LinuxSystem
-
 /// One line of /proc/self/mountinfo; proc_pid_mountinfo(5).
-struct MountEntry: Equatable {
-  var root: String
-  var mountPoint: String
-  var type: String
-  var superOptions: [String]
+public struct MountEntry: Equatable, Sendable {
+  public var root: String
+  public var mountPoint: String
+  public var type: String
+  public var superOptions: [String]
+
+  public init(root: String, mountPoint: String, type: String, superOptions: [String]) {
+    self.root = root
+    self.mountPoint = mountPoint
+    self.type = type
+    self.superOptions = superOptions
+  }
 
   /// The mounts of this namespace whose type begins so.
-  static func all(ofType type: String) throws(SystemError) -> [MountEntry] {
+  public static func all(ofType type: String) throws(SystemError) -> [MountEntry] {
     parse(try Files.read("/proc/self/mountinfo"), typePrefix: type)
   }
 
   /// Those whose type begins with `typePrefix`: a host may have thousands of others. Lines that are not understood are
   /// left out.
-  static func parse(_ bytes: [UInt8], typePrefix: String = "") -> [MountEntry] {
+  public static func parse(_ bytes: [UInt8], typePrefix: String = "") -> [MountEntry] {
     let wanted = Array(" - \(typePrefix)".utf8)
     return bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
       guard contains(line, wanted) else { return nil }

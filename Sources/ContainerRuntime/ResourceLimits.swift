@@ -1,0 +1,31 @@
+/// The limits of a container's processes, all sixteen of them, decided: nothing is taken over from whatever shell or
+/// service manager the daemon happened to be started by (setrlimit(2)).
+enum ResourceLimits {
+  /// Without `RLIMIT_`, in the kernel's order of numbers: the index is the number.
+  static let names = [
+    "cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as", "locks", "sigpending",
+    "msgqueue", "nice", "rtprio", "rttime",
+  ]
+
+  /// Soft and hard for what a spec does not mention: what the kernel gives the first process, with the usual room for
+  /// descriptors and no core files. Nil: the kernel computes it from the host's memory, and it bounds what all guests of a
+  /// user share; the controller's own hard limit is kept.
+  static let usual: [(soft: UInt64, hard: UInt64)?] = [
+    (.max, .max), (.max, .max), (.max, .max), (8 << 20, .max), (0, .max), (.max, .max), nil, (1024, 524_288),
+    (8 << 20, 8 << 20), (.max, .max), (.max, .max), nil, (819_200, 819_200), (0, 0), (0, 0), (.max, .max),
+  ]
+
+  /// The steps, in the order of numbers. A limit of the spec is set as it is or the start fails; a usual one is set as
+  /// far as the controller may: raising a hard limit needs CAP_SYS_RESOURCE.
+  static func steps(_ asked: [ContainerSpec.ResourceLimit]) -> [SetupStep] {
+    names.indices.map { index in
+      let number = UInt32(index)
+      let name = "set resource limit \(names[index])"
+      if let limit = asked.last(where: { $0.resource == number }) {
+        return SetupStep(name, .limit(number, soft: limit.soft, hard: limit.hard, .exactly))
+      }
+      guard let usual = usual[index] else { return SetupStep(name, .limit(number, soft: 0, hard: 0, .hardAsItIs)) }
+      return SetupStep(name, .limit(number, soft: usual.soft, hard: usual.hard, .asFarAsAllowed))
+    }
+  }
+}

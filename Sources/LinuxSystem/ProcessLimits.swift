@@ -1,0 +1,24 @@
+import CLinuxSystem
+import Glibc
+
+/// Resource limits of the calling process; setrlimit(2).
+public enum ProcessLimits {
+  /// Frees this process of limits that it inherited: the soft ones of processor time, file size and memory become the hard
+  /// ones, and the hard ones none where that is allowed (CAP_SYS_RESOURCE). What still binds is an error of the call that
+  /// it stops, where SIGXFSZ is ignored.
+  public static func raise() {
+    for name in [RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_AS] {
+      let resource = __rlimit_resource_t(name.rawValue)
+      var limit = rlimit(rlim_cur: .max, rlim_max: .max)
+      if setrlimit(resource, &limit) == 0 { continue }
+      guard getrlimit(resource, &limit) == 0 else { continue }
+      limit.rlim_cur = limit.rlim_max
+      setrlimit(resource, &limit)
+    }
+  }
+
+  /// Lets another process write no file beyond so many bytes; prlimit(2).
+  public static func limitFileSize(of pid: Int32, to bytes: UInt64) throws(SystemError) {
+    try check("limit file size", on: "pid \(pid)") { ls_limit(pid, Int32(RLIMIT_FSIZE.rawValue), bytes, bytes) }
+  }
+}

@@ -1,0 +1,120 @@
+import Glibc
+import LinuxSystem
+import Testing
+
+@testable import ContainerRuntime
+
+/// A check looks at the very thing that is used: behind the mounts.
+@Suite(.enabled(if: canMakeContainers, whyNot), .serialized) struct BehindMountsTests {
+  let bench: Bench
+
+  init() throws { bench = try Bench() }
+
+  @Test func initAndItsInterpreterMayComeFromAMount() throws {
+    let share = bench.folder + "/share"
+    try Files.makeDirectories(share)
+    try Files.writeAtomically(Array("#!/opt/sh\necho from a mount\n".utf8), to: share + "/init", mode: 0o755)
+    try Files.writeAtomically(try Files.read("/bin/busybox"), to: share + "/sh", mode: 0o755)
+    var spec = bench.spec("")
+    spec.command = ["/opt/init"]
+    spec.mounts = [.bind(source: share, target: "/opt", readOnly: true)]
+    #expect(try bench.run(spec).output == "from a mount\n")
+  }
+
+  @Test func usersMayComeFromAMount() throws {
+    let share = bench.folder + "/share"
+    try Files.makeDirectories(share)
+    try Files.writeAtomically(Array("other:x:77:78::/there:/bin/sh\n".utf8), to: share + "/passwd", mode: 0o644)
+    var spec = bench.spec("id -u; id -g; echo $HOME")
+    spec.user = "other"
+    spec.mounts = [.bind(source: share, target: "/etc", readOnly: true)]
+    let end = try bench.run(spec)
+    #expect(end.output == "77\n78\n/there\n", "\(String(describing: end.failure))")
+    // And a mount hides those of the tree.
+    spec.user = "web"
+    #expect(try bench.run(spec).failure?.step == "look up user web")
+  }
+
+  /// The example of docs/guest-spec.md.
+  @Test func aBindBelowATmpfsOfAReadOnlyTree() throws {
+    let share = bench.folder + "/share"
+    try Files.makeDirectories(share)
+    var spec = bench.spec("echo x > /tmp/data/deep/file && echo written")
+    spec.rootMode = .readOnly
+    spec.mounts = [
+      .tmpfs(target: "/tmp", .init(), readOnly: false), .bind(source: share, target: "/tmp/data/deep", readOnly: false),
+    ]
+    let end = try bench.run(spec)
+    #expect(end.output == "written\n", "\(String(describing: end.failure))")
+    #expect(Files.exists(share + "/file"))
+  }
+
+  @Test(arguments: [
+    ("/nowhere", "it does not exist in the root filesystem"), ("/etc", "it is a directory"),
+    ("/etc/passwd", "it is not executable"), ("/bin/script", "interpreter of /bin/script, /bin/none"),
+    ("/bin/text", "it is neither a program nor a script"),
+  ]) func whyInitCannotBeExecutedIsSaid(program: String, words: String) throws {
+    try bench.write("#!/bin/none\n", to: "/bin/script", mode: 0o755)
+    try bench.write("hello\n", to: "/bin/text", mode: 0o755)
+    var spec = bench.spec("")
+    spec.command = [program]
+    let failure = try #require(try bench.run(spec).failure)
+    #expect("\(failure)".contains(words), "\(failure)")
+  }
+
+  @Test func aMountThatAnOverlayWouldNotShowIsNamed() throws {
+    let below = bench.root + "/tmp/below"
+    try Files.makeDirectories(below)
+    try check("mount") { mount("none", below, "tmpfs", 0, nil) }
+    defer { umount2(below, Int32(MNT_DETACH)) }
+    var spec = bench.spec("true")
+    spec.rootMode = .overlay(bytes: nil)
+    let failure = try #require(try bench.run(spec).failure)
+    #expect(failure.reason.contains("\(below) is a mount of its own (tmpfs)"), "\(failure)")
+    spec.rootMode = .readOnly
+    #expect(try bench.run(spec).failure == nil)
+  }
+
+  @Test func aTmpfsTakesAfterTheFolderThatItCovers() throws {
+    try Files.makeDirectories(bench.root + "/srv/db")
+    chmod(bench.root + "/srv/db", 0o2750)
+    chown(bench.root + "/srv/db", 33, 44)
+    var spec = bench.spec(
+      "stat -c '%a %u %g' /srv/db /srv/new /srv/set /srv/ro; touch /srv/ro/x 2>/dev/null || echo ro")
+    try Files.makeDirectories(bench.root + "/srv/ro")
+    spec.mounts = [
+      .tmpfs(target: "/srv/db", .init(), readOnly: false), .tmpfs(target: "/srv/new", .init(), readOnly: false),
+      .tmpfs(target: "/srv/set", .init(mode: 0o700, uid: 5, gid: 6), readOnly: false),
+      .tmpfs(target: "/srv/ro", .init(), readOnly: true),
+    ]
+    let end = try bench.run(spec)
+    #expect(end.output == "2750 33 44\n1777 0 0\n700 5 6\n755 0 0\nro\n", "\(String(describing: end.failure))")
+  }
+
+  @Test func aFolderOnAFileIsSaid() throws {
+    var spec = bench.spec("true")
+    spec.mounts = [.bind(source: bench.folder, target: "/etc/passwd", readOnly: true)]
+    #expect(try bench.run(spec).failure?.reason.hasPrefix("a folder cannot be mounted on a file") == true)
+    spec.mounts = [.bind(source: bench.root + "/etc/passwd", target: "/etc", readOnly: true)]
+    #expect(try bench.run(spec).failure?.reason.hasPrefix("a file cannot be mounted on a folder") == true)
+  }
+
+  @Test(arguments: [ContainerSpec.Console.terminal, .pipes])
+  func standardOutputCanBeOpenedAfterAChangeOfUser(console: ContainerSpec.Console) throws {
+    symlink("busybox", "\(bench.root)/bin/su")
+    var spec = bench.spec("exec su web -c 'id -u; echo hello > /dev/stdout'")
+    spec.console = console
+    let end = try bench.run(spec)
+    #expect(end.output == "33\nhello\n", "\(end.errors)")
+  }
+
+  @Test func theTerminalHasASize() throws {
+    #expect(try bench.run(bench.spec("stty size")).output == "24 80\n")
+  }
+
+  @Test(arguments: [false, true]) func everyGroupMayPing(withNetworkMadeBefore isMade: Bool) throws {
+    let end = try bench.run(
+      bench.spec("cat /proc/sys/net/ipv4/ping_group_range"), network: isMade ? NetworkNamespace() : nil)
+    #expect(end.output.split(whereSeparator: \.isWhitespace) == ["0", "2147483647"], "\(end.output)")
+  }
+}

@@ -1,0 +1,215 @@
+import Cgroups
+import Glibc
+import LinuxSystem
+import Testing
+
+@testable import ContainerRuntime
+
+/// What keeps a guest from the host and from its neighbours, one test a kind of hole.
+@Suite(.enabled(if: canMakeContainers, whyNot), .serialized) struct WallTests {
+  let bench: Bench
+
+  init() throws { bench = try Bench() }
+
+  private func mode(_ path: String) throws -> UInt32 {
+    var info = stat()
+    try check("stat", on: path) { stat(path, &info) }
+    return info.st_mode & 0o7777
+  }
+
+  private func owner(_ path: String) throws -> UInt32 {
+    var info = stat()
+    try check("stat", on: path) { stat(path, &info) }
+    return info.st_uid
+  }
+
+  // MARK: objects of the host
+
+  @Test(arguments: [ContainerSpec.Console.terminal, .pipes])
+  func devicesAreTheGuestsOwn(console: ContainerSpec.Console) throws {
+    let names = ["null", "zero", "full", "random", "urandom", "tty"]
+    let before = try names.map { (try mode("/dev/\($0)"), try owner("/dev/\($0)")) }
+    var spec = bench.spec(
+      """
+      for d in null zero full random urandom tty; do chmod 0604 /dev/$d; chown 33 /dev/$d; done
+      chmod 0604 /proc/self/fd/0 /proc/keys /proc/kcore; chown 33 /proc/self/fd/0 /proc/keys
+      stat -c %a /dev/full
+      """)
+    spec.console = console
+    let end = try bench.run(spec)
+    #expect(end.output.split(separator: "\n").last == "604", "\(end.output) \(end.errors)")
+    let after = try names.map { (try mode("/dev/\($0)"), try owner("/dev/\($0)")) }
+    for (index, name) in names.enumerated() { #expect(before[index] == after[index], "/dev/\(name)") }
+  }
+
+  /// Mode and owner of such an entry belong to every instance of procfs.
+  @Test func entriesOfProcThatAreSharedWithTheHostCannotBeChanged() throws {
+    let end = try bench.run(
+      bench.spec(
+        """
+        cd /proc
+        for entry in *; do
+          case $entry in [0-9]*|self|thread-self|mounts|net) continue;; esac
+          chmod 0604 $entry 2>/dev/null && echo changed $entry
+        done
+        cat version uptime | wc -l
+        echo 5 > /proc/self/oom_score_adj && echo own
+        """))
+    #expect(end.output == "2\nown\n")
+  }
+
+  // MARK: control groups
+
+  /// In every hierarchy that is mounted, without any limit asked for.
+  @Test func theGuestHasGroupsOfItsOwnEverywhere() throws {
+    let end = try bench.run(bench.spec("cat /proc/self/cgroup; sleep 100")) { container, group in
+      let lines = try Files.readText("/proc/\(container.initProcess.pid)/cgroup").split(separator: "\n")
+      #expect(lines.count == bench.tree.host.hierarchies.count + 1)
+      for line in lines { #expect(line.contains("/guests/\(group.name)"), "\(line)") }
+      // Where limits are kept, they are on a group above the one that the guest is in.
+      for line in lines {
+        let controllers = line.split(separator: ":", omittingEmptySubsequences: false)[1].split(separator: ",")
+        guard controllers.contains(where: { ["memory", "pids", "cpu"].contains($0) }) else { continue }
+        #expect(line.hasSuffix("/\(group.name)/init"), "\(line)")
+      }
+      #expect(lines.contains { $0.hasPrefix("0::") && $0.hasSuffix("/\(group.name)/init") })
+      try container.initProcess.signal(SIGKILL)
+    }
+    for line in end.output.split(separator: "\n") { #expect(line.hasSuffix(":/"), "\(line)") }
+  }
+
+  /// With the right to mount, which a guest without it would get from a user namespace.
+  @Test(.enabled(if: (try? CgroupHost.detect().legacy("pids")) != nil, "needs the v1 pids controller (hybrid host)"))
+  func aGuestThatMountsItsGroupsReachesNeitherNeighboursNorItsLimits() throws {
+    let neighbour = try RunCgroup.create(
+      in: bench.tree, name: "neighbour", limits: CgroupLimits(pids: 7), runID: [1])
+    defer { neighbour.remove() }
+    var spec = bench.spec(
+      """
+      mkdir /tmp/p /tmp/m
+      mount -t cgroup -o pids none /tmp/p && mount -t cgroup -o memory none /tmp/m || echo no mount
+      cat /tmp/p/tasks | wc -l
+      ls -d /tmp/p/*/ 2>/dev/null
+      cat /tmp/p/pids.max /tmp/m/memory.limit_in_bytes | tr '\\n' ' '
+      echo max > /tmp/p/pids.max; echo -1 > /tmp/m/memory.limit_in_bytes
+      (i=0; while [ $i -lt 40 ]; do sleep 5 & i=$((i+1)); done) 2>/dev/null
+      set -- /proc/[0-9]*; echo $#
+      """)
+    spec.capabilities |= 1 << 21
+    let end = try bench.run(spec, limits: CgroupLimits(memoryBytes: 64 << 20, pids: 20))
+    let lines = end.output.split(separator: "\n").map(String.init)
+    #expect(!lines.contains("no mount"), "\(end.output)")
+    #expect(!end.output.contains("neighbour"), "\(end.output)")
+    #expect(
+      end.output.split(whereSeparator: \.isWhitespace).last.flatMap { Int($0) }.map { $0 <= 20 } == true,
+      "\(end.output)")
+  }
+
+  @Test func withoutAnythingAskedForTheUsualLimitsHold() throws {
+    let usual = CgroupLimits(usual: .init(memoryBytes: 32 << 20, pids: 30))
+    let end = try bench.run(
+      bench.spec("(i=0; while [ $i -lt 60 ]; do sleep 5 & i=$((i+1)); done) 2>/dev/null; set -- /proc/[0-9]*; echo $#"),
+      limits: usual)
+    #expect(end.output.split(separator: "\n").last.flatMap { Int($0) }.map { $0 <= 30 } == true, "\(end.output)")
+    let memory = try bench.run(bench.spec("awk 'BEGIN { x = \"x\"; while (1) x = x x }'"), limits: usual)
+    #expect(memory.outOfMemory.kills >= 1)
+    // What is asked for goes before.
+    let asked = try bench.run(
+      bench.spec("i=0; while [ $i -lt 40 ]; do sleep 5 & i=$((i+1)); done; set -- /proc/[0-9]*; echo $#"),
+      limits: CgroupLimits(pids: 100, usual: .init(pids: 5)))
+    #expect(asked.output.split(separator: "\n").last.flatMap { Int($0) }.map { $0 > 30 } == true, "\(asked.output)")
+  }
+
+  // MARK: rights
+
+  /// Each step says that it worked; what counts is what the kernel has in the end.
+  @Test(arguments: [
+    ("become user", "web"), ("set groups", "web"), ("drop capabilities", "0"), ("set capabilities", "0"),
+    ("forbid new privileges", "0"), ("install system call filter", "0"),
+  ]) func aSecurityStepThatDidNothingFailsTheStart(step: String, user: String) throws {
+    var spec = bench.spec("echo executed")
+    spec.user = user
+    let end = try bench.run(spec, without: step)
+    #expect(end.failure?.step == "verify rights", "\(String(describing: end.failure)) \(end.output)")
+    #expect(end.output == "")
+  }
+
+  @Test(arguments: ["4294967295", "1000:4294967295", "sentinel", "web:sentinel"])
+  func noUserIsRootByItsNumber(user: String) throws {
+    try bench.write("sentinel:x:4294967295:0::/:\nweb:x:33:44::/:\n", to: "/etc/passwd")
+    try bench.write("sentinel:x:4294967295:\n", to: "/etc/group")
+    var spec = bench.spec("id -u; id -g")
+    spec.user = user
+    let end = try bench.run(spec)
+    #expect(end.failure?.step.hasPrefix("look up ") == true, "\(String(describing: end.failure)) \(end.output)")
+    #expect(end.output == "")
+  }
+
+  @Test func privilegesMayBeGainedWhereTheSpecSaysSo() throws {
+    var spec = bench.spec("")
+    spec.rootMode = .overlay(bytes: nil)
+    spec.command = ["/bin/sh", "-c", "grep NoNewPrivs /proc/self/status"]
+    #expect(try bench.run(spec).output == "NoNewPrivs:\t1\n")
+    spec.noNewPrivileges = false
+    let open = try bench.run(spec)
+    #expect(open.output == "NoNewPrivs:\t0\n", "\(String(describing: open.failure))")
+    // The filter is there all the same.
+    spec.command = ["/bin/grep", "Seccomp:", "/proc/self/status"]
+    #expect(try bench.run(spec).output == "Seccomp:\t2\n")
+  }
+
+  // MARK: inheritance
+
+  @Test func limitsMaskAndUmaskAreDecided() throws {
+    let script = "umask; grep -E 'Sig(Blk|Ign)' /proc/self/status | cut -f 2 | sort -u; cat /proc/self/limits"
+    symlink("busybox", "\(bench.root)/bin/cut")
+    let end = try bench.run(bench.spec(script))
+    let lines = end.output.split(separator: "\n").map(String.init)
+    #expect(lines.first == "0022")
+    #expect(lines.dropFirst().first == "0000000000000000", "\(end.output)")
+    func limit(_ name: String) -> [Substring] {
+      lines.first { $0.hasPrefix(name) }.map { $0.dropFirst(25).split(separator: " ").prefix(2) }.map(Array.init) ?? []
+    }
+    #expect(limit("Max open files").first == "1024")
+    #expect(limit("Max core file size").first == "0")
+    #expect(limit("Max file size") == ["unlimited", "unlimited"])
+    #expect(limit("Max stack size").first == "8388608")
+    #expect(limit("Max realtime priority") == ["0", "0"])
+  }
+
+  // MARK: paths of the host
+
+  @Test func aTreeBehindAnotherUsersWordIsRefused() throws {
+    let mine = "\(bench.folder)/a"
+    try Files.makeDirectories(mine)
+    symlink(bench.root, "\(mine)/tree")
+    var spec = bench.spec("echo executed")
+    spec.rootPath = "\(mine)/tree"
+    #expect(try bench.run(spec).output == "executed\n")
+    // The link is somebody's.
+    lchown("\(mine)/tree", 33, 33)
+    var failure = try #require(try bench.run(spec).failure)
+    #expect(failure.reason.hasPrefix("\(mine)/tree is a link of uid 33"), "\(failure)")
+    lchown("\(mine)/tree", 0, 0)
+    // The folder that holds it is somebody's, or everybody may write in it.
+    chown(mine, 33, 33)
+    failure = try #require(try bench.run(spec).failure)
+    #expect(failure.reason.hasPrefix("\(mine) belongs to uid 33"), "\(failure)")
+    chown(mine, 0, 0)
+    chmod(mine, 0o777)
+    failure = try #require(try bench.run(spec).failure)
+    #expect(failure.reason.hasPrefix("\(mine) can be written by others"), "\(failure)")
+    chmod(mine, 0o1777)
+    #expect(try bench.run(spec).output == "executed\n")
+    chmod(mine, 0o755)
+    // The same for what is bound into a guest, as far as links go.
+    try Files.makeDirectories("\(bench.folder)/share")
+    chown("\(bench.folder)/share", 33, 33)
+    symlink("/etc", "\(bench.folder)/share/etc")
+    lchown("\(bench.folder)/share/etc", 33, 33)
+    spec.mounts = [.bind(source: "\(bench.folder)/share/etc", target: "/tmp", readOnly: true)]
+    #expect(try bench.run(spec).failure?.reason.contains("is a link of uid 33") == true)
+    spec.mounts = [.bind(source: "\(bench.folder)/share", target: "/tmp", readOnly: true)]
+    #expect(try bench.run(spec).output == "executed\n")
+  }
+}
