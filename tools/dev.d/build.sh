@@ -27,12 +27,20 @@ build_release() { build_shipped lodge lodge-controller lodged; }
 # The two that are held to be lean.
 build_static() { build_shipped lodge lodge-controller; }
 
+# Compilers write the folder they work in into debug information, from which the linker makes the build id, and C's
+# __FILE__ into strings: two working copies would give two different programs.
+release_flags() {
+  printf '%s\n' -c release --scratch-path .build-release --static-swift-stdlib \
+    -Xswiftc -file-prefix-map -Xswiftc "$repo=/usr/src/lodge" -Xcc "-ffile-prefix-map=$repo=/usr/src/lodge"
+}
+
 build_shipped() {
   need_build
-  local product
+  local product flags
+  mapfile -t flags < <(release_flags)
   for product in "$@"; do
     say "release build of $product"
-    swift build -c release --scratch-path .build-release --static-swift-stdlib --product "$product"
+    swift build "${flags[@]}" --product "$product"
   done
 }
 

@@ -23,6 +23,7 @@ dev_check() {
   check_format || failed=1
   check_paths || failed=1
   tools/changed-tests --self-test || failed=1
+  check_packaging || failed=1
   build_debug --quiet || failed=1
   check_child_symbols || failed=1
   check_generated || failed=1
@@ -52,6 +53,22 @@ check_paths() {
     echo "check: committed files name folders of this machine" >&2
     return 1
   }
+}
+
+# What runs as root on other people's machines. The packages themselves are built by tools/dev package, with lintian, and
+# installed by tools/dev test --vm package.
+check_packaging() {
+  say "check: maintainer scripts, install script, list of parts"
+  need_packages shellcheck
+  local wrong=0
+  shellcheck contrib/install contrib/subordinate-ids contrib/debian/lodge.p* || wrong=1
+  tools/test-subordinate-ids || wrong=1
+  tools/sbom --self-test || wrong=1
+  [[ $(lodge_version) =~ ^[0-9][A-Za-z0-9.+~]*$ ]] || {
+    echo "check: the version in Sources/Guest/LodgeVersion.swift is none that a Debian package can have: $(lodge_version)" >&2
+    wrong=1
+  }
+  return $wrong
 }
 
 # Between clone3 and execve only async-signal-safe calls are allowed: a lock another thread held is held for ever.

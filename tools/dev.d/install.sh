@@ -1,5 +1,7 @@
-# install, uninstall: what ships, into a prefix. What was installed is listed in share/lodge/installed, which is what
-# uninstall removes: configuration, guests and logs stay.
+# install, uninstall: what ships, into a prefix.
+#
+# A stage is a folder with everything that ships, for no prefix in particular, and the script that puts it into one
+# (contrib/install). The tarball is a stage; the Debian packages are made of one.
 
 install_options() {
   prefix=/usr/local
@@ -16,38 +18,13 @@ install_options() {
 }
 
 dev_install() {
-  local prefix to
+  local prefix to scratch
   install_options "$@"
-  need_packages binutils
   build_release
-  say "installing into $to"
-  local list=$to/share/lodge/installed
-  mkdir -p "$to/share/lodge"
-  : >"$list"
-  place 755 .build-release/release/lodge bin/lodge
-  place 755 .build-release/release/lodged sbin/lodged
-  place 755 .build-release/release/lodge-controller libexec/lodge/lodge-controller
-
-  local scratch unit page shell
   scratch=$(scratch_folder install)
-  for unit in contrib/systemd/*.service contrib/systemd/*.socket; do
-    sed "s|@PREFIX@|$prefix|g" "$unit" >"$scratch/unit"
-    place 644 "$scratch/unit" "lib/systemd/system/$(basename "$unit")"
-  done
-  place 644 contrib/systemd/lodge.sysusers lib/sysusers.d/lodge.conf
-  place 644 contrib/systemd/lodge.tmpfiles lib/tmpfiles.d/lodge.conf
-
-  for shell in bash:share/bash-completion/completions/lodge zsh:share/zsh/site-functions/_lodge \
-    fish:share/fish/vendor_completions.d/lodge.fish; do
-    .build-release/release/lodge completion "${shell%%:*}" >"$scratch/completion"
-    place 644 "$scratch/completion" "${shell#*:}"
-  done
-  mkdir "$scratch/man"
-  .build-release/release/lodge --generate-man "$scratch/man"
-  lodged_page >"$scratch/man/lodged.8"
-  for page in "$scratch"/man/*; do
-    place 644 "$page" "share/man/man${page##*.}/$(basename "$page")"
-  done
+  stage "$scratch/stage"
+  say "installing into $to"
+  "$scratch/stage/install" --prefix "$prefix"
   rm -rf "$scratch"
   say "installed; what is left to do, as root:"
   {
@@ -64,13 +41,69 @@ dev_install() {
         echo "systemctl link $prefix/lib/systemd/system/lodge*"
         ;;
     esac
+    echo "$prefix/libexec/lodge/subordinate-ids --add"
     echo 'systemctl enable --now lodged.socket lodged-ro.socket lodged.service lodge-guests.service'
   } | sed 's/^/    /' >&2
 }
 
+dev_uninstall() {
+  local prefix to
+  install_options "$@"
+  contrib/install --uninstall --prefix "$prefix"
+  say "removed from $to; guests, logs and configuration stay"
+}
+
+lodge_version() { sed -n 's/.*static let current = "\(.*\)"$/\1/p' Sources/Guest/LodgeVersion.swift; }
+
+# stage FOLDER [BIN]: what ships, with the programs of BIN (where they were built, if not given).
+stage() {
+  local stage=$1 bin=${2:-.build-release/release} unit shell page man
+  need_packages binutils python3
+  say "staging what ships"
+  # What a debugger would want stays in the build folder.
+  strip_to "$bin/lodge" "$stage/bin/lodge"
+  strip_to "$bin/lodged" "$stage/sbin/lodged"
+  strip_to "$bin/lodge-controller" "$stage/libexec/lodge/lodge-controller"
+  install -m 755 contrib/subordinate-ids "$stage/libexec/lodge/subordinate-ids"
+
+  for unit in contrib/systemd/*.service contrib/systemd/*.socket; do
+    install -D -m 644 "$unit" "$stage/lib/systemd/system/$(basename "$unit")"
+  done
+  install -D -m 644 contrib/systemd/lodge.sysusers "$stage/lib/sysusers.d/lodge.conf"
+  install -D -m 644 contrib/systemd/lodge.tmpfiles "$stage/lib/tmpfiles.d/lodge.conf"
+
+  for shell in bash:share/bash-completion/completions/lodge zsh:share/zsh/site-functions/_lodge \
+    fish:share/fish/vendor_completions.d/lodge.fish; do
+    mkdir -p "$(dirname "$stage/${shell#*:}")"
+    # Shells read these files, they do not run them.
+    "$bin/lodge" completion "${shell%%:*}" | sed '1{/^#!/d}' >"$stage/${shell#*:}"
+  done
+
+  man=$stage/man
+  mkdir "$man"
+  "$bin/lodge" --generate-man "$man"
+  lodged_page >"$man/lodged.8"
+  for page in "$man"/*; do
+    install -D -m 644 "$page" "$stage/share/man/man${page##*.}/$(basename "$page")"
+  done
+  rm -r "$man"
+
+  install -D -m 644 LICENSE "$stage/share/doc/lodge/LICENSE"
+  install -m 644 README.md "$stage/share/doc/lodge/README.md"
+  tools/sbom "$(lodge_version)" >"$stage/share/doc/lodge/sbom.spdx.json"
+  tools/sbom --notices >"$stage/share/doc/lodge/NOTICE"
+  install -m 755 contrib/install "$stage/install"
+}
+
+# strip_to FROM TO
+strip_to() {
+  install -D -m 755 "$1" "$2"
+  strip --strip-all "$2"
+}
+
 # The man page of the daemon; the keys of its configuration are those of docs/operating.md, where a test holds them.
 lodged_page() {
-  awk -v version="$(.build-release/release/lodge version -q 2>/dev/null | head -n1 | awk '{ print $NF }')" '
+  awk -v version="$(lodge_version)" '
     function roff(text) { gsub(/\\/, "\\e", text); gsub(/`/, "", text); gsub(/-/, "\\-", text); return text }
     FNR == NR {
       if (split($0, cell, / *\| */) == 6 && cell[2] ~ /^`[a-zA-Z.]+`$/)
@@ -80,30 +113,4 @@ lodged_page() {
     { sub(/@VERSION@/, version) }
     $0 == "@KEYS@" { printf "%s", keys; next }
     { print }' docs/operating.md contrib/man/lodged.8
-}
-
-# place MODE FROM TO
-place() {
-  install -D -m "$1" "$2" "$to/$3"
-  # What a debugger would want stays in the build folder.
-  case $3 in bin/* | sbin/* | libexec/*) strip --strip-all "$to/$3" ;; esac
-  echo "$3" >>"$list"
-}
-
-dev_uninstall() {
-  local prefix to
-  install_options "$@"
-  local list=$to/share/lodge/installed
-  [ -f "$list" ] || fail "nothing is installed in $to: $list: no such file"
-  # Folders that hold something else stay.
-  (
-    cd "$to"
-    echo share/lodge/installed >>"$list"
-    mapfile -t files <"$list"
-    rm -f "${files[@]}"
-    for file in "${files[@]}"; do dirname "$file"; done | sort -u | while read -r folder; do
-      [ ! -d "$folder" ] || rmdir -p --ignore-fail-on-non-empty "$folder"
-    done
-  )
-  say "removed from $to; guests, logs and configuration stay"
 }

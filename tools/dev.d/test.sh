@@ -1,14 +1,17 @@
 # test: everything the project has.
 
 dev_test() {
-  local kind=all filter=() soak= since=
+  local kind=all filter=() soak= since= phase=
   while [ $# -gt 0 ]; do
     case $1 in
       --unit) kind=unit ;;
       --integration) kind=integration ;;
       --filter) kind=filter filter=(--filter "${2:?--filter takes a regular expression}"); shift ;;
       --soak) kind=soak soak=${2:?--soak takes minutes}; shift ;;
-      --vm) kind=vm ;;
+      --vm)
+        kind=vm
+        case ${2:-} in '' | --*) ;; *) phase=$2; shift ;; esac
+        ;;
       --changed)
         kind=changed
         case ${2:-} in '' | --*) ;; *) since=$2; shift ;; esac
@@ -18,7 +21,7 @@ dev_test() {
     shift
   done
   case $kind in
-    vm) test_vm; return ;;
+    vm) test_vm "$phase"; return ;;
     changed) test_changed "$since"; return ;;
   esac
   build_debug --build-tests

@@ -1,28 +1,51 @@
 # test --vm: Lodge on a Debian 12 machine of its own (systemd, cgroup v2 with every controller), under qemu without KVM.
-# Installed as a user would, then looked at from inside by tools/vm/inside: units, restarts, limits, a host reboot, and
-# power loss at random moments. Nothing of the host is touched but a scratch folder.
+# Installed as a user would, then looked at from inside by tools/vm/inside. Nothing of the host is touched but a scratch
+# folder. Phases, each with a disk of its own:
 #
+#   lodge      units, restarts, limits, a host reboot, and power loss at random moments
+#   package    the Debian packages: install, upgrade while a guest runs, remove, purge
+#   units      no test: which sandbox options of systemd a guest would notice, as a table (only where asked for)
+#
+#   LODGE_VM_OLD_PROGRAMS   a folder with the programs of an older release, which the package then is upgraded from; without
+#                           it, from a package of this version's programs with a lower number
 #   LODGE_VM_POWER_LOSSES   how often power goes, 20 if not given
 #   LODGE_VM_KEEP           a folder that keeps what the machine's console said, one file a boot
 #   LODGE_TEST_SEED         when power goes, and which writes it takes with it
 
-vm_packages=systemd-sysv,dbus,udev,linux-image-cloud-amd64,initramfs-tools,kmod,libsqlite3-0,libyaml-0-2,procps,jq,sqlite3
+vm_debian=systemd-sysv,dbus,udev,linux-image-cloud-amd64,initramfs-tools,kmod,libsqlite3-0,libyaml-0-2,procps,jq,sqlite3
 
 test_vm() {
   need_root "test --vm"
   need_packages mmdebstrap qemu-system-x86 e2fsprogs busybox-static gcc libc6-dev
-  local losses=${LODGE_VM_POWER_LOSSES:-20} begin=$SECONDS folder loss
+  local begin=$SECONDS folder
   folder=$(scratch_folder vm)
   # shellcheck disable=SC2064
   trap "vm_end '$folder'" EXIT
   vm_seed=${LODGE_TEST_SEED:-$((SRANDOM % 32768))}
   RANDOM=$vm_seed
   say "vm: seed $vm_seed (LODGE_TEST_SEED takes it back)"
-  vm_image "$folder"
-  gcc -std=gnu11 -O2 -Wall -Wextra -o "$folder/powerloss" tools/vm/powerloss.c
-
   vm_passed=0 vm_failed=0 vm_boots=0
   truncate -s 64M "$folder/acknowledged"
+  : >"$folder/events"
+  case ${1:-} in
+    '') vm_packages "$folder"; vm_lodge "$folder" ;;
+    lodge) vm_lodge "$folder" ;;
+    package) vm_packages "$folder" ;;
+    units) vm_units "$folder" ;;
+    *) fail "test --vm: there is no phase $1" "lodge, package or units" ;;
+  esac
+  printf '%d passed, %d failed; %d boots, %d s; seed %d\n' \
+    "$vm_passed" "$vm_failed" "$vm_boots" $((SECONDS - begin)) "$vm_seed"
+  [ "$vm_failed" = 0 ] || fail "test --vm: see the lines that begin with 'not ok'"
+}
+
+vm_lodge() {
+  local folder=$1 losses=${LODGE_VM_POWER_LOSSES:-20} loss
+  vm_tree "$folder"
+  say "vm: installing Lodge into the image"
+  DESTDIR=$folder/tree dev_install --prefix /usr/local
+  vm_disk "$folder"
+  gcc -std=gnu11 -O2 -Wall -Wextra -o "$folder/powerloss" tools/vm/powerloss.c
   say "vm: install, socket activation, restarts, limits, reboot"
   vm_boot "$folder" first 'VM: done' 900
   for ((loss = 1; loss <= losses; loss++)); do
@@ -33,9 +56,38 @@ test_vm() {
     say "vm: after the last one"
     vm_boot "$folder" verify 'VM: done' 300
   fi
-  printf '%d power losses survived, %d events acknowledged before them; %d passed, %d failed; %d boots, %d s; seed %d\n' \
-    "$losses" "$(wc -l <"$folder/events")" "$vm_passed" "$vm_failed" "$vm_boots" $((SECONDS - begin)) "$vm_seed"
-  [ "$vm_failed" = 0 ] || fail "test --vm: see the lines that begin with 'not ok'"
+  printf '%d power losses survived, %d events acknowledged before them\n' "$losses" "$(wc -l <"$folder/events")"
+}
+
+vm_packages() {
+  vm_packaged "$1"
+  say "vm: the packages: install, upgrade, remove, purge"
+  vm_boot "$1" package 'VM: done' 600
+}
+
+vm_units() {
+  vm_packaged "$1"
+  say "vm: sandbox options of lodged.service"
+  vm_boot "$1" units 'VM: done' 1200
+  grep ' | ' "$1/console.text"
+}
+
+# Two versions of the packages lie in the image; the checks install them.
+vm_packaged() {
+  local folder=$1 version
+  version=$(lodge_version)
+  # For tests only: nothing is gained by squeezing them.
+  (
+    export LODGE_PACKAGE_COMPRESSION=-Zgzip\ -z1
+    build_release
+    dev_package --quick --output "$folder/packages/new" --programs .build-release/release
+    dev_package --quick --output "$folder/packages/old" --as-version "0.0.9~before-$version" \
+      --programs "${LODGE_VM_OLD_PROGRAMS:-.build-release/release}"
+  )
+  vm_tree "$folder"
+  mkdir -p "$folder/tree/srv/packages"
+  cp -r "$folder"/packages/* "$folder/tree/srv/packages/"
+  vm_disk "$folder"
 }
 
 vm_end() {
@@ -43,29 +95,34 @@ vm_end() {
   rm -rf --one-file-system "$1"
 }
 
-# The disk: a Debian tree, Lodge installed into it, and the checks.
-vm_image() {
+# A Debian tree, with guests' root file system and the checks, into FOLDER/tree.
+vm_tree() {
   local folder=$1 base tree=$1/tree
-  base=${LODGE_TEST_CACHE:-/var/tmp/lodge-test-cache}/vm-debian-12-$(cksum <<<"$vm_packages" | cut -d' ' -f1).tar
+  base=${LODGE_TEST_CACHE:-/var/tmp/lodge-test-cache}/vm-debian-12-$(cksum <<<"$vm_debian" | cut -d' ' -f1).tar
   if [ ! -f "$base" ]; then
     say "vm: a Debian 12 tree for $base"
     mkdir -p "$(dirname "$base")"
-    mmdebstrap --quiet --variant=minbase --aptopt='APT::Install-Recommends "false"' --include="$vm_packages" \
+    mmdebstrap --quiet --variant=minbase --aptopt='APT::Install-Recommends "false"' --include="$vm_debian" \
       bookworm "${base%.tar}.new.tar"
     mv "${base%.tar}.new.tar" "$base"
   fi
-  say "vm: installing Lodge into the image"
   mkdir "$tree"
   tar -xpf "$base" -C "$tree"
-  DESTDIR=$tree dev_install --prefix /usr/local
   busybox_tree "$tree/srv/trees/busybox"
   install -m 755 tools/vm/inside "$tree/usr/local/sbin/vm-inside"
+  install -m 755 tools/vm/unit-options "$tree/usr/local/sbin/vm-unit-options"
   install -m 644 tools/vm/vm-inside.service "$tree/etc/systemd/system/vm-inside.service"
   ln -sf ../vm-inside.service "$tree/etc/systemd/system/multi-user.target.wants/vm-inside.service"
   # A login prompt would hang up on those who write to the console (vhangup(2)).
   ln -sf /dev/null "$tree/etc/systemd/system/serial-getty@ttyS0.service"
+}
+
+# The disk made of FOLDER/tree.
+vm_disk() {
+  local folder=$1 tree=$1/tree
   cp "$tree"/boot/vmlinuz-* "$folder/vmlinuz"
   cp "$tree"/boot/initrd.img-* "$folder/initrd"
+  rm -f "$folder/disk"
   mke2fs -q -t ext4 -d "$tree" "$folder/disk" 2G
   rm -rf --one-file-system "$tree"
 }
