@@ -89,64 +89,224 @@ nonisolated(nonsending) public func dispatchAdmin<Service: AdminService>(
   context: Service.Context, headerSize: Int = 0
 ) async throws -> [UInt8]? {
   switch procedure {
-  case 0:
-    return try await service.hello(Wire.HelloArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
-  case 1:
-    return try await service.guestCreate(Wire.GuestCreateArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
-  case 2:
-    try await service.guestRemove(Wire.GuestRemoveArgs(xdr: args), context: context)
-    return try XDRVoid().xdrEncoded(headerSize: headerSize)
-  case 3:
-    return try await service.guestStart(Wire.GuestStartArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
-  case 4:
-    return try await service.guestStop(Wire.GuestStopArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
-  case 5:
-    return try await service.guestKill(Wire.GuestKillArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
-  case 6:
-    return try await service.guestRestart(Wire.GuestStopArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
-  case 7:
-    return try await service.guestList(Wire.GuestListArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
-  case 8:
-    return try await service.guestShow(Wire.GuestNameArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
-  case 9:
-    return try await service.guestRuns(Wire.GuestRunsArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
-  case 10:
-    return try await service.guestWait(Wire.GuestWaitArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
-  case 11:
-    return try await service.logRead(Wire.LogReadArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
-  case 12:
-    return try await service.eventsSubscribe(Wire.EventsSubscribeArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
-  case 13:
-    try await service.eventsUnsubscribe(Wire.EventsUnsubscribeArgs(xdr: args), context: context)
-    return try XDRVoid().xdrEncoded(headerSize: headerSize)
-  case 14:
-    return try await service.eventsRead(Wire.EventsReadArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
-  case 19:
-    try await service.hookAdd(Wire.HookSpec(xdr: args), context: context)
-    return try XDRVoid().xdrEncoded(headerSize: headerSize)
-  case 20:
-    try await service.hookRemove(Wire.HookRemoveArgs(xdr: args), context: context)
-    return try XDRVoid().xdrEncoded(headerSize: headerSize)
-  case 21:
-    _ = try XDRVoid(xdr: args)
-    return try await service.hookList(context: context).xdrEncoded(headerSize: headerSize)
-  case 22:
-    _ = try XDRVoid(xdr: args)
-    return try await service.hostInfo(context: context).xdrEncoded(headerSize: headerSize)
-  case 23:
-    _ = try XDRVoid(xdr: args)
-    return try await service.daemonStatus(context: context).xdrEncoded(headerSize: headerSize)
-  case 24:
-    _ = try XDRVoid(xdr: args)
-    return try await service.daemonClients(context: context).xdrEncoded(headerSize: headerSize)
-  case 25:
-    _ = try XDRVoid(xdr: args)
-    return try await service.daemonLimits(context: context).xdrEncoded(headerSize: headerSize)
-  case 26:
-    try await service.daemonTrace(Wire.DaemonTraceArgs(xdr: args), context: context)
-    return try XDRVoid().xdrEncoded(headerSize: headerSize)
+  case 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 19:
+    return try await serveAdminGroup0(service, procedure, args, context, headerSize)
+  case 20, 21, 22, 23, 24, 25, 26:
+    return try await serveAdminGroup1(service, procedure, args, context, headerSize)
   default: return nil
   }
+}
+
+nonisolated(nonsending) private func serveAdminGroup0<Service: AdminService>(
+  _ service: Service, _ procedure: Int32, _ args: ArraySlice<UInt8>,
+  _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8]? {
+  switch procedure {
+  case 0:
+    return try await serveAdmin0(service, args, context, headerSize)
+  case 1:
+    return try await serveAdmin1(service, args, context, headerSize)
+  case 2:
+    return try await serveAdmin2(service, args, context, headerSize)
+  case 3:
+    return try await serveAdmin3(service, args, context, headerSize)
+  case 4:
+    return try await serveAdmin4(service, args, context, headerSize)
+  case 5:
+    return try await serveAdmin5(service, args, context, headerSize)
+  case 6:
+    return try await serveAdmin6(service, args, context, headerSize)
+  case 7:
+    return try await serveAdmin7(service, args, context, headerSize)
+  case 8:
+    return try await serveAdmin8(service, args, context, headerSize)
+  case 9:
+    return try await serveAdmin9(service, args, context, headerSize)
+  case 10:
+    return try await serveAdmin10(service, args, context, headerSize)
+  case 11:
+    return try await serveAdmin11(service, args, context, headerSize)
+  case 12:
+    return try await serveAdmin12(service, args, context, headerSize)
+  case 13:
+    return try await serveAdmin13(service, args, context, headerSize)
+  case 14:
+    return try await serveAdmin14(service, args, context, headerSize)
+  case 19:
+    return try await serveAdmin15(service, args, context, headerSize)
+  default: return nil
+  }
+}
+
+nonisolated(nonsending) private func serveAdminGroup1<Service: AdminService>(
+  _ service: Service, _ procedure: Int32, _ args: ArraySlice<UInt8>,
+  _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8]? {
+  switch procedure {
+  case 20:
+    return try await serveAdmin16(service, args, context, headerSize)
+  case 21:
+    return try await serveAdmin17(service, args, context, headerSize)
+  case 22:
+    return try await serveAdmin18(service, args, context, headerSize)
+  case 23:
+    return try await serveAdmin19(service, args, context, headerSize)
+  case 24:
+    return try await serveAdmin20(service, args, context, headerSize)
+  case 25:
+    return try await serveAdmin21(service, args, context, headerSize)
+  case 26:
+    return try await serveAdmin22(service, args, context, headerSize)
+  default: return nil
+  }
+}
+
+nonisolated(nonsending) private func serveAdmin0<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.hello(Wire.HelloArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin1<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.guestCreate(Wire.GuestCreateArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin2<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  try await service.guestRemove(Wire.GuestRemoveArgs(xdr: args), context: context)
+  return try XDRVoid().xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin3<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.guestStart(Wire.GuestStartArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin4<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.guestStop(Wire.GuestStopArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin5<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.guestKill(Wire.GuestKillArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin6<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.guestRestart(Wire.GuestStopArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin7<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.guestList(Wire.GuestListArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin8<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.guestShow(Wire.GuestNameArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin9<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.guestRuns(Wire.GuestRunsArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin10<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.guestWait(Wire.GuestWaitArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin11<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.logRead(Wire.LogReadArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin12<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.eventsSubscribe(Wire.EventsSubscribeArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin13<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  try await service.eventsUnsubscribe(Wire.EventsUnsubscribeArgs(xdr: args), context: context)
+  return try XDRVoid().xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin14<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.eventsRead(Wire.EventsReadArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin15<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  try await service.hookAdd(Wire.HookSpec(xdr: args), context: context)
+  return try XDRVoid().xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin16<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  try await service.hookRemove(Wire.HookRemoveArgs(xdr: args), context: context)
+  return try XDRVoid().xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin17<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  _ = try XDRVoid(xdr: args)
+  return try await service.hookList(context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin18<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  _ = try XDRVoid(xdr: args)
+  return try await service.hostInfo(context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin19<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  _ = try XDRVoid(xdr: args)
+  return try await service.daemonStatus(context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin20<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  _ = try XDRVoid(xdr: args)
+  return try await service.daemonClients(context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin21<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  _ = try XDRVoid(xdr: args)
+  return try await service.daemonLimits(context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveAdmin22<Service: AdminService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  try await service.daemonTrace(Wire.DaemonTraceArgs(xdr: args), context: context)
+  return try XDRVoid().xdrEncoded(headerSize: headerSize)
 }
 
 /// Calls Admin.

@@ -38,23 +38,59 @@ nonisolated(nonsending) public func dispatchController<Service: ControllerServic
 ) async throws -> [UInt8]? {
   switch procedure {
   case 0:
-    return try await service.hello(Wire.HelloArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+    return try await serveController0(service, args, context, headerSize)
   case 1:
-    return try await service.launch(Wire.LaunchArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+    return try await serveController1(service, args, context, headerSize)
   case 2:
-    _ = try XDRVoid(xdr: args)
-    return try await service.status(context: context).xdrEncoded(headerSize: headerSize)
+    return try await serveController2(service, args, context, headerSize)
   case 3:
-    try await service.stop(Wire.ControllerStopArgs(xdr: args), context: context)
-    return try XDRVoid().xdrEncoded(headerSize: headerSize)
+    return try await serveController3(service, args, context, headerSize)
   case 4:
-    try await service.kill(Wire.ControllerKillArgs(xdr: args), context: context)
-    return try XDRVoid().xdrEncoded(headerSize: headerSize)
+    return try await serveController4(service, args, context, headerSize)
   case 5:
-    _ = try XDRVoid(xdr: args)
-    return try await service.resources(context: context).xdrEncoded(headerSize: headerSize)
+    return try await serveController5(service, args, context, headerSize)
   default: return nil
   }
+}
+
+nonisolated(nonsending) private func serveController0<Service: ControllerService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.hello(Wire.HelloArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveController1<Service: ControllerService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.launch(Wire.LaunchArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveController2<Service: ControllerService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  _ = try XDRVoid(xdr: args)
+  return try await service.status(context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveController3<Service: ControllerService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  try await service.stop(Wire.ControllerStopArgs(xdr: args), context: context)
+  return try XDRVoid().xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveController4<Service: ControllerService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  try await service.kill(Wire.ControllerKillArgs(xdr: args), context: context)
+  return try XDRVoid().xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveController5<Service: ControllerService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  _ = try XDRVoid(xdr: args)
+  return try await service.resources(context: context).xdrEncoded(headerSize: headerSize)
 }
 
 /// Calls Controller.

@@ -271,27 +271,68 @@ extension SwiftBackend {
       writer.line("_ service: Service, procedure: \(std("Int32")), args: \(std("ArraySlice"))<\(std("UInt8"))>,")
       writer.line("context: Service.Context, headerSize: \(std("Int")) = 0")
     }
+    // A function for each procedure, and for each sixteen of them: in a function of many awaits each one costs the
+    // compiler as much as all others together.
+    let indices = Array(calls.indices)
+    let groups = stride(from: 0, to: calls.count, by: 16).map { Array(indices[$0..<min($0 + 16, calls.count)]) }
+    func cases(_ indices: [Int], _ writer: inout SwiftWriter) {
+      for index in indices {
+        writer.line("case \(number(calls[index].0)):")
+        writer.line("  return try await serve\(item.name)\(index)(service, args, context, headerSize)")
+      }
+    }
     writer.block(") async throws -> [\(std("UInt8"))]? {") { writer in
       writer.block("switch procedure {") { writer in
-        for (procedure, name) in calls {
-          writer.line("case \(self.number(procedure)):")
-          writer.indented { writer in
-            var call = "service.\(self.caseName(name))("
-            if procedure.arguments.isEmpty {
-              writer.line("_ = try XDRVoid(xdr: args)")
-            } else {
-              call += "\(messageName(procedure, name, item))(xdr: args), "
-            }
-            call += "context: context)"
-            if resultFields(procedure).isEmpty {
-              writer.line("try await \(call)")
-              writer.line("return try XDRVoid().xdrEncoded(headerSize: headerSize)")
-            } else {
-              writer.line("return try await \(call).xdrEncoded(headerSize: headerSize)")
-            }
+        if groups.count == 1 {
+          cases(indices, &writer)
+        } else {
+          for (number, group) in groups.enumerated() {
+            writer.line("case \(group.map { "\(self.number(calls[$0].0))" }.joined(separator: ", ")):")
+            writer.line(
+              "  return try await serve\(item.name)Group\(number)(service, procedure, args, context, headerSize)")
           }
         }
         writer.line("default: return nil")
+      }
+    }
+    for (number, group) in groups.enumerated() where groups.count > 1 {
+      writer.line()
+      writer.line(
+        "nonisolated(nonsending) private func serve\(item.name)Group\(number)<Service: \(item.name)Service>(")
+      writer.indented { writer in
+        writer.line("_ service: Service, _ procedure: \(std("Int32")), _ args: \(std("ArraySlice"))<\(std("UInt8"))>,")
+        writer.line("_ context: Service.Context, _ headerSize: \(std("Int"))")
+      }
+      writer.block(") async throws -> [\(std("UInt8"))]? {") { writer in
+        writer.block("switch procedure {") { writer in
+          cases(group, &writer)
+          writer.line("default: return nil")
+        }
+      }
+    }
+    for (index, (procedure, name)) in calls.enumerated() {
+      writer.line()
+      writer.line(
+        "nonisolated(nonsending) private func serve\(item.name)\(index)<Service: \(item.name)Service>(")
+      writer.indented { writer in
+        writer.line(
+          "_ service: Service, _ args: \(std("ArraySlice"))<\(std("UInt8"))>, _ context: Service.Context, _ headerSize: \(std("Int"))"
+        )
+      }
+      writer.block(") async throws -> [\(std("UInt8"))] {") { writer in
+        var call = "service.\(self.caseName(name))("
+        if procedure.arguments.isEmpty {
+          writer.line("_ = try XDRVoid(xdr: args)")
+        } else {
+          call += "\(messageName(procedure, name, item))(xdr: args), "
+        }
+        call += "context: context)"
+        if resultFields(procedure).isEmpty {
+          writer.line("try await \(call)")
+          writer.line("return try XDRVoid().xdrEncoded(headerSize: headerSize)")
+        } else {
+          writer.line("return try await \(call).xdrEncoded(headerSize: headerSize)")
+        }
       }
     }
   }

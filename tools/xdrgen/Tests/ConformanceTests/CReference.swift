@@ -4,6 +4,9 @@ import XDRCompiler
 
 /// What a run on this machine lacks; tests that need it say so and are skipped.
 enum ReferenceTools {
+  static let swiftCompiler: String? = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+    .map { "\($0)/swiftc" }.first { FileManager.default.isExecutableFile(atPath: $0) }
+
   static let missing: String? = {
     var missing: [String] = []
     for (file, package) in [("/usr/bin/rpcgen", "rpcsvc-proto"), ("/usr/bin/cpp", "cpp")]

@@ -28,15 +28,33 @@ nonisolated(nonsending) public func dispatchCounter<Service: CounterService>(
 ) async throws -> [UInt8]? {
   switch procedure {
   case 0:
-    _ = try XDRVoid(xdr: args)
-    try await service.null(context: context)
-    return try XDRVoid().xdrEncoded(headerSize: headerSize)
+    return try await serveCounter0(service, args, context, headerSize)
   case 1:
-    return try await service.add(Features.AddArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+    return try await serveCounter1(service, args, context, headerSize)
   case 2:
-    return try await service.lookUp(Counter.LookUp.Args(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+    return try await serveCounter2(service, args, context, headerSize)
   default: return nil
   }
+}
+
+nonisolated(nonsending) private func serveCounter0<Service: CounterService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  _ = try XDRVoid(xdr: args)
+  try await service.null(context: context)
+  return try XDRVoid().xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveCounter1<Service: CounterService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.add(Features.AddArgs(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveCounter2<Service: CounterService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.lookUp(Counter.LookUp.Args(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
 }
 
 /// Calls Counter.

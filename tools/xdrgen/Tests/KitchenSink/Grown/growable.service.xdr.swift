@@ -23,12 +23,24 @@ nonisolated(nonsending) public func dispatchGrowing<Service: GrowingService>(
 ) async throws -> [UInt8]? {
   switch procedure {
   case 1:
-    return try await service.ask(Grown.Hints(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+    return try await serveGrowing0(service, args, context, headerSize)
   case 2:
-    try await service.report(Growing.Report.Args(xdr: args), context: context)
-    return try XDRVoid().xdrEncoded(headerSize: headerSize)
+    return try await serveGrowing1(service, args, context, headerSize)
   default: return nil
   }
+}
+
+nonisolated(nonsending) private func serveGrowing0<Service: GrowingService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.ask(Grown.Hints(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveGrowing1<Service: GrowingService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  try await service.report(Growing.Report.Args(xdr: args), context: context)
+  return try XDRVoid().xdrEncoded(headerSize: headerSize)
 }
 
 /// Calls Growing.

@@ -37,29 +37,83 @@ nonisolated(nonsending) public func dispatchKsV1<Service: KsV1Service>(
 ) async throws -> [UInt8]? {
   switch procedure {
   case 0:
-    _ = try XDRVoid(xdr: args)
-    try await service.null(context: context)
-    return try XDRVoid().xdrEncoded(headerSize: headerSize)
+    return try await serveKsV10(service, args, context, headerSize)
   case 1:
-    return try await service.inc(Int32(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+    return try await serveKsV11(service, args, context, headerSize)
   case 2:
-    return try await service.echo(KsV1.Echo.Args(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+    return try await serveKsV12(service, args, context, headerSize)
   case 3:
-    return try await service.string(KsV1.String.Args(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+    return try await serveKsV13(service, args, context, headerSize)
   case 4:
-    return try await service.list(KS.KsInline(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+    return try await serveKsV14(service, args, context, headerSize)
   case 5:
-    return try await service.tree(KS.KsMatrix(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+    return try await serveKsV15(service, args, context, headerSize)
   case 6:
-    return try await service.unsigned(UInt32(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+    return try await serveKsV16(service, args, context, headerSize)
   case 7:
-    return try await service.bool(Swift.Bool(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+    return try await serveKsV17(service, args, context, headerSize)
   case 16:
-    _ = try XDRVoid(xdr: args)
-    try await service.noarg(context: context)
-    return try XDRVoid().xdrEncoded(headerSize: headerSize)
+    return try await serveKsV18(service, args, context, headerSize)
   default: return nil
   }
+}
+
+nonisolated(nonsending) private func serveKsV10<Service: KsV1Service>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Swift.Int
+) async throws -> [UInt8] {
+  _ = try XDRVoid(xdr: args)
+  try await service.null(context: context)
+  return try XDRVoid().xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveKsV11<Service: KsV1Service>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Swift.Int
+) async throws -> [UInt8] {
+  return try await service.inc(Int32(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveKsV12<Service: KsV1Service>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Swift.Int
+) async throws -> [UInt8] {
+  return try await service.echo(KsV1.Echo.Args(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveKsV13<Service: KsV1Service>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Swift.Int
+) async throws -> [UInt8] {
+  return try await service.string(KsV1.String.Args(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveKsV14<Service: KsV1Service>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Swift.Int
+) async throws -> [UInt8] {
+  return try await service.list(KS.KsInline(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveKsV15<Service: KsV1Service>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Swift.Int
+) async throws -> [UInt8] {
+  return try await service.tree(KS.KsMatrix(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveKsV16<Service: KsV1Service>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Swift.Int
+) async throws -> [UInt8] {
+  return try await service.unsigned(UInt32(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveKsV17<Service: KsV1Service>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Swift.Int
+) async throws -> [UInt8] {
+  return try await service.bool(Swift.Bool(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveKsV18<Service: KsV1Service>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Swift.Int
+) async throws -> [UInt8] {
+  _ = try XDRVoid(xdr: args)
+  try await service.noarg(context: context)
+  return try XDRVoid().xdrEncoded(headerSize: headerSize)
 }
 
 /// Calls KsV1.
@@ -126,15 +180,33 @@ nonisolated(nonsending) public func dispatchKsV2<Service: KsV2Service>(
 ) async throws -> [UInt8]? {
   switch procedure {
   case 0:
-    _ = try XDRVoid(xdr: args)
-    try await service.null(context: context)
-    return try XDRVoid().xdrEncoded(headerSize: headerSize)
+    return try await serveKsV20(service, args, context, headerSize)
   case 1:
-    return try await service.add(KsV2.Add.Args(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+    return try await serveKsV21(service, args, context, headerSize)
   case 2:
-    return try await service.named(KsV2.Named.Args(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+    return try await serveKsV22(service, args, context, headerSize)
   default: return nil
   }
+}
+
+nonisolated(nonsending) private func serveKsV20<Service: KsV2Service>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Swift.Int
+) async throws -> [UInt8] {
+  _ = try XDRVoid(xdr: args)
+  try await service.null(context: context)
+  return try XDRVoid().xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveKsV21<Service: KsV2Service>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Swift.Int
+) async throws -> [UInt8] {
+  return try await service.add(KsV2.Add.Args(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveKsV22<Service: KsV2Service>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Swift.Int
+) async throws -> [UInt8] {
+  return try await service.named(KsV2.Named.Args(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
 }
 
 /// Calls KsV2.
@@ -173,11 +245,17 @@ nonisolated(nonsending) public func dispatchKsProg2<Service: KsProg2Service>(
 ) async throws -> [UInt8]? {
   switch procedure {
   case 0:
-    _ = try XDRVoid(xdr: args)
-    try await service.wNull(context: context)
-    return try XDRVoid().xdrEncoded(headerSize: headerSize)
+    return try await serveKsProg20(service, args, context, headerSize)
   default: return nil
   }
+}
+
+nonisolated(nonsending) private func serveKsProg20<Service: KsProg2Service>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Swift.Int
+) async throws -> [UInt8] {
+  _ = try XDRVoid(xdr: args)
+  try await service.wNull(context: context)
+  return try XDRVoid().xdrEncoded(headerSize: headerSize)
 }
 
 /// Calls KsProg2.

@@ -23,13 +23,25 @@ nonisolated(nonsending) public func dispatchR<Service: RService>(
 ) async throws -> [UInt8]? {
   switch procedure {
   case 0:
-    _ = try XDRVoid(xdr: args)
-    try await service.null(context: context)
-    return try XDRVoid().xdrEncoded(headerSize: headerSize)
+    return try await serveR0(service, args, context, headerSize)
   case 1:
-    return try await service.quad(R.Quad.Args(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
+    return try await serveR1(service, args, context, headerSize)
   default: return nil
   }
+}
+
+nonisolated(nonsending) private func serveR0<Service: RService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  _ = try XDRVoid(xdr: args)
+  try await service.null(context: context)
+  return try XDRVoid().xdrEncoded(headerSize: headerSize)
+}
+
+nonisolated(nonsending) private func serveR1<Service: RService>(
+  _ service: Service, _ args: ArraySlice<UInt8>, _ context: Service.Context, _ headerSize: Int
+) async throws -> [UInt8] {
+  return try await service.quad(R.Quad.Args(xdr: args), context: context).xdrEncoded(headerSize: headerSize)
 }
 
 /// Calls R.
