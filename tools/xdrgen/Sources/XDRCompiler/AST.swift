@@ -15,6 +15,8 @@ struct ValueSyntax {
     case name(String)
     case character(Int128)
     case string(String)
+    /// A number of more than 64 bits: wrong wherever it is used.
+    case tooWide
     /// Was reported already.
     case invalid
   }

@@ -263,6 +263,11 @@ struct DocumentationReader {
       guard let value = argument(bytes, &index), isSwiftIdentifier(value) else {
         return diagnostics.error(.invalidAnnotation, "'@name' needs a Swift name, as in @name(guestID)", at: range)
       }
+      // Members, procedures and constants are escaped; the names of types also begin other names.
+      let isType = !target.isDisjoint(with: [.structure, .enumeration, .other])
+      guard !isType || !SwiftNames.isForbiddenForTypes(value) else {
+        return diagnostics.error(.invalidAnnotation, "nothing can be called '\(value)' in Swift here", at: range)
+      }
       result.name = value
     }
   }

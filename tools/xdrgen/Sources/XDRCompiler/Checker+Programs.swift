@@ -13,12 +13,15 @@ extension Checker {
       versions.append(self.version(version, number, in: definition.name.text))
     }
     guard let number = number(syntax.number, "program") else { return }
-    if let earlier = programNumbers[number] {
-      diagnostics.error(
-        .duplicateNumber, "another program has the number \(hex(number))", at: syntax.number.range,
-        notes: [.init(message: "it is here", range: earlier)])
+    for version in Set(versions.map(\.number)).sorted() {
+      let key = ProgramNumber(program: number, version: version)
+      if let earlier = programNumbers[key] {
+        diagnostics.error(
+          .duplicateNumber, "another program has the number \(hex(number)) and a version \(version)",
+          at: syntax.number.range, notes: [.init(message: "it is here", range: earlier)])
+      }
+      programNumbers[key] = syntax.number.range
     }
-    programNumbers[number] = syntax.number.range
     model.programs.append(
       ProgramDefinition(
         name: definition.name.text, range: definition.name.range, docs: docs, annotations: annotations,

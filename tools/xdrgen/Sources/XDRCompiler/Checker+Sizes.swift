@@ -18,6 +18,7 @@ extension Checker {
         model.types[index].cycle = number
       }
     }
+    checkDepth(components, references)
     computeSizes(components)
     checkGrowableBounds()
     guard !diagnostics.hasErrors else { return }
@@ -68,6 +69,38 @@ extension Checker {
         })
       // Something harmless in its place, so that the rest can be checked.
       for index in component { model.types[index].body = .alias(.scalar(.int)) }
+    }
+  }
+
+  // MARK: Depth
+
+  /// Most types on the way from one down into its parts, whatever leads there. Values are freed, compared and walked
+  /// through by recursion, here and in generated code: the stack bounds what can be.
+  static let depthLimit = 500
+
+  /// Cuts chains that are too long, so that not even freeing the model goes down them.
+  private func checkDepth(_ components: [[Int]], _ references: [[Int]]) {
+    var depths = [Int](repeating: 0, count: references.count)
+    var isReported = false
+    for component in components {
+      let members = Set(component)
+      var depth = 0
+      for index in component {
+        for next in references[index] where !members.contains(next) { depth = max(depth, depths[next]) }
+      }
+      depth += 1
+      if depth > Checker.depthLimit {
+        let type = model.types[component[0]]
+        if !isReported {
+          diagnostics.error(
+            .nestingTooDeep, "'\(type.name)' has more than \(Checker.depthLimit) types within each other",
+            at: type.range)
+        }
+        isReported = true
+        for index in component { model.types[index].body = .alias(.scalar(.int)) }
+        depth = 0
+      }
+      for index in component { depths[index] = depth }
     }
   }
 

@@ -29,10 +29,9 @@ extension Checker {
   private func bareType(_ syntax: DeclarationSyntax, in path: [String], annotations: Annotations) -> WireType {
     switch syntax.type {
     case .string:
-      if case .variable(let size) = syntax.shape {
-        return annotations.isBytes ? .opaque(bound(size)) : .string(bound(size))
-      }
-      return .string(bound(nil))
+      var size: ValueSyntax?
+      if case .variable(let written) = syntax.shape { size = written }
+      return annotations.isBytes || options.stringsAreBytes ? .opaque(bound(size)) : .string(bound(size))
     case .opaque:
       switch syntax.shape {
       case .plain: return .opaque(bound(nil))
@@ -74,24 +73,57 @@ extension Checker {
     }
   }
 
-  /// `%#define name uint64_t`: NDMP's files count on it.
+  /// `%#define name uint64_t`, `%typedef unsigned long long name;`: NDMP's files count on it.
   private func passthroughType(_ name: Name) -> WireType? {
-    guard let tokens = passthroughMacros[name.text], tokens.count == 1, tokens[0].kind == .identifier else {
-      return nil
+    guard let (type, spelling) = passthroughType(name.text, depth: 0) else { return nil }
+    if reportedPassthroughs.insert(name.text).inserted {
+      diagnostics.warning(
+        .passthroughType, "'\(name.text)' is known only from a % line, and taken as \(spelling)", at: name.range,
+        hint: "a typedef would be known to every XDR compiler")
     }
-    let target = tokens[0].text
-    let type: WireType
-    if case .type(let definition)? = symbols[target]?.symbol {
-      type = .named(definition)
-    } else if options.definesCTypes, let scalar = Checker.cTypes[target] {
-      type = .scalar(scalar)
-    } else {
-      return nil
-    }
-    diagnostics.warning(
-      .passthroughType, "'\(name.text)' is known only from a % line, and taken as \(target)", at: name.range,
-      hint: "a typedef would be known to every XDR compiler")
     return type
+  }
+
+  private func passthroughType(_ name: String, depth: Int) -> (WireType, String)? {
+    guard depth < 64, let tokens = passthroughTypes[name] ?? passthroughMacros[name],
+      tokens.allSatisfy({ $0.kind == .identifier })
+    else { return nil }
+    let words = tokens.map(\.text)
+    if let scalar = Checker.integer(words) { return (.scalar(scalar), scalar.spelling) }
+    // A C tag before the name of a type says nothing.
+    let isTagged = words.count == 2 && ["struct", "enum", "union"].contains(words[0])
+    guard words.count == 1 || isTagged, let target = words.last else { return nil }
+    if case .type(let definition)? = symbols[target]?.symbol { return (.named(definition), target) }
+    if options.definesCTypes, let scalar = Checker.cTypes[target] { return (.scalar(scalar), target) }
+    return target == name ? nil : passthroughType(target, depth: depth + 1)
+  }
+
+  /// An integer, bool or float as C spells it, the words in any order. A `long` alone is 32 bits on the wire, as rpcgen
+  /// has it.
+  static func integer(_ words: [String]) -> Scalar? {
+    var counts: [String: Int] = [:]
+    for word in words where !["const", "volatile"].contains(word) { counts[word, default: 0] += 1 }
+    func take(_ word: String) -> Int { counts.removeValue(forKey: word) ?? 0 }
+    let unsigned = take("unsigned")
+    let signed = take("signed")
+    let long = take("long")
+    let short = take("short")
+    let char = take("char")
+    let int = take("int")
+    let (hyper, float, double, bool) = (take("hyper"), take("float"), take("double"), take("bool") + take("_Bool"))
+    guard counts.isEmpty, unsigned + signed <= 1, int <= 1 else { return nil }
+    let isPlain = unsigned + signed + int == 0
+    switch (long, short, char, hyper, float, double, bool) {
+    case (0, 0, 0, 0, 0, 0, 0): return isPlain ? nil : unsigned == 1 ? .unsignedInt : .int
+    case (1, 0, 0, 0, 0, 0, 0): return unsigned == 1 ? .unsignedInt : .int
+    case (2, 0, 0, 0, 0, 0, 0), (0, 0, 0, 1, 0, 0, 0): return unsigned == 1 ? .unsignedHyper : .hyper
+    case (0, 1, 0, 0, 0, 0, 0): return unsigned == 1 ? .unsignedShort : .short
+    case (0, 0, 1, 0, 0, 0, 0): return int > 0 ? nil : unsigned == 1 ? .unsignedChar : .char
+    case (0, 0, 0, 0, 1, 0, 0): return isPlain ? .float : nil
+    case (0, 0, 0, 0, 0, 1, 0): return isPlain ? .double : nil
+    case (0, 0, 0, 0, 0, 0, 1): return isPlain ? .bool : nil
+    default: return nil
+    }
   }
 
   private func named(_ name: Name, _ tag: String?) -> WireType {

@@ -35,7 +35,7 @@ extension Checker {
     return result
   }
 
-  private func enumeratorValue(_ enumeration: String, _ index: Int, depth: Int) -> Int128? {
+  func enumeratorValue(_ enumeration: String, _ index: Int, depth: Int) -> Int128? {
     // Of two enums with one name, which is reported, only the later one's values are here.
     guard let enumerators = enumSyntax[enumeration]?.enumerators, index < enumerators.count else { return nil }
     // Values are asked for in order, so the one before is nearly always known.
@@ -55,6 +55,9 @@ extension Checker {
     switch syntax.kind {
     case .number(let value), .character(let value): return value
     case .invalid: return nil
+    case .tooWide:
+      diagnostics.error(.invalidNumber, "'\(sources.text(syntax.range))' is wider than 64 bits", at: syntax.range)
+      return nil
     case .string:
       diagnostics.error(.wrongKind, "a number is needed here, not a string", at: syntax.range)
       return nil
@@ -110,11 +113,14 @@ extension Checker {
   /// What C would know from a `%#define` or a header.
   private func valueOutsideSchema(_ name: String, at range: SourceRange) -> Int128? {
     if let tokens = passthroughMacros[name] {
-      var expression = ConditionParser(tokens: tokens, macros: passthroughMacros)
+      // Names that C would know and nothing here does make no 0: the constant is not known then.
+      var expression = ConditionParser(tokens: tokens, macros: passthroughMacros, knows: { self.value(of: $0) })
       if let value = expression.parse() {
-        diagnostics.warning(
-          .passthroughConstant, "'\(name)' is known only from a % line, and taken as \(value)", at: range,
-          hint: "a const would be known to every XDR compiler")
+        if reportedPassthroughs.insert(name).inserted {
+          diagnostics.warning(
+            .passthroughConstant, "'\(name)' is known only from a % line, and taken as \(value)", at: range,
+            hint: "a const would be known to every XDR compiler")
+        }
         return value
       }
     }

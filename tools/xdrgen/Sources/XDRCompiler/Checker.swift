@@ -22,17 +22,32 @@ final class Checker {
   var enumSyntax: [String: EnumSyntax] = [:]
   /// The whole of each typedef, by where its name stands.
   private var typedefs: [SourceRange: SourceRange] = [:]
+  /// Enums that are written inside other types, whose values are names of the whole file all the same.
+  private var nestedEnums: Set<String> = []
+  /// Enumerators that two enums have, until their values are compared.
+  private var sharedEnumerators: [SharedEnumerator] = []
   /// Procedures, by name: rpcgen makes a `#define` of each.
   var procedureNumbers: [String: ValueSyntax] = [:]
   var reportedProcedures: Set<String> = []
+  /// Names of % lines that were warned about, once each.
+  var reportedPassthroughs: Set<String> = []
   /// Files with `%#include` lines: what these define is not known here.
   var filesWithHeaders: Set<FileID> = []
 
   var unionChecks: [UnionCheck] = []
-  var programNumbers: [UInt32: SourceRange] = [:]
+  /// By number and version, which make a program together (RFC 5531 section 8).
+  var programNumbers: [ProgramNumber: SourceRange] = [:]
+
+  struct ProgramNumber: Hashable {
+    var program: UInt32
+    var version: UInt32
+  }
+
   var kindCache: [String: String]?
   /// From `%#define` lines: the last resort for a constant.
   var passthroughMacros: [String: [Token]] = [:]
+  /// From `%typedef` lines.
+  var passthroughTypes: [String: [Token]] = [:]
 
   enum ValueState {
     case inProgress
@@ -59,6 +74,7 @@ final class Checker {
       return model
     }
     let shells = definitions.map(declare)
+    checkSharedEnumerators()
     for (definition, shell) in zip(definitions, shells) { define(definition, shell) }
     defineEnumPrograms()
     checkTypes()
@@ -143,7 +159,9 @@ final class Checker {
   private func declareNested(_ declaration: DeclarationSyntax, in path: [String]) {
     let path = path + [declaration.name?.text ?? ""]
     switch declaration.type {
-    case .inlineEnum(let body, _): declareEnumerators(nestedName(path), body)
+    case .inlineEnum(let body, _):
+      nestedEnums.insert(nestedName(path))
+      declareEnumerators(nestedName(path), body)
     case .inlineStruct(let body, _): for field in body.fields { declareNested(field, in: path) }
     case .inlineUnion(let body, _): declareNested(body, in: path)
     default: break
@@ -173,6 +191,15 @@ final class Checker {
           notes: [.init(message: "first defined here", range: earlier.range)])
         return
       }
+      if case .enumerator(let old, let oldIndex) = earlier.symbol, case .enumerator(let new, let newIndex) = symbol,
+        old != new, nestedEnums.contains(old) || nestedEnums.contains(new)
+      {
+        // Whether they are the same is known once all values are.
+        sharedEnumerators.append(
+          SharedEnumerator(
+            name: name, first: (old, oldIndex), second: (new, newIndex), firstRange: earlier.range))
+        return
+      }
       if case .type(let old) = earlier.symbol, case .type = symbol, isSameTypedef(name, old.range) {
         diagnostics.warning(
           .duplicateName, "'\(name.text)' is defined twice, in the same words", at: name.range,
@@ -189,6 +216,31 @@ final class Checker {
   }
 
   /// Two typedefs of one name that differ in nothing but space, as in the text of RFC 3530.
+  private struct SharedEnumerator {
+    var name: Name
+    var first: (enumeration: String, index: Int)
+    var second: (enumeration: String, index: Int)
+    var firstRange: SourceRange
+  }
+
+  /// Enums inside other types may have an enumerator in common, as long as it means the same number in both.
+  private func checkSharedEnumerators() {
+    for shared in sharedEnumerators {
+      let one = enumeratorValue(shared.first.enumeration, shared.first.index, depth: 0)
+      let other = enumeratorValue(shared.second.enumeration, shared.second.index, depth: 0)
+      let notes = [Diagnostic.Note(message: "first defined here", range: shared.firstRange)]
+      if let one, one == other {
+        diagnostics.warning(
+          .duplicateName, "'\(shared.name.text)' is a value of two enums, with the same number", at: shared.name.range,
+          notes: notes, hint: "C has one name space for both: rpcgen's output does not compile")
+      } else {
+        diagnostics.error(
+          .duplicateName, "'\(shared.name.text)' is defined already", at: shared.name.range, notes: notes,
+          hint: "constants, enum values, types and programs share one name space (RFC 4506 section 6.4)")
+      }
+    }
+  }
+
   private func isSameTypedef(_ name: Name, _ earlier: SourceRange) -> Bool {
     guard let new = typedefs[name.range], let old = typedefs[earlier] else { return false }
     func words(_ range: SourceRange) -> [Substring] { sources.text(range).split(whereSeparator: \.isWhitespace) }
@@ -270,6 +322,12 @@ final class Checker {
     // A name that is defined twice was reported; only the first one counts.
     guard let entry = symbols[definition.name.text], entry.range == definition.name.range else { return }
     let value: ConstantDefinition.Value
+    if case .tooWide = syntax.kind {
+      // As a macro of C, which nothing need ever expand.
+      diagnostics.warning(
+        .invalidNumber, "'\(definition.name.text)' is wider than 64 bits, and left out", at: syntax.range)
+      return
+    }
     if case .string(let text) = syntax.kind {
       value = .string(String(text.dropFirst().dropLast()))
     } else {

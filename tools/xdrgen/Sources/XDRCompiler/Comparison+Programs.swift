@@ -2,7 +2,13 @@
 
 extension Comparison {
   func compare(_ program: ProgramDefinition) {
-    guard let now = new.programs.first(where: { $0.number == program.number }) else {
+    // Programs with one number share its versions among them (RFC 1833: portmapper and rpcbind).
+    let candidates = new.programs.filter { $0.number == program.number }
+    let versions = Set(program.versions.map(\.number))
+    let match =
+      candidates.first { $0.name == program.name }
+      ?? candidates.first { $0.versions.contains { versions.contains($0.number) } } ?? candidates.first
+    guard let now = match else {
       if let renumbered = new.programs.first(where: { $0.name == program.name }) {
         report(
           .wire, .programRenumbered,
@@ -19,7 +25,7 @@ extension Comparison {
         new: now.range)
     }
     for version in program.versions {
-      guard let other = now.versions.first(where: { $0.number == version.number }) else {
+      guard let other = candidates.flatMap(\.versions).first(where: { $0.number == version.number }) else {
         report(
           .wire, .versionRemoved, "version \(version.number) of '\(program.name)' was removed", old: version.range,
           new: now.range)

@@ -7,6 +7,9 @@ public struct CompilerOptions {
   /// Warn about arguments and results that can be larger.
   public var messageLimit: Int?
 
+  /// Every string may hold any bytes, as if each were marked `@bytes`.
+  public var stringsAreBytes = false
+
   public init() {}
 }
 
@@ -81,6 +84,7 @@ public final class Compilation {
     definitions += headers
     let checker = Checker(definitions: definitions, sources: sources, diagnostics: diagnostics, options: options)
     checker.passthroughMacros = preprocessor.passthroughMacros
+    checker.passthroughTypes = preprocessor.passthroughTypes
     checker.filesWithHeaders = preprocessor.filesWithHeaders
     model = checker.check()
     assignOwners(preprocessor.fileOwners)

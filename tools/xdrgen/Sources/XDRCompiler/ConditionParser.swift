@@ -10,9 +10,13 @@ struct ConditionParser {
   private(set) var problem: String?
   private(set) var problemRange: SourceRange?
 
-  init(tokens: [Token], macros: [String: [Token]]) {
+  /// For expressions of C that are no conditions: the values of names that are not macros, of which none is 0 unseen.
+  private let knows: ((String) -> Int128?)?
+
+  init(tokens: [Token], macros: [String: [Token]], knows: ((String) -> Int128?)? = nil) {
     self.tokens = tokens
     self.macros = macros
+    self.knows = knows
   }
 
   mutating func parse() -> Int128? {
@@ -167,18 +171,27 @@ struct ConditionParser {
       fail("the condition's macros lead too far")
       return 0
     }
-    guard !hidden.contains(name), hidden.count < 32, let tokens = macros[name], let first = tokens.first else {
+    guard hidden.count < 64 else {
+      fail("macros of more than 64 levels")
+      return 0
+    }
+    guard !hidden.contains(name), let tokens = macros[name], let first = tokens.first else {
+      if let knows {
+        if let value = knows(name) { return value }
+        fail("'\(name)' is not known")
+      }
       return 0
     }
     if tokens.count == 1, first.kind == .number, case .value(let value, _) = NumberValue.parse(first.text) {
       return value
     }
     if tokens.count == 1, first.kind == .identifier { return value(of: first.text, hidden: hidden.union([name])) }
-    var inner = ConditionParser(tokens: tokens, macros: macros.filter { $0.key != name })
+    var inner = ConditionParser(tokens: tokens, macros: macros.filter { $0.key != name }, knows: knows)
     inner.budget = budget
     inner.depth = depth
     let value = inner.parse()
     budget = inner.budget
+    if value == nil, let problem = inner.problem { fail(problem) }
     return value ?? 0
   }
 }

@@ -1,8 +1,54 @@
 /// Lays a `.x` file out in one form: four spaces a level, one declaration a line, comments kept and aligned. Tokens,
 /// comments, directives and passthrough lines all stay; formatting a second time changes nothing.
 public struct Formatter {
-  /// Nil when the text is not made of tokens; `diagnostics` say why.
+  /// Nil when the text is not XDR, or would not be read again as it is; `diagnostics` say why. Files it includes are
+  /// looked up for their macros only.
   public static func format(
+    path: String, bytes: [UInt8], diagnostics: DiagnosticSink, sources: SourceManager,
+    provider: any SourceProvider = MemorySources()
+  ) -> [UInt8]? {
+    guard let text = formatted(path: path, bytes: bytes, diagnostics: diagnostics, sources: sources) else { return nil }
+    let (before, problems) = parsed(path, bytes, provider, sources)
+    guard !problems.hasErrors else {
+      diagnostics.adopt(problems)
+      return nil
+    }
+    let (after, newProblems) = parsed(path, text, provider, SourceManager())
+    guard !newProblems.hasErrors, before == after else {
+      diagnostics.error(
+        .unexpectedToken, "\(path) would not be read as it is any more: this is a fault of fmt", at: nil)
+      return nil
+    }
+    return text
+  }
+
+  /// What the parser reads, token by token with colons that belong together, and what it says of it.
+  private static func parsed(
+    _ path: String, _ bytes: [UInt8], _ provider: any SourceProvider, _ sources: SourceManager
+  ) -> ([String], DiagnosticSink) {
+    // Comments of old files may be in any encoding.
+    let text =
+      String(validating: bytes, as: UTF8.self) == nil ? bytes.map { $0 < 0x80 ? $0 : UInt8(ascii: "?") } : bytes
+    let preprocessor = Preprocessor(
+      sources: sources, provider: provider, diagnostics: DiagnosticSink(), defines: CompilerOptions().defines)
+    preprocessor.importsFiles = true
+    preprocessor.add(path: path, identity: path, bytes: text)
+    let problems = DiagnosticSink()
+    var parser = Parser(
+      tokens: preprocessor.tokens, comments: preprocessor.comments, sources: sources, diagnostics: problems,
+      dialect: .all)
+    parser.parse()
+    var words: [String] = []
+    var previous: Token?
+    for token in preprocessor.tokens {
+      let joins = token.is(":") && previous?.is(":") == true && previous?.range.upper == token.range.lower
+      words.append(joins ? "joined :" : token.text)
+      previous = token
+    }
+    return (words, problems)
+  }
+
+  private static func formatted(
     path: String, bytes: [UInt8], diagnostics: DiagnosticSink, sources: SourceManager
   ) -> [UInt8]? {
     // Comments of old files may be in any encoding: each byte above ASCII passes as a character of its own.
@@ -78,6 +124,7 @@ public struct Formatter {
       if case .end = item { break loop }
       items.append(item)
     }
+    joinScopeMarks(&items)
     for (index, item) in items.enumerated() {
       switch item {
       case .token(let token):
@@ -94,6 +141,28 @@ public struct Formatter {
     }
     flush()
   }
+
+  /// `a::b` is one name, and neither of its colons ends a label.
+  private func joinScopeMarks(_ items: inout [Scanner.Item]) {
+    var joined: [Scanner.Item] = []
+    var index = 0
+    while index < items.count {
+      if index + 2 < items.count, case .token(let first) = items[index], case .token(let second) = items[index + 1],
+        case .token(let third) = items[index + 2], first.is(":"), second.is(":"), third.kind == .identifier,
+        first.range.upper == second.range.lower, second.range.upper == third.range.lower
+      {
+        joined.append(.token(Token(kind: .identifier, text: "::", range: first.range.through(second.range))))
+        index += 2
+      } else {
+        joined.append(items[index])
+        index += 1
+      }
+    }
+    items = joined
+  }
+
+  /// Words behind which a `::` begins a name and does not go on with one.
+  private static let wordsBeforeNames: Set<String> = ["case", "struct", "enum", "union", "typedef", "const"]
 
   private func lineNumber(_ offset: Int) -> Int { file.line(at: offset) }
 
@@ -187,6 +256,11 @@ public struct Formatter {
 
   private func needsSpace(_ token: Token) -> Bool {
     guard let previous else { return false }
+    if previous.text == "::" { return false }
+    if token.text == "::" {
+      if previous.kind == .identifier { return Formatter.wordsBeforeNames.contains(previous.text) }
+      return !"([<".contains { previous.is($0) }
+    }
     if previous.is("}") { return !(token.is(";") || token.is(",")) }
     if token.is("{") { return true }
     for sign in ";,:)]>" where token.is(sign) { return false }

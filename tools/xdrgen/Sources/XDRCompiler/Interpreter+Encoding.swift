@@ -105,6 +105,12 @@ private struct JSONEncoding {
     try write(inner, value)
   }
 
+  /// For values that no parser made, which refuses them earlier.
+  private func refuseDuplicates(_ members: [(String, JSONValue)]) throws(Failure) {
+    var names: Set<String> = []
+    for (name, _) in members where !names.insert(name).inserted { throw failure("the member '\(name)' is there twice") }
+  }
+
   private func array(_ value: JSONValue) throws(Failure) -> [JSONValue] {
     guard case .array(let items) = value else { throw failure("an array expected") }
     return items
@@ -127,6 +133,7 @@ private struct JSONEncoding {
 
   private mutating func structure(_ fields: ArraySlice<Field>, _ value: JSONValue) throws(Failure) {
     guard case .object(let members) = value else { throw failure("an object expected") }
+    try refuseDuplicates(members)
     for (name, _) in members where !fields.contains(where: { $0.name == name }) {
       throw failure("there is no field '\(name)'")
     }
@@ -141,6 +148,7 @@ private struct JSONEncoding {
   /// Fields that are left out have their defaults, and are written; `@rest` is what newer fields would be.
   private mutating func growable(_ growable: Growable, _ fields: [Field], _ value: JSONValue) throws(Failure) {
     guard case .object(var members) = value else { throw failure("an object expected") }
+    try refuseDuplicates(members)
     var rest: [UInt8] = []
     if let index = members.firstIndex(where: { $0.0 == Interpreter.restName }) {
       rest = try hexBytes(members.remove(at: index).1)
@@ -182,6 +190,7 @@ private struct JSONEncoding {
       try self.growable(growable, fields, value)
     case .union(let union):
       guard case .object(let members) = value else { throw failure("an object expected") }
+      try refuseDuplicates(members)
       guard let (_, discriminant) = members.first(where: { $0.0 == union.discriminantName }) else {
         throw failure("the discriminant '\(union.discriminantName)' is missing")
       }
@@ -189,6 +198,9 @@ private struct JSONEncoding {
       try inside(union.discriminantName) { (self) throws(Failure) in try self.write(union.discriminant, discriminant) }
       guard let arm = union.arms.first(where: { $0.labels.contains { $0.value == raw } }) ?? union.defaultArm else {
         throw failure("\(definition.name) has no arm for \(raw)")
+      }
+      for (name, _) in members where name != union.discriminantName && (arm.isVoid || name != arm.name) {
+        throw failure("\(definition.name) has no '\(name)' for \(raw)")
       }
       if arm.isVoid { return }
       guard let (_, member) = members.first(where: { $0.0 == arm.name }) else {
@@ -226,7 +238,10 @@ private struct JSONEncoding {
     switch value {
     case .integer(let number): return number
     case .string(let text):
-      guard let number = Int128(text) else { throw failure("'\(text)' is not a number") }
+      let digits = Array(text.utf8)
+      guard JSONParser.isNumber(digits[...]), let number = Int128(text) else {
+        throw failure("'\(text)' is not a number")
+      }
       return number
     default: throw failure("a number expected")
     }
@@ -251,11 +266,31 @@ private struct JSONEncoding {
       guard case .bool(let flag) = value else { throw failure("true or false expected") }
       word(flag ? 1 : 0)
     case .float:
-      guard let number = Float(try decimal(value)) else { throw failure("a number expected") }
-      word(number.bitPattern)
+      switch try decimal(value) {
+      case .bits(let bits):
+        guard let bits = UInt32(exactly: bits), Float(bitPattern: bits).isNaN else {
+          throw failure("these are not the bits of a NaN")
+        }
+        word(bits)
+      case .text(let text):
+        guard let number = Float(text) else { throw failure("a number expected") }
+        guard number.isFinite else { throw failure("\(text) does not fit float") }
+        word(number.bitPattern)
+      case .infinity(let isNegative): word((isNegative ? -Float.infinity : .infinity).bitPattern)
+      case .nan: word(Float.nan.bitPattern)
+      }
     case .double:
-      guard let number = Double(try decimal(value)) else { throw failure("a number expected") }
-      doubleWord(number.bitPattern)
+      switch try decimal(value) {
+      case .bits(let bits):
+        guard Double(bitPattern: bits).isNaN else { throw failure("these are not the bits of a NaN") }
+        doubleWord(bits)
+      case .text(let text):
+        guard let number = Double(text) else { throw failure("a number expected") }
+        guard number.isFinite else { throw failure("\(text) does not fit double") }
+        doubleWord(number.bitPattern)
+      case .infinity(let isNegative): doubleWord((isNegative ? -Double.infinity : .infinity).bitPattern)
+      case .nan: doubleWord(Double.nan.bitPattern)
+      }
     case .quadruple:
       let bytes = try hexBytes(value)
       guard bytes.count == 16 else { throw failure("exactly 16 bytes expected") }
@@ -263,10 +298,28 @@ private struct JSONEncoding {
     }
   }
 
-  private func decimal(_ value: JSONValue) throws(Failure) -> String {
+  private enum Decimal {
+    case text(String)
+    case infinity(isNegative: Bool)
+    case nan
+    case bits(UInt64)
+  }
+
+  /// A number, or the texts that stand for what JSON has no numbers for.
+  private func decimal(_ value: JSONValue) throws(Failure) -> Decimal {
     switch value {
-    case .integer(let number): return String(number)
-    case .number(let text), .string(let text): return text
+    case .integer(let number): return .text(String(number))
+    case .number(let text): return .text(text)
+    case .string("inf"): return .infinity(isNegative: false)
+    case .string("-inf"): return .infinity(isNegative: true)
+    case .string("nan"): return .nan
+    case .string(let text):
+      guard text.hasPrefix("nan(0x"), text.hasSuffix(")") else { throw failure("a number expected") }
+      let digits = text.dropFirst(6).dropLast()
+      guard !digits.isEmpty, digits.utf8.allSatisfy(\.isHexDigit), let bits = UInt64(digits, radix: 16) else {
+        throw failure("a number expected")
+      }
+      return .bits(bits)
     default: throw failure("a number expected")
     }
   }
@@ -285,8 +338,8 @@ public func bytes(ofHex text: String) -> [UInt8]? {
   guard digits.count % 2 == 0 else { return nil }
   var result: [UInt8] = []
   for index in stride(from: 0, to: digits.count, by: 2) {
-    guard let byte = UInt8(String(decoding: digits[index..<(index + 2)], as: UTF8.self), radix: 16),
-      digits[index] != 0x2b
+    guard digits[index].isHexDigit, digits[index + 1].isHexDigit,
+      let byte = UInt8(String(decoding: digits[index..<(index + 2)], as: UTF8.self), radix: 16)
     else { return nil }
     result.append(byte)
   }

@@ -256,10 +256,14 @@ public struct Interpreter {
     case .unsignedInt: return .integer(Int128(try word()))
     case .hyper: return .string(String(Int64(bitPattern: try doubleWord())))
     case .unsignedHyper: return .string(String(try doubleWord()))
-    case .float: return number(Double(Float(bitPattern: try word())), "\(Float(bitPattern: previousWord()))")
+    case .float:
+      let value = Float(bitPattern: try word())
+      return number(
+        value, isPlainNaN: value.bitPattern == Float.nan.bitPattern, bits: String(value.bitPattern, radix: 16))
     case .double:
       let value = Double(bitPattern: try doubleWord())
-      return number(value, "\(value)")
+      return number(
+        value, isPlainNaN: value.bitPattern == Double.nan.bitPattern, bits: String(value.bitPattern, radix: 16))
     case .quadruple: return .string(hexText(try take(16)))
     case .bool: return .bool(try flag())
     case .char: return .integer(Int128(try narrow(Int8.self)))
@@ -269,11 +273,13 @@ public struct Interpreter {
     }
   }
 
-  private func previousWord() -> UInt32 { bytes[(position - 4)..<position].reduce(0) { $0 << 8 | UInt32($1) } }
-
-  /// JSON has no NaN and no infinity.
-  private func number(_ value: Double, _ text: String) -> JSONValue {
-    value.isFinite ? .number(text) : .string(text)
+  /// JSON has no NaN and no infinity; NaNs other than the usual one are told by their bits.
+  private func number<Value: BinaryFloatingPoint & LosslessStringConvertible>(
+    _ value: Value, isPlainNaN: Bool, bits: String
+  ) -> JSONValue {
+    if value.isFinite { return .number("\(value)") }
+    guard value.isNaN else { return .string(value < 0 ? "-inf" : "inf") }
+    return .string(isPlainNaN ? "nan" : "nan(0x\(bits))")
   }
 
   private mutating func narrow<Value: FixedWidthInteger>(_ type: Value.Type) throws(Failure) -> Value {

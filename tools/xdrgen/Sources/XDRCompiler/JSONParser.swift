@@ -41,10 +41,12 @@ public struct JSONParser {
     case UInt8(ascii: "{"):
       index += 1
       var fields: [(String, JSONValue)] = []
+      var keys: Set<String> = []
       if take("}") { return .object([]) }
       repeat {
         skipBlanks()
         let key = try string()
+        guard keys.insert(key).inserted else { throw failure("the member '\(key)' is there twice") }
         guard take(":") else { throw failure("':' expected") }
         fields.append((key, try value(depth + 1)))
       } while take(",")
@@ -76,9 +78,36 @@ public struct JSONParser {
     let start = index
     while index < bytes.count, bytes[index].isDigit || "+-.eE".utf8.contains(bytes[index]) { index += 1 }
     let text = String(decoding: bytes[start..<index], as: UTF8.self)
-    if let integer = Int128(text) { return .integer(integer) }
-    guard Double(text) != nil else { throw failure("'\(text)' is not a number") }
+    guard JSONParser.isNumber(bytes[start..<index]) else {
+      index = start
+      throw failure("'\(text)' is not a number")
+    }
+    if !text.utf8.contains(where: { ".eE".utf8.contains($0) }), let integer = Int128(text) { return .integer(integer) }
     return .number(text)
+  }
+
+  /// The grammar of RFC 8259 section 6: no zero in front, digits on both sides of a point and behind an exponent.
+  static func isNumber(_ text: ArraySlice<UInt8>) -> Bool {
+    var rest = text
+    func digits() -> Int {
+      let count = rest.prefix(while: \.isDigit).count
+      rest = rest.dropFirst(count)
+      return count
+    }
+    if rest.first == UInt8(ascii: "-") { rest = rest.dropFirst() }
+    let startsWithZero = rest.first == UInt8(ascii: "0")
+    let count = digits()
+    guard count == 1 || (count > 1 && !startsWithZero) else { return false }
+    if rest.first == UInt8(ascii: ".") {
+      rest = rest.dropFirst()
+      guard digits() > 0 else { return false }
+    }
+    if rest.first == UInt8(ascii: "e") || rest.first == UInt8(ascii: "E") {
+      rest = rest.dropFirst()
+      if rest.first == UInt8(ascii: "+") || rest.first == UInt8(ascii: "-") { rest = rest.dropFirst() }
+      guard digits() > 0 else { return false }
+    }
+    return rest.isEmpty
   }
 
   private mutating func string() throws(Failure) -> String {
@@ -112,7 +141,7 @@ public struct JSONParser {
   }
 
   private mutating func hex4() throws(Failure) -> UInt32 {
-    guard index + 4 <= bytes.count,
+    guard index + 4 <= bytes.count, bytes[index..<(index + 4)].allSatisfy(\.isHexDigit),
       let value = UInt32(String(decoding: bytes[index..<(index + 4)], as: UTF8.self), radix: 16)
     else { throw failure("four hexadecimal digits expected") }
     index += 4

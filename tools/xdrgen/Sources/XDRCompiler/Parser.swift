@@ -409,6 +409,7 @@ struct Parser {
         diagnostics.warning(.nonstandardNumber, note, at: number.range)
       }
       return ValueSyntax(kind: .number(value), range: number.range)
+    case .tooWide: return ValueSyntax(kind: .tooWide, range: number.range)
     case .invalid(let message, let fix):
       diagnostics.error(
         .invalidNumber, message, at: number.range,

@@ -31,6 +31,8 @@ final class Preprocessor {
   private let inputIdentities: Set<String>
   /// `%#define` lines go to rpcgen's output; where nothing else defines a name, they say what is meant.
   private(set) var passthroughMacros: [String: [Token]] = [:]
+  /// From `%typedef` lines, the words of the type.
+  private(set) var passthroughTypes: [String: [Token]] = [:]
   /// Files with `%#include` lines.
   private(set) var filesWithHeaders: Set<FileID> = []
   /// Whether `%#include "name.h"` brings in a `name.x` beside it, which the header will have been made from.
@@ -74,7 +76,19 @@ final class Preprocessor {
       diagnostics.error(.tooLarge, "more than \(limits.files) files", at: range)
       return nil
     }
-    return sources.add(path: path, bytes: bytes)
+    let file = sources.add(path: path, bytes: bytes)
+    // Every second byte of ASCII is zero in UTF-16.
+    let isWide =
+      bytes.starts(with: [0xff, 0xfe]) || bytes.starts(with: [0xfe, 0xff])
+      || (bytes.count >= 4 && (bytes[0] == 0) != (bytes[1] == 0) && (bytes[0] == 0) == (bytes[2] == 0)
+        && (bytes[1] == 0) == (bytes[3] == 0))
+    guard !isWide else {
+      diagnostics.error(
+        .invalidCharacter, "\(path) is UTF-16 text", at: range ?? SourceRange(file: file.id, lower: 0, upper: 0),
+        hint: "save it as UTF-8: XDR files are ASCII but for their comments")
+      return nil
+    }
+    return file
   }
 
   /// Each file ends with an end token of its own: definitions do not run from one file into another.
@@ -166,12 +180,18 @@ final class Preprocessor {
 
   private func passthrough(_ range: SourceRange, _ file: SourceFile, depth: Int) {
     let text = file.bytes[range.lower..<range.upper].drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
-    guard text.first == UInt8(ascii: "#"), passthroughMacros.count < 10_000 else { return }
+    guard passthroughMacros.count < 10_000 else { return }
+    let isDirective = text.first == UInt8(ascii: "#")
     var scanner = Scanner(
-      file, range: SourceRange(file: file.id, lower: text.startIndex + 1, upper: range.upper),
+      file, range: SourceRange(file: file.id, lower: text.startIndex + (isDirective ? 1 : 0), upper: range.upper),
       diagnostics: DiagnosticSink(limit: 0))
     var tokens: [Token] = []
-    while case .token(let token)? = nextToken(&scanner), tokens.count < 20 { tokens.append(token) }
+    while case .token(let token)? = nextToken(&scanner) {
+      // Half of a definition would mean something else.
+      guard tokens.count < 200 else { return }
+      tokens.append(token)
+    }
+    guard isDirective else { return passthroughTypedef(tokens) }
     if let first = tokens.first, first.text == "include" {
       filesWithHeaders.insert(file.id)
       if followsHeaders {
@@ -179,7 +199,17 @@ final class Preprocessor {
       }
     }
     guard tokens.count > 2, tokens[0].text == "define", tokens[1].kind == .identifier else { return }
+    // With parameters it is neither a type nor a constant.
+    guard !tokens[2].is("(") || tokens[2].range.lower > tokens[1].range.upper else { return }
     passthroughMacros[tokens[1].text] = Array(tokens.dropFirst(2))
+  }
+
+  /// `%typedef unsigned long long name;`
+  private func passthroughTypedef(_ tokens: [Token]) {
+    guard tokens.count >= 4, tokens[0].is(word: "typedef"), tokens[tokens.count - 1].is(";"),
+      tokens[1..<(tokens.count - 1)].allSatisfy({ $0.kind == .identifier })
+    else { return }
+    passthroughTypes[tokens[tokens.count - 2].text] = Array(tokens[1..<(tokens.count - 2)])
   }
 
   /// `%#include "dir/name.h"`: the header is made from `name.x`, if there is one.
@@ -221,8 +251,13 @@ final class Preprocessor {
   private func expand(_ token: Token, at use: SourceRange, hidden: Set<String>, budget: inout Int) {
     guard budget > 0 else { return }
     budget -= 1
-    guard token.kind == .identifier, !hidden.contains(token.text), let macro = macros[token.text], hidden.count < 64
-    else {
+    if hidden.count >= 64, token.kind == .identifier, macros[token.text] != nil, !hidden.contains(token.text) {
+      diagnostics.error(
+        .tooLarge, "macros of more than 64 levels", at: use,
+        notes: [.init(message: "'\(token.text)' is the next one", range: macros[token.text]?.definedAt)])
+      return
+    }
+    guard token.kind == .identifier, !hidden.contains(token.text), let macro = macros[token.text] else {
       var token = token
       if token.range != use {
         token.spelledAt = token.range

@@ -10,11 +10,18 @@ public struct RpcgenBackend {
   private var helpers: [String] = []
   private var usedNames: Set<String>
   private var usesQuadruple = false
+  private var renamedTypes: [ObjectIdentifier: String] = [:]
+  private var enumerators: Set<String> = []
+  private var renamedEnumerators: [ObjectIdentifier: [String: String]] = [:]
 
   public init(_ model: Model, diagnostics: DiagnosticSink) {
     self.model = model
     self.diagnostics = diagnostics
     usedNames = Set(model.types.map(\.name) + model.constants.map(\.name))
+    for type in model.types {
+      if case .enumeration(let body) = type.body { usedNames.formUnion(body.values.map(\.name)) }
+    }
+    rename()
   }
 
   public static func generate(_ model: Model, diagnostics: DiagnosticSink) -> String {
@@ -53,11 +60,40 @@ public struct RpcgenBackend {
     "vector", "array", "bytes", "pointer", "reference", "opaque", "string", "union", "enum", "bool", "int", "long",
     "short", "char", "float", "double", "void", "wrapstring", "free", "u_int", "u_long", "u_short", "u_char", "hyper",
     "u_hyper", "longlong_t", "u_longlong_t", "netobj", "quad_t", "u_quad_t", "authsys_parms", "opaque_auth", "netbuf",
+    // The rest of libtirpc's: a routine that rpcgen makes for such a name would take its place, or call itself.
+    "accepted_reply", "authunix_parms", "callhdr", "callmsg", "control", "cryptkeyarg", "cryptkeyarg2",
+    "cryptkeyres", "des_block", "des_dir", "des_mode", "desargs", "desresp", "destroy", "getbytes", "getcredres",
+    "getint32", "getlong", "getpos", "inline",
+    "int16_t", "int32_t", "int64_t", "int8_t", "key_netstarg", "key_netstres", "keybuf", "keystatus", "netnamestr",
+    "pmap", "pmaplist", "pmaplist_ptr", "putbytes", "putint32", "putlong", "quadruple", "rejected_reply",
+    "replymsg", "rmtcall_args", "rmtcallres", "rp__list", "rpc_gss_cred", "rpc_gss_data", "rpc_gss_init_args",
+    "rpc_gss_init_res", "rpcb", "rpcb_entry", "rpcb_entry_list", "rpcb_entry_list_ptr", "rpcb_rmtcallargs",
+    "rpcb_rmtcallres", "rpcb_stat", "rpcb_stat_byvers", "rpcblist", "rpcblist_ptr", "rpcbs_addrlist",
+    "rpcbs_addrlist_ptr", "rpcbs_proc", "rpcbs_rmtcalllist", "rpcbs_rmtcalllist_ptr", "rpcport", "rpcproc",
+    "rpcprog", "rpcprot", "rpcvers", "setpos", "sizeof", "u_int16_t", "u_int32_t", "u_int64_t", "u_int8_t",
+    "uint16_t", "uint32_t", "uint64_t", "uint8_t", "unixcred",
   ]
 
-  private func typeName(_ type: TypeDefinition) -> String {
-    RpcgenBackend.takenTypes.contains(type.name) || RpcgenBackend.taken.contains(type.name)
-      ? type.name + "_" : type.name
+  private func typeName(_ type: TypeDefinition) -> String { renamedTypes[ObjectIdentifier(type)] ?? type.name }
+
+  /// Other names for types and enumerators that C could not have under their own.
+  private mutating func rename() {
+    for type in model.types
+    where RpcgenBackend.takenTypes.contains(type.name) || RpcgenBackend.taken.contains(type.name) {
+      renamedTypes[ObjectIdentifier(type)] = helperName(type.name + "_")
+    }
+    for type in model.types {
+      guard case .enumeration(let body) = type.body else { continue }
+      for value in body.values {
+        // Of two enums with an enumerator in common, the second one's gets the name of its enum before it.
+        guard !enumerators.insert(value.name).inserted else { continue }
+        renamedEnumerators[ObjectIdentifier(type), default: [:]][value.name] = helperName("\(type.name)_\(value.name)")
+      }
+    }
+  }
+
+  private func enumeratorName(_ value: Enumerator, of type: TypeDefinition) -> String {
+    renamedEnumerators[ObjectIdentifier(type)]?[value.name] ?? value.name
   }
 
   private func memberName(_ name: String) -> String { RpcgenBackend.taken.contains(name) ? name + "_" : name }
@@ -148,7 +184,7 @@ public struct RpcgenBackend {
     case .alias(let target):
       return "typedef \(declaration(target, name, path: name));\n"
     case .enumeration(let body):
-      let values = body.values.map { "    \($0.name) = \($0.value)" }.joined(separator: ",\n")
+      let values = body.values.map { "    \(enumeratorName($0, of: type)) = \($0.value)" }.joined(separator: ",\n")
       return "enum \(name) {\n\(values)\n};\n"
     case .structure(let fields):
       let lines = fields.map { "    \(declaration($0.type, memberName($0.name), path: "\(name)_\($0.name)"));\n" }
@@ -190,10 +226,10 @@ public struct RpcgenBackend {
   }
 
   private func label(_ label: Label, _ union: UnionBody) -> String {
-    if case .enumeration(let body)? = union.discriminant.definition?.body,
+    if let definition = union.discriminant.definition, case .enumeration(let body) = definition.body,
       let value = body.values.first(where: { Int128($0.value) == label.value })
     {
-      return value.name
+      return enumeratorName(value, of: definition)
     }
     if case .scalar(.bool) = union.discriminant.resolved { return label.value == 0 ? "FALSE" : "TRUE" }
     return String(label.value)

@@ -165,10 +165,36 @@ struct Scanner {
     default:
       // One finding for a whole stretch of foreign characters, not one for each byte.
       while let byte = peek(), byte >= 0x80 || byte == first { position += 1 }
-      let shown = String(decoding: bytes[start..<min(position, start + 16)], as: UTF8.self)
-      diagnostics.error(.invalidCharacter, "'\(shown)' does not belong in an XDR file", at: range(from: start))
+      diagnostics.error(
+        .invalidCharacter,
+        "\(Scanner.described(bytes[start..<min(position, start + 16)])) does not belong in an XDR file",
+        at: range(from: start))
       return nil
     }
+  }
+
+  /// Characters as they are where they can be seen, and by their code points where not.
+  private static func described(_ bytes: ArraySlice<UInt8>) -> String {
+    let text = String(decoding: bytes, as: UTF8.self)
+    func isVisible(_ scalar: Unicode.Scalar) -> Bool {
+      switch scalar.properties.generalCategory {
+      case .control, .format, .surrogate, .privateUse, .unassigned, .spaceSeparator, .lineSeparator,
+        .paragraphSeparator,
+        .nonspacingMark, .enclosingMark:
+        false
+      default: scalar != "\u{fffd}"
+      }
+    }
+    if text.unicodeScalars.allSatisfy(isVisible) { return "'\(text)'" }
+    if text.unicodeScalars.contains("\u{fffd}") {
+      return "the byte 0x"
+        + bytes.prefix(4).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " 0x")
+    }
+    return text.unicodeScalars.prefix(4).map { scalar in
+      let digits = String(scalar.value, radix: 16, uppercase: true)
+      let code = "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+      return scalar.properties.name.map { "\(code) (\($0))" } ?? code
+    }.joined(separator: " ")
   }
 
   private func make(_ kind: Token.Kind, from start: Int) -> Token {

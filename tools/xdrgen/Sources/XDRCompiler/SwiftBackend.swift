@@ -37,6 +37,9 @@ public final class SwiftBackend {
   /// What is being emitted will be expanded within loops.
   var expands = false
   lazy var elementTypes = findElementTypes()
+  lazy var growableHolders = findGrowableHolders()
+  /// Whether a struct has a borrowed form, once that is known: types may lead to one another in very many ways.
+  var borrowedForms: [ObjectIdentifier: Bool] = [:]
 
   public init(_ model: Model, options: SwiftOptions, diagnostics: DiagnosticSink) {
     self.model = model

@@ -14,11 +14,14 @@ final class SwiftNames {
 
   /// Names that no nested type may have, or that generated code needs for itself.
   private static let forbiddenTypes: Set<String> = [
-    "Type", "Self", "Protocol", "Any", "AnyObject", "Swift", "XDR", "XDRBox", "XDRCodable", "XDREnumeration",
-    "XDRError",
-    "XDRQuadruple", "XDRReader", "XDRRun", "XDRVoid", "XDRWriter", "RPCCaller", "RPCEvent", "RPCMessage",
-    "RPCProcedure", "RPCProcedureInfo", "RPCProgram", "RPCRight",
+    "Type", "Self", "Protocol", "Any", "AnyObject", "Swift", "XDR", "XDRBox", "XDRCodable", "XDRDecodable",
+    "XDREnumeration", "XDRError", "XDRFixedBytes", "XDRLimits", "XDRQuadruple", "XDRRandomSource", "XDRRandomizable",
+    "XDRReader", "XDRRun", "XDRRunWriter", "XDRSlice", "XDRTypeEntry", "XDRVoid", "XDRWriter", "RPCCaller", "RPCEvent",
+    "RPCMessage", "RPCProcedure", "RPCProcedureInfo", "RPCProgram", "RPCRight",
   ]
+
+  /// Words of the language, and names that generated code needs for itself.
+  static func isForbiddenForTypes(_ name: String) -> Bool { forbiddenTypes.contains(name) || keywords.contains(name) }
 
   init(_ model: Model, namespace: String?, diagnostics: DiagnosticSink) {
     self.diagnostics = diagnostics

@@ -23,11 +23,28 @@ extension SwiftBackend {
     return writer.text
   }
 
+  /// Types with a growable struct in them, however far down: found from these upwards, each type once.
+  func findGrowableHolders() -> Set<ObjectIdentifier> {
+    var users: [ObjectIdentifier: [TypeDefinition]] = [:]
+    for type in model.types {
+      for part in type.parts.flatMap(\.allDefinitions) { users[ObjectIdentifier(part), default: []].append(type) }
+    }
+    var work = model.types.filter { $0.growable != nil }
+    var found = Set(work.map { ObjectIdentifier($0) })
+    while let next = work.popLast() {
+      for user in users[ObjectIdentifier(next)] ?? [] where found.insert(ObjectIdentifier(user)).inserted {
+        work.append(user)
+      }
+    }
+    return found
+  }
+
   private func emitEntry(_ type: TypeDefinition, _ writer: inout SwiftWriter) {
     let use = WireType.named(type)
+    let canGrow = growableHolders.contains(ObjectIdentifier(type))
     writer.block("XDRTypeEntry(", "),") { writer in
       writer.line("name: \(swiftLiteral(type.name)),")
-      if use.reachable.contains(where: { $0.growable != nil }) { writer.line("canGrow: true,") }
+      if canGrow { writer.line("canGrow: true,") }
       writer.block("decode: { (bytes: [\(std("UInt8"))]) throws(XDRError) in", "},") { writer in
         writer.line("var reader = XDRReader(bytes)")
         writer.line("_ = \(read(use))")

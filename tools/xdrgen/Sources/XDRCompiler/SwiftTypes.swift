@@ -43,7 +43,10 @@ extension SwiftBackend {
     guard case .structure(let fields) = definition.body, definition.list == nil, !definition.isRecursive else {
       return false
     }
-    return fields.contains { canBorrow($0.type) }
+    if let known = borrowedForms[ObjectIdentifier(definition)] { return known }
+    let answer = fields.contains { canBorrow($0.type) }
+    borrowedForms[ObjectIdentifier(definition)] = answer
+    return answer
   }
 
   private func canBorrow(_ type: WireType) -> Bool {

@@ -58,6 +58,8 @@ struct Comment {
 enum NumberValue {
   case value(Int128, notes: [String])
   case invalid(String, fix: String?)
+  /// Right, and more than 64 bits can hold.
+  case tooWide
 
   /// Decimal, hexadecimal and octal, with the widenings that public files use.
   static func parse(_ text: String) -> NumberValue {
@@ -100,10 +102,9 @@ enum NumberValue {
         return .invalid("'\(text)' is not a number", fix: nil)
       }
       // No use of a number is wider than 64 bits; stopping there keeps the sum from overflowing.
-      guard value <= Int128(UInt64.max) else { return .invalid("'\(text)' is wider than 64 bits", fix: nil) }
-      value = value * radix + number
+      if value <= Int128(UInt64.max) { value = value * radix + number }
     }
-    guard value <= Int128(UInt64.max) else { return .invalid("'\(text)' is wider than 64 bits", fix: nil) }
+    guard value <= Int128(UInt64.max) else { return .tooWide }
     return .value(value, notes: notes)
   }
 
@@ -123,5 +124,9 @@ extension UInt8 {
       || self == UInt8(ascii: "_")
   }
   var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
+  var isHexDigit: Bool {
+    isDigit || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(self)
+      || (UInt8(ascii: "A")...UInt8(ascii: "F")).contains(self)
+  }
   var isIdentifierPart: Bool { isIdentifierStart || isDigit }
 }

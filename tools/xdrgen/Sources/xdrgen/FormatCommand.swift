@@ -17,7 +17,11 @@ struct Format: ParsableCommand {
       let bytes = try readFile(path)
       let sources = SourceManager()
       let diagnostics = DiagnosticSink()
-      guard let text = Formatter.format(path: path, bytes: bytes, diagnostics: diagnostics, sources: sources) else {
+      guard
+        let text = Formatter.format(
+          path: path, bytes: bytes, diagnostics: diagnostics, sources: sources,
+          provider: HostSources(inputs: [path], searchFolders: []))
+      else {
         let renderer = DiagnosticRenderer(sources: sources)
         for diagnostic in diagnostics.diagnostics { printError(renderer.text(diagnostic)) }
         isClean = false

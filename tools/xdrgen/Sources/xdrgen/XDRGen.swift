@@ -53,6 +53,11 @@ struct LanguageOptions: ParsableArguments {
   @Flag(inversion: .prefixedNo, help: "Know uint32_t, u_int, bool_t and their like without a definition.")
   var cTypes = true
 
+  @Option(help: "What strings are: text (UTF-8 without NUL, others are refused) or bytes (anything, as opaque).")
+  var strings: StringForm = .text
+
+  enum StringForm: String, ExpressibleByArgument, CaseIterable { case text, bytes }
+
   @Option(help: "Warn about arguments and results that can take more bytes than this.")
   var messageLimit: Int?
 
@@ -71,6 +76,7 @@ struct LanguageOptions: ParsableArguments {
     options.dialect = try parseDialect()
     options.definesCTypes = cTypes
     options.messageLimit = messageLimit
+    options.stringsAreBytes = strings == .bytes
     return Compilation(files, provider: provider, options: options)
   }
 

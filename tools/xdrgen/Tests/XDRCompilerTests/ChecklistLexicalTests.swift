@@ -23,7 +23,7 @@ import XDRCompiler
     #expect(constant("A", m) == Int128(UInt64.max))
     #expect(constant("B", m) == Int128(Int64.min))
     #expect(constant("C", m) == 1_000_000)
-    #expect(errors("const A = 0x10000000000000000;") == ["invalid-number"])
+    #expect(errors("const A = 0x10000000000000000; const B = A;") == ["invalid-number"])
     #expect(errors("const A = 4294967296; typedef opaque t<A>;") == ["value-out-of-range"])
     #expect(errors("enum e { X = 4294967295 };") == ["value-out-of-range"])
     #expect(errors("union u switch (int d) { case 4294967295: void; };") == ["value-out-of-range"])

@@ -20,8 +20,12 @@ import XDRCompiler
   }
 
   @Test func deepNestingMakesNoDeepIndentation() throws {
-    let text = try #require(format(String(repeating: "namespace n {", count: 3_000)))
-    #expect(text.utf8.count < 3_000 * 500)
+    // What nests deeper than the compiler follows is no XDR; up to there it takes four spaces a level.
+    #expect(format(String(repeating: "namespace n {", count: 3_000)) == nil)
+    let open = String(repeating: "struct { ", count: 90)
+    let close = (0..<90).map { "} x\($0);" }.joined(separator: " ")
+    let text = try #require(format("typedef struct { \(open)int a;\(close) } t;"))
+    #expect(text.utf8.count < 200 * 500)
   }
 
   @Test func theFormIsFixed() throws {
@@ -91,5 +95,52 @@ import XDRCompiler
   @Test func whatCannotBeReadIsNotTouched() {
     #expect(format("const A = \"no end;\n") == nil)
     #expect(format("/* no end") == nil)
+  }
+
+  @Test func namesInNamespacesStayWhole() throws {
+    let text = """
+      namespace a {
+      enum color { RED = 1, BLUE = 2 };
+      const N = 3;
+      union u switch (::a::color c) {
+      case color::RED: a::color x;
+      case ::a::BLUE: ::a::s y<::a::N>;
+      default: a::color *z[a::N];
+      };
+      struct s { int x<a::N>; };
+      typedef ::a::s t;
+      }
+
+      """
+    let once = try #require(format(text))
+    #expect(errors(once) == [] && errors(text) == [], "\(once)")
+    for line in [
+      "    union u switch (::a::color c) {", "    case color::RED:", "        a::color x;", "    case ::a::BLUE:",
+      "        ::a::s y<::a::N>;", "        a::color *z[a::N];", "        int x<a::N>;", "    typedef ::a::s t;",
+    ] { #expect(once.contains(line + "\n"), "\(line) is not in \(once)") }
+    #expect(format(once) == once)
+  }
+
+  /// What is not XDR may come out as something else: it stays as it is, and the reason is said.
+  @Test func whatDoesNotParseIsNotTouched() throws {
+    for text in [
+      "struct s { int x };", "struct { int x; };", "union u switch (int d) { case color: :RED: int x; };", "int x;",
+      "enum e { A = };", "typedef string t<;", "case A::", "#if 1\nstruct s {\n#endif\n",
+    ] {
+      let diagnostics = DiagnosticSink()
+      let result = Formatter.format(
+        path: "a.x", bytes: Array(text.utf8), diagnostics: diagnostics, sources: SourceManager())
+      #expect(result == nil && diagnostics.hasErrors, "\(text)")
+    }
+    // Macros and branches that are left out do not stand in its way.
+    let text = """
+      #include "missing.x"
+      #ifdef NEVER
+      this is not XDR at all;
+      #endif
+      #define SIZE 4
+
+      """
+    #expect(format(text + "typedef opaque t<SIZE>;\n") == text + "typedef opaque t<SIZE>;\n")
   }
 }

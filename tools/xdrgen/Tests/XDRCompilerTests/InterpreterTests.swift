@@ -187,4 +187,71 @@ import XDRTesting
       .named(try #require(m.type(named: "s"))), [0, 0, 0, 1, 0x75, 0, 0, 0, 0, 0, 0, 1, 0x70, 0, 0, 0])
     #expect(json.compact == #"{"user":"u","password":"(secret)"}"#)
   }
+
+  /// JSON is judged as strictly as bytes: what would mean something else, or nothing, is refused.
+  @Test func jsonIsJudgedAsStrictlyAsBytes() throws {
+    let m = model(
+      """
+      enum e { A = 1, B = 2 };
+      union u switch (e k) { case A: int x; case B: void; };
+      struct all { u v; float f; double d; opaque o<9>; hyper h; unsigned int n; };
+      """)
+    let type = WireType.named(try #require(m.type(named: "all")))
+    func encode(_ replacements: [String: String]) -> Result<[UInt8], any Error> {
+      var members = [
+        "v": #"{"k":"A","x":1}"#, "f": "1.5", "d": "-2e3", "o": #""00ff""#, "h": #""-5""#, "n": "7",
+      ]
+      members.merge(replacements) { $1 }
+      let text = "{" + members.map { "\"\($0)\":\($1)" }.joined(separator: ",") + "}"
+      return Result {
+        var interpreter = Interpreter()
+        return try interpreter.encode(type, JSONParser.parse(text))
+      }
+    }
+    func isAccepted(_ name: String, _ value: String) -> Bool { (try? encode([name: value]).get()) != nil }
+    for (name, value) in [
+      ("f", "0"), ("f", "-0.0"), ("f", "3.4028235e38"), ("f", "1E+2"), ("f", #""inf""#), ("d", #""-inf""#),
+      ("d", "1e308"), ("f", #""nan""#), ("f", #""nan(0x7f800001)""#), ("d", #""nan(0xfff0000000000001)""#),
+      ("o", #""""#),
+      ("o", #""Ff 00""#), ("h", "9223372036854775807"), ("h", #""0""#), ("n", #""4294967295""#), ("v", #"{"k":"B"}"#),
+      ("v", #"{"x":1,"k":1}"#),
+    ] { #expect(isAccepted(name, value), "\(name): \(value)") }
+    for (name, value) in [
+      ("v", #"{"k":"B","x":1}"#), ("v", #"{"k":"A","x":1,"y":2}"#), ("v", #"{"k":"A","x":1,"x":2}"#),
+      ("v", #"{"k":"A","k":"B","x":1}"#), ("v", #"{"k":"A"}"#), ("v", #"{"x":1}"#), ("f", "1e39"), ("f", "-3.5e38"),
+      ("d", "1e309"), ("f", "01"), ("f", "1."), ("f", ".5"), ("f", "1e"), ("f", "+1"), ("f", "--1"), ("f", "0x10"),
+      ("f", #""1.5""#), ("f", #""Infinity""#), ("f", #""nan(0x3f800000)""#), ("f", #""nan(0x7ff8000000000000)""#),
+      ("d", #""nan(0x0)""#), ("f", #""snan""#), ("o", #""-0-0-0""#), ("o", #""+0""#), ("o", #""0""#), ("o", #""0g""#),
+      ("h", #""05""#), ("h", #""+5""#), ("h", #""5.0""#), ("h", #"" 5""#), ("h", #""9223372036854775808""#),
+      ("n", "-1"),
+      ("n", "1.0"), ("n", "1e2"), ("n", "007"), ("n", #""-""#), ("n", "true"),
+    ] { #expect(!isAccepted(name, value), "\(name): \(value)") }
+    for text in [#"{"a":1,"a":1}"#, "[01]", "[1.]", "[-]", #"["\u+123"]"#, "[1e+]", "[00]", "[-01]"] {
+      #expect(throws: JSONParser.Failure.self, "\(text)") { try JSONParser.parse(text) }
+    }
+  }
+
+  /// Every float there is comes back with its bits, signalling NaNs among them.
+  @Test func floatsComeBackWithTheirBits() throws {
+    let m = model("struct s { float f; double d; };")
+    let type = WireType.named(try #require(m.type(named: "s")))
+    var interpreter = Interpreter()
+    var source = SystemRandomNumberGenerator()
+    let floats: [UInt32] = [
+      0, 0x8000_0000, 0x7f80_0000, 0xff80_0000, 0x7fc0_0000, 0x7f80_0001, 0xffff_ffff, 1, 0x7f7f_ffff,
+    ]
+    let doubles: [UInt64] = [
+      0, 1 << 63, 0x7ff0_0000_0000_0000, 0xfff0_0000_0000_0000, 0x7ff8_0000_0000_0000, 0x7ff0_0000_0000_0001,
+      0xfff8_0000_0000_0000, .max, 0x7fef_ffff_ffff_ffff,
+    ]
+    for round in 0..<2000 {
+      let f = round < floats.count ? floats[round] : UInt32.random(in: 0 ... .max, using: &source)
+      let d = round < doubles.count ? doubles[round] : UInt64.random(in: 0 ... .max, using: &source)
+      let bytes =
+        [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: f >> $0) }
+        + [56, 48, 40, 32, 24, 16, 8, 0].map { UInt8(truncatingIfNeeded: d >> $0) }
+      let json = try interpreter.json(type, bytes)
+      #expect(try interpreter.encode(type, JSONParser.parse(json.compact)) == bytes, "\(json.compact)")
+    }
+  }
 }
