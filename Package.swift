@@ -102,7 +102,8 @@ let package = Package(
       name: "DaemonCore",
       dependencies: [
         "Guest", "GuestWire", "GuestStore", "WireProtocol", "WireServices", "XDR", "RPC", "RPCNIO", "LinuxSystem",
-        "Cgroups", "ConsoleLog", "ContainerRuntime", "SpecFile", "SpecKeys", nioCore, nioPosix, deque, logging, lifecycle,
+        "Cgroups", "ConsoleLog", "ContainerRuntime", "SpecFile", "SpecKeys", nioCore, nioPosix, deque, logging,
+        lifecycle,
       ],
       swiftSettings: common + crashPoints),
     .executableTarget(

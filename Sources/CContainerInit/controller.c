@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
@@ -67,28 +68,38 @@ int ci_network(void) {
 
 int ci_terminal_peer(int master) { return ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC); }
 
-int ci_reboot_next(int listener, uint32_t *command) {
+int ci_reboot_receive(int listener, struct ci_reboot_call *call) {
   // Larger than any kernel's so far; the kernel writes its own size and insists on zeros.
   union {
     struct seccomp_notif request;
     char room[256];
   } in;
-  union {
-    struct seccomp_notif_resp response;
-    char room[256];
-  } out;
   // Receiving waits when the caller has been killed meanwhile, whatever the descriptor's flags.
   struct pollfd ready = {.fd = listener, .events = POLLIN};
   if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLIN)) return 0;
   memset(&in, 0, sizeof in);
   if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &in.request) == -1) return errno == ENOENT || errno == EINTR ? 0 : -1;
-  *command = (uint32_t)in.request.data.args[2];
-  memset(&out, 0, sizeof out);
-  out.response.id = in.request.id;
-  out.response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-  if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &out.response) == -1 && errno != ENOENT) return -1;
+  call->id = in.request.id;
+  call->thread = (int32_t)in.request.pid;
+  call->magic1 = (uint32_t)in.request.data.args[0];
+  call->magic2 = (uint32_t)in.request.data.args[1];
+  call->command = (uint32_t)in.request.data.args[2];
   return 1;
 }
+
+int ci_reboot_continue(int listener, const struct ci_reboot_call *call) {
+  union {
+    struct seccomp_notif_resp response;
+    char room[256];
+  } out;
+  memset(&out, 0, sizeof out);
+  out.response.id = call->id;
+  out.response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+  if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &out.response) == 0) return 1;
+  return errno == ENOENT ? 0 : -1;
+}
+
+int ci_owning_user_namespace(int namespace_fd) { return ioctl(namespace_fd, NS_GET_USERNS); }
 
 int ci_has_listener(void) {
   uint32_t action = SECCOMP_RET_USER_NOTIF;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -42,6 +43,8 @@ int ls_set_nonblocking(int fd, int on) {
 int ls_memfd(const char *name, int sealable) {
   return memfd_create(name, MFD_CLOEXEC | (sealable ? MFD_ALLOW_SEALING : 0));
 }
+
+int ls_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 int ls_ioctl_int(int fd, unsigned long request, int *value) { return ioctl(fd, request, value); }
 

@@ -12,7 +12,7 @@ public final class RunCgroup {
   /// What it was made with; nil for one that was found.
   private var limits: CgroupLimits?
   /// Where the memory is counted, if anywhere.
-  private let memory: (folder: String, legacy: Bool)?
+  let memory: (folder: String, legacy: Bool)?
   /// How often the limits of the groups above had been reached when it was made: that is none of this run's.
   private var reachedBefore: [String: UInt64] = [:]
 

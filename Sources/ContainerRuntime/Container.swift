@@ -45,12 +45,13 @@ public final class Container {
   /// - Parameters:
   ///   - group: the cgroup it is born in.
   ///   - tie: ends the container with this process; nil to have one made.
+  ///   - mark: set right before init is executed; see there.
   ///   - network: the one to enter unless it shares the host's; nil to have one made.
   ///   - crash: put before a step, found by its name; for tests of what is left behind.
   ///   - missing: a step to leave out, by its name; for tests of what is verified.
   public init(
     starting spec: ContainerSpec, in group: RunCgroup, tie: GuestTie? = nil, network: NetworkNamespace? = nil,
-    crash: (step: String, action: SetupStep.Action)? = nil, without missing: String? = nil
+    mark: ExecutionMark? = nil, crash: (step: String, action: SetupStep.Action)? = nil, without missing: String? = nil
   ) throws(ContainerError) {
     let prepared = try PreparedContainer(spec, group, network)
     var plan = ContainerPlan(spec, prepared.plan)
@@ -73,7 +74,7 @@ public final class Container {
     // Our copy of the child's end goes with this: then the child's execve or death closes the last one.
     let childEnd = OwnedFD(adopting: theirs)
     let cgroup = try group.open()
-    let encoded = EncodedPlan(plan, socket: childEnd.rawValue, controllerSocket: ours)
+    let encoded = EncodedPlan(plan, socket: childEnd.rawValue, controllerSocket: ours, mark: mark)
     var pidFD: Int32 = -1
     let pid = try during("make process") { () throws(SystemError) in
       try check("clone3") {
@@ -82,7 +83,7 @@ public final class Container {
     }
     initProcess = ProcessHandle(pid: pid, adopting: OwnedFD(adopting: pidFD))
     streams = prepared.ourStreams
-    withExtendedLifetime((encoded, childEnd, prepared)) {}
+    withExtendedLifetime((encoded, childEnd, prepared, mark)) {}
   }
 
   /// The next report; nil when there is none yet.
@@ -104,7 +105,7 @@ public final class Container {
         case (CI_MESSAGE_TERMINAL, let fd?):
           try during("open console") { () throws(SystemError) in try fd.setNonblocking(true) }
           return .terminal(fd)
-        case (CI_MESSAGE_LISTENER, let fd?): return .listener(RebootWatch(fd))
+        case (CI_MESSAGE_LISTENER, let fd?): return .listener(RebootWatch(fd, initPID: initProcess.pid))
         case (CI_MESSAGE_ROOT, let fd?):
           do {
             try answer(RootFolder(fd, path: spec.rootPath))
@@ -217,41 +218,6 @@ public final class NetworkNamespace {
   public init() throws(SystemError) {
     fd = OwnedFD(adopting: try check("make network namespace") { ci_network() })
   }
-}
-
-/// Tells which reboot(2) a guest asked for: the seccomp filter's listener (seccomp_unotify(2)).
-public final class RebootWatch {
-  public enum Command: Equatable, Sendable { case restart, halt, powerOff }
-
-  private let listener: OwnedFD
-
-  init(_ listener: OwnedFD) { self.listener = listener }
-
-  /// Readable when a call waits to be noted; hangs up when the last process with the filter is gone.
-  public var rawValue: Int32 { listener.rawValue }
-
-  /// Notes one call and lets it go on; nil when none waits. Commands that do not end a guest are let go and not noted.
-  public func next() throws(ContainerError) -> Command? {
-    var command: UInt32 = 0
-    while try during(
-      "watch reboot",
-      { () throws(SystemError) in
-        try check("receive notification") { ci_reboot_next(listener.rawValue, &command) }
-      }) == 1
-    {
-      switch command {
-      // LINUX_REBOOT_CMD_*; reboot(2).
-      case 0x0123_4567, 0xa1b2_c3d4: return .restart
-      case 0xcdef_0123: return .halt
-      case 0x4321_fedc: return .powerOff
-      default: continue
-      }
-    }
-    return nil
-  }
-
-  /// Whether this kernel has it (Linux 5.0, and 5.5 to let a call go on).
-  public static var isAvailable: Bool { ci_has_listener() == 1 }
 }
 
 /// A guest's terminal, from outside.

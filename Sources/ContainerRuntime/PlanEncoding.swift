@@ -6,7 +6,7 @@ final class EncodedPlan {
   private var blocks: [UnsafeMutableRawPointer] = []
   private(set) var plan = ci_plan()
 
-  init(_ plan: ContainerPlan, socket: Int32, controllerSocket: Int32) {
+  init(_ plan: ContainerPlan, socket: Int32, controllerSocket: Int32, mark: ExecutionMark?) {
     let steps = allocate(ci_step.self, count: plan.steps.count)
     for (index, step) in plan.steps.enumerated() { steps[index] = encode(step.action) }
     self.plan.steps = UnsafePointer(steps)
@@ -25,6 +25,7 @@ final class EncodedPlan {
     self.plan.envp = UnsafePointer(environment)
     self.plan.socket = socket
     self.plan.controller_socket = controllerSocket
+    self.plan.mark = mark?.pointer
   }
 
   deinit { for block in blocks { free(block) } }

@@ -9,7 +9,8 @@ import Guest
 ///      +--daemonGone--> done <--delivered-- delivering <--recordWritten, acknowledged---------------+
 ///
 /// A stop lives beside the phase: its signal, repeated as long as init has no handler for it, then SIGTERM, then the
-/// kill of the whole cgroup, each with its time. It is here and not in the daemon, so that it goes on without one.
+/// kill of the whole cgroup, each with its time; or, ordered without force, its end while the guest runs on. It is here
+/// and not in the daemon, so that it goes on without one. Every order is kept with what was done for it.
 struct ControllerMachine {
   enum Phase: Equatable {
     case idle, launching, running
@@ -28,12 +29,22 @@ struct ControllerMachine {
     case startFailed(StartFailure)
   }
 
+  /// An order to end the run, with what the spec had to add.
   struct StopOrder: Equatable {
-    var by: Actor
+    var order: EndOrder
     var signal: Int32
     var timeoutMillis: UInt64
     var termTimeoutMillis: UInt64
-    var noKill: Bool
+
+    init(_ order: EndOrder, signal: Int32, timeoutMillis: UInt64, termTimeoutMillis: UInt64) {
+      self.order = order
+      self.signal = signal
+      self.timeoutMillis = timeoutMillis
+      self.termTimeoutMillis = termTimeoutMillis
+    }
+
+    /// SIGKILL at once.
+    init(force order: EndOrder) { self.init(order, signal: 9, timeoutMillis: 0, termTimeoutMillis: 0) }
   }
 
   enum Input: Equatable {
@@ -44,7 +55,7 @@ struct ControllerMachine {
     case launchFailed(StartFailure)
     case stop(StopOrder)
     /// Kill the whole guest.
-    case kill(by: Actor)
+    case kill(EndOrder)
     /// The answer to `signalInit`: whether init has a handler for that signal. Without one the kernel drops it, because
     /// it is the init of a PID namespace (pid_namespaces(7)).
     case signalHeard(Bool)
@@ -70,6 +81,8 @@ struct ControllerMachine {
     case killAll
     /// Find out which tasks a kill has not ended.
     case noteStuck
+    /// The time of an order without force is up, and the guest runs on.
+    case tellGaveUp(order: UInt32)
     /// Answer LAUNCH and send INIT.
     case tellLaunched
     /// Take in the console to its last byte.
@@ -85,11 +98,9 @@ struct ControllerMachine {
   }
 
   private struct Stop: Equatable {
-    enum Stage: Equatable { case polite, term, kill, gaveUp }
+    enum Stage: Equatable { case polite, term, kill }
     var order: StopOrder
     var stage: Stage
-    var signaled = false
-    var killed = false
     /// When the next stage comes.
     var deadline: BootTime
     /// When the signal is repeated, as long as nobody hears it.
@@ -103,7 +114,11 @@ struct ControllerMachine {
 
   private(set) var phase = Phase.idle
   private(set) var end: End?
-  private(set) var reboot: RebootCommand?
+  /// Calls of reboot(2) that the kernel took, each command once.
+  private(set) var reboots: [RebootCommand] = []
+  /// The orders of the run, and what was done for them.
+  private(set) var orders = EndOrders()
+  /// The one that is being carried out.
   private var stop: Stop?
   /// When `timePassed` has something to do in this phase.
   private var phaseDeadline: BootTime?
@@ -114,17 +129,12 @@ struct ControllerMachine {
   /// When `timePassed` is due; nil for never.
   var deadline: BootTime? {
     guard phase == .running || phase == .launching else { return phaseDeadline }
-    guard let stop, stop.stage != .gaveUp else { return nil }
+    guard let stop else { return nil }
     return stop.repeatAt.map { min($0, stop.deadline) } ?? stop.deadline
   }
 
   /// A stop has begun and has not been given up.
-  var isStopping: Bool { phase == .running && stop != nil && stop?.stage != .gaveUp }
-
-  /// Who asked for the end, for the record.
-  var stopRequest: EndFacts.StopRequest? {
-    stop.map { EndFacts.StopRequest(by: $0.order.by, killed: $0.killed, signaled: $0.signaled) }
-  }
+  var isStopping: Bool { phase == .running && stop != nil }
 
   mutating func handle(_ input: Input, at now: BootTime) -> [Effect] {
     switch (phase, input) {
@@ -138,14 +148,14 @@ struct ControllerMachine {
     case (.launching, .launched):
       phase = .running
       // A stop that came too late to prevent init has killed it by now, but it was executed.
-      return stop == nil ? [.tellLaunched] : [.tellLaunched, .killAll]
+      return stop == nil ? [.tellLaunched] : [.tellLaunched, killAll()]
     case (.launching, .launchFailed(let failure)):
       end = .startFailed(failure)
       return beginRecording()
     case (.launching, .stop(let order)):
       return kill(order, at: now)
-    case (.launching, .kill(let actor)), (.running, .kill(let actor)):
-      return kill(StopOrder(by: actor, signal: 9, timeoutMillis: 0, termTimeoutMillis: 0, noKill: false), at: now)
+    case (.launching, .kill(let order)), (.running, .kill(let order)):
+      return kill(StopOrder(force: order), at: now)
 
     case (.running, .stop(let order)):
       return begin(order, at: now)
@@ -153,7 +163,7 @@ struct ControllerMachine {
       if heard { stop?.repeatAt = nil }
       return []
     case (.running, .rebootNoted(let command)):
-      reboot = command
+      if !reboots.contains(command) { reboots.append(command) }
       return []
     case (_, .initEnded(let status)) where phase == .running || phase == .launching:
       end = .initEnded(status)
@@ -208,58 +218,79 @@ struct ControllerMachine {
 
   // MARK: The stop
 
-  /// A newer order replaces the one before, but what was done for that stays true.
+  /// A newer order replaces the one before in what is done next; what was done for that stays in the record.
   private mutating func begin(_ order: StopOrder, at now: BootTime) -> [Effect] {
-    if order.timeoutMillis == 0, !order.noKill { return kill(order, at: now) }
-    if stop?.stage == .kill { return [] }
+    if order.timeoutMillis == 0, !order.order.noKill { return kill(order, at: now) }
+    // Sent again by a daemon that was restarted: it is at work, or has come to its end.
+    if orders.kept.contains(where: { $0.number == order.order.number }) { return [] }
+    orders.take(order.order)
+    if let stop {
+      // What is to end by force does so in its time, whatever is asked for beside it.
+      if stop.stage == .kill { return [] }
+      if order.order.noKill, !stop.order.order.noKill {
+        orders.update(order.order.number) { $0.note(sent: order.signal) }
+        return [.thaw, .signalInit(order.signal)]
+      }
+    }
     stop = Stop(
-      order: order, stage: .polite, signaled: true, killed: stop?.killed ?? false,
-      deadline: now.adding(milliseconds: order.timeoutMillis), repeatAt: now.adding(milliseconds: Stop.firstInterval))
-    return [.thaw, .signalInit(order.signal)]
+      order: order, stage: .polite, deadline: now.adding(milliseconds: order.timeoutMillis),
+      repeatAt: now.adding(milliseconds: Stop.firstInterval))
+    return [.thaw, signal(order.signal)]
   }
 
   private mutating func kill(_ order: StopOrder, at now: BootTime) -> [Effect] {
-    stop = Stop(
-      order: order, stage: .kill, signaled: stop?.signaled ?? false, killed: true,
-      deadline: now.adding(milliseconds: Stop.killInterval))
-    return [.killAll]
+    orders.take(order.order)
+    stop = Stop(order: order, stage: .kill, deadline: now.adding(milliseconds: Stop.killInterval))
+    return [killAll()]
+  }
+
+  /// Sends a signal for the order at work, and has it in the record.
+  private mutating func signal(_ number: Int32) -> Effect {
+    if let stop { orders.update(stop.order.order.number) { $0.note(sent: number) } }
+    return .signalInit(number)
+  }
+
+  private mutating func killAll() -> Effect {
+    if let stop { orders.update(stop.order.order.number) { $0.killSent = true } }
+    return .killAll
   }
 
   private mutating func advanceStop(at now: BootTime) -> [Effect] {
-    guard var stop else { return [] }
-    defer { self.stop = stop }
+    guard let stop else { return [] }
     if stop.deadline <= now {
       switch stop.stage {
       case .polite where stop.order.signal != Self.term && stop.order.termTimeoutMillis > 0:
-        stop.stage = .term
-        stop.deadline = now.adding(milliseconds: stop.order.termTimeoutMillis)
-        stop.interval = Stop.firstInterval
-        stop.repeatAt = now.adding(milliseconds: stop.interval)
-        return [.signalInit(Self.term)]
+        self.stop?.stage = .term
+        self.stop?.deadline = now.adding(milliseconds: stop.order.termTimeoutMillis)
+        self.stop?.interval = Stop.firstInterval
+        self.stop?.repeatAt = now.adding(milliseconds: Stop.firstInterval)
+        return [signal(Self.term)]
       case .polite, .term:
-        stop.repeatAt = nil
-        if stop.order.noKill {
-          stop.stage = .gaveUp
-          return []
-        }
-        stop.stage = .kill
-        stop.killed = true
-        stop.deadline = now.adding(milliseconds: Stop.killInterval)
-        return [.killAll]
+        guard !stop.order.order.noKill else { return giveUp(stop.order.order.number) }
+        self.stop?.repeatAt = nil
+        self.stop?.stage = .kill
+        self.stop?.deadline = now.adding(milliseconds: Stop.killInterval)
+        return [killAll()]
       case .kill:
         // Still there after a second: a task in the kernel that cannot be interrupted.
-        stop.deadline = now.adding(milliseconds: Stop.killInterval)
+        self.stop?.deadline = now.adding(milliseconds: Stop.killInterval)
         return [.killAll, .noteStuck]
-      case .gaveUp:
-        return []
       }
     }
     if let due = stop.repeatAt, due <= now {
-      stop.interval = min(stop.interval * 2, Stop.longestInterval)
-      stop.repeatAt = now.adding(milliseconds: stop.interval)
-      return [.signalInit(stop.stage == .term ? Self.term : stop.order.signal)]
+      let interval = min(stop.interval * 2, Stop.longestInterval)
+      self.stop?.interval = interval
+      self.stop?.repeatAt = now.adding(milliseconds: interval)
+      return [signal(stop.stage == .term ? Self.term : stop.order.signal)]
     }
     return []
+  }
+
+  /// The order comes to its own end: the guest runs on as if it had not been given, and the record keeps it.
+  private mutating func giveUp(_ number: UInt32) -> [Effect] {
+    stop = nil
+    orders.update(number) { $0.givenUp = true }
+    return [.tellGaveUp(order: number)]
   }
 
   private static let term: Int32 = 15

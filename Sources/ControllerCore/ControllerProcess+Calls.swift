@@ -116,7 +116,7 @@ extension ControllerProcess {
     return Wire.StatusReply(
       guest: run?.guest.value ?? "", run: (run?.id ?? .zero).bytes, phase: phase, controllerPid: getpid(),
       launched: startedAt == nil ? nil : launchReply, ended: phase == .ended ? record.map { .init($0) } : nil,
-      stuckTasks: stuckTasks)
+      orders: .init(machine.orders), stuckTasks: stuckTasks)
   }
 
   private func stop(_ args: Wire.ControllerStopArgs) throws(RPCErrorBody) {
@@ -125,8 +125,8 @@ extension ControllerProcess {
     input(
       .stop(
         .init(
-          by: Actor(args.by), signal: args.signal == 0 ? run.spec.stop.signal : args.signal,
-          timeoutMillis: args.timeoutMillis, termTimeoutMillis: run.spec.stop.termTimeoutMillis, noKill: args.noKill)))
+          EndOrder(args.order), signal: args.signal == 0 ? run.spec.stop.signal : args.signal,
+          timeoutMillis: args.timeoutMillis, termTimeoutMillis: run.spec.stop.termTimeoutMillis)))
   }
 
   private func kill(_ args: Wire.ControllerKillArgs) throws(RPCErrorBody) {
@@ -134,7 +134,9 @@ extension ControllerProcess {
     guard (1...64).contains(args.signal) else {
       throw RPCErrorBody(.invalidArgument, "kill: \(args.signal) is no signal; 1 to 64 are")
     }
-    if args.signal == SIGKILL { return input(.kill(by: Actor(args.by))) }
+    if args.signal == SIGKILL {
+      return input(.kill(args.order.map { EndOrder($0) } ?? EndOrder(.kill, by: Actor(args.by))))
+    }
     do throws(SystemError) {
       try container?.initProcess.signal(args.signal)
     } catch {
@@ -143,6 +145,8 @@ extension ControllerProcess {
   }
 
   private func runningGuest(_ verb: String) throws(RPCErrorBody) -> Run {
+    // An end that is there already was not caused by what is asked for now.
+    reapInit()
     guard let run else { throw RPCErrorBody(.wrongState, "\(verb): nothing was launched") }
     guard machine.phase == .launching || machine.phase == .running else {
       throw RPCErrorBody(.wrongState, "\(verb) \(run.guest): it has ended")
@@ -178,6 +182,13 @@ extension ControllerProcess {
       complain("\(error)")
       // Init's end takes its PID namespace along.
       _ = try? container?.initProcess.signal(SIGKILL)
+    }
+  }
+
+  func tellGaveUp(_ order: UInt32) {
+    guard let run else { return }
+    for connection in Array(connections.values) {
+      _ = try? connection.send(Controller.GaveUp.self, Wire.GaveUpEvent(run: run.id.bytes, order: order))
     }
   }
 

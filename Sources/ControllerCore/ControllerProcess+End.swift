@@ -30,6 +30,7 @@ extension ControllerProcess {
   private func ended(_ reaped: ReapedProcess) {
     endedAt = Self.now
     endUsage = reaped.usage
+    memory?.close(at: Self.now.boot)
     CrashPoint.reach("controller.end.seen")
     let status: Guest.WaitStatus =
       switch reaped.status {
@@ -80,41 +81,52 @@ extension ControllerProcess {
   private func makeRecord() -> ExitRecord? {
     guard let (guest, id) = run.map({ ($0.guest, $0.id) }) ?? failedRun, let end = machine.end else { return nil }
     let endedAt = endedAt ?? Self.now
-    let boot = (try? Kernel.bootID()).flatMap { BootID($0) } ?? .zero
-    let limits = run?.spec.limits ?? Limits()
-    let cause: EndCause
-    var usage = RunUsage(memoryLimitBytes: limits.memoryBytes ?? 0)
-    switch end {
-    case .startFailed(let failure):
-      cause = machine.stopRequest.map { .stopped(by: $0.by, how: .cancelled, status: nil) } ?? .startFailed(failure)
-    case .initEnded(let status):
-      let used = group?.usage() ?? RunCgroup.Usage()
-      usage.memoryPeakBytes = used.memoryPeakBytes
-      usage.cpuMicros = used.cpuMicros
-      if let endUsage {
-        // For a host that counts neither; init's own and what it waited for.
-        if usage.cpuMicros == 0 {
-          usage.cpuMicros = UInt64(clamping: endUsage.userMicroseconds + endUsage.systemMicroseconds)
-        }
-        if usage.memoryPeakBytes == 0 { usage.memoryPeakBytes = UInt64(clamping: endUsage.maxResidentKilobytes) << 10 }
-      }
-      let memory = group?.outOfMemory() ?? RunCgroup.OutOfMemory()
-      let limit: Guest.OutOfMemory.Limit =
-        switch memory.limit {
-        case .own: .own
-        case .parent: .parent
-        case .host: .host
-        }
-      cause =
-        EndFacts(
-          status: status, reboot: machine.reboot, rebootWatched: container?.watchesReboot ?? false,
-          stop: machine.stopRequest, oomKills: UInt32(clamping: memory.kills), oomLimit: limit,
-          memoryLimitBytes: limits.memoryBytes ?? 0
-        ).cause
-    }
+    let recordBoot = (try? Kernel.bootID()).flatMap { BootID($0) }
+    let facts = facts(end, endBoot: recordBoot)
     return ExitRecord(
-      guest: guest, run: id, boot: boot, cause: cause, startedAt: startedAt?.wall, endedAt: endedAt.wall,
-      lengthNanos: startedAt.map { endedAt.boot.since($0.boot) } ?? 0, usage: usage, logTail: run?.log.tail ?? [])
+      guest: guest, run: id, boot: recordBoot ?? .zero, facts: facts, startedAt: startedAt?.wall,
+      endedAt: endedAt.wall, lengthNanos: startedAt.map { endedAt.boot.since($0.boot) } ?? 0, usage: usage(end),
+      logTail: run?.log.tail ?? [])
+  }
+
+  /// What was seen, each by itself; `EndFacts.headline` makes one reason of it.
+  private func facts(_ end: ControllerMachine.End, endBoot: BootID?) -> EndFacts {
+    var facts = EndFacts(
+      initExecuted: .no, rebootWatched: container?.watchesReboot ?? false, orders: machine.orders, startBoot: boot,
+      endBoot: endBoot)
+    switch end {
+    case .startFailed(let failure): facts.startFailure = failure
+    case .initEnded(let status):
+      facts.initExecuted = .yes
+      facts.status = InitStatus(status)
+      facts.reboots = machine.reboots
+      facts.memory = memory?.facts(
+        status, initPID: container?.initProcess.pid ?? 0, limit: group?.outOfMemory().limit ?? .own,
+        limitBytes: run?.spec.limits.memoryBytes)
+    }
+    return facts
+  }
+
+  private func usage(_ end: ControllerMachine.End) -> RunUsage {
+    var usage = RunUsage(memoryLimitBytes: run?.spec.limits.memoryBytes)
+    switch end {
+    case .startFailed: break
+    case .initEnded:
+      // Nothing that has run took no memory and no time: 0 is what a host says that counts neither.
+      func counted(_ figure: UInt64?) -> UInt64? { figure.flatMap { $0 > 0 ? $0 : nil } }
+      let used = group?.usage()
+      usage.memoryPeakBytes = counted(used?.memoryPeakBytes)
+      usage.cpuMicros = counted(used?.cpuMicros)
+      guard let endUsage else { break }
+      // Then init's own, and that of those it waited for.
+      if usage.cpuMicros == nil {
+        usage.cpuMicros = UInt64(clamping: endUsage.userMicroseconds + endUsage.systemMicroseconds)
+      }
+      if usage.memoryPeakBytes == nil {
+        usage.memoryPeakBytes = counted(UInt64(clamping: endUsage.maxResidentKilobytes) << 10)
+      }
+    }
+    return usage
   }
 
   // MARK: Telling
@@ -137,7 +149,7 @@ extension ControllerProcess {
   }
 
   private func launchError(_ record: ExitRecord) -> RPCErrorBody {
-    guard case .startFailed(let failure)? = machine.end, machine.stopRequest == nil else {
+    guard case .startFailed(let failure) = record.cause else {
       return RPCErrorBody(.cancelled, "start \(record.guest): it was stopped before its init was executed")
     }
     return RPCErrorBody(

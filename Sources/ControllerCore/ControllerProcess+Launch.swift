@@ -31,6 +31,7 @@ extension ControllerProcess {
     }
     guard let id = RunID(args.run) else { throw RPCErrorBody(.invalidArgument, "launch: the run id is not 16 bytes") }
     openLaunch = (connection, call)
+    boot = (try? Kernel.bootID()).flatMap { BootID($0) }
     input(.launch)
     do throws(ContainerError) {
       let log = try LogWriter(
@@ -55,14 +56,18 @@ extension ControllerProcess {
       limits: CgroupLimits(spec.limits, usual: .init(memoryBytes: arguments.usualMemory, pids: arguments.usualTasks)),
       runID: id.bytes)
     self.group = group
+    memory = MemoryAccount(of: group)
+    if let watch = memory?.watch { try? epoll.add(watch.rawValue, watch.interest, token: Token.memory) }
     CrashPoint.reach("controller.launch.grouped")
     #if LODGE_CRASHPOINTS
       let crash = CrashPoint.setup()
     #else
       let crash: (step: String, action: SetupStep.Action)? = nil
     #endif
+    // Without it nothing is known of a start in which this process dies, and the start is none the worse.
+    let mark = try? ExecutionMark(in: runDirectory.rawValue)
     let container = try Container(
-      starting: ContainerSpec(spec, named: guest), in: group, tie: tie, network: network, crash: crash)
+      starting: ContainerSpec(spec, named: guest), in: group, tie: tie, network: network, mark: mark, crash: crash)
     // The guest's alone from here on.
     network = nil
     tie = nil

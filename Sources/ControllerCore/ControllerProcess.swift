@@ -23,6 +23,7 @@ public final class ControllerProcess {
     static let initProcess: UInt64 = 2
     static let reboot: UInt64 = 3
     static let console: UInt64 = 4
+    static let memory: UInt64 = 8
     static let firstConnection: UInt64 = 16
   }
 
@@ -56,6 +57,8 @@ public final class ControllerProcess {
   var startedAt: Moment?
   var endedAt: Moment?
   var endUsage: ResourceUsage?
+  var boot: BootID?
+  var memory: MemoryAccount?
   var record: ExitRecord?
   var stuckTasks = ""
   /// Made while there was nothing else to do; handed on at the launch.
@@ -106,6 +109,7 @@ public final class ControllerProcess {
   private var untilNextDeadline: Int64? {
     var next = machine.deadline?.nanoseconds ?? .max
     if let flushAt { next = min(next, flushAt) }
+    if let due = memory?.lookAt { next = min(next, due.nanoseconds) }
     for connection in connections.values { next = min(next, connection.nextDeadline ?? .max) }
     guard next != .max else { return nil }
     let now = Self.now.boot.nanoseconds
@@ -121,6 +125,9 @@ public final class ControllerProcess {
       flushAt = nil
       run?.log.flush(last: false)
     }
+    if let due = memory?.lookAt, due <= now { memory?.look(at: now) }
+    // An end that is there already was not caused by what comes next.
+    if machine.isStopping, let due = machine.deadline, due <= now { reapInit() }
     if let due = machine.deadline, due <= now {
       if machine.phase == .recording, runDirectoryIsGone { input(.acknowledged) } else { input(.timePassed) }
     }
@@ -132,7 +139,8 @@ public final class ControllerProcess {
     case Token.report: hearReports()
     case Token.initProcess: reapInit()
     case Token.reboot: hearReboot(event.readiness)
-    case Token.console..<Token.firstConnection: readConsole(Int(event.token - Token.console))
+    case Token.memory: memory?.noteEvent(at: Self.now.boot)
+    case Token.console..<Token.memory: readConsole(Int(event.token - Token.console))
     default: connections[event.token]?.handle(event.readiness)
     }
   }
@@ -155,6 +163,7 @@ public final class ControllerProcess {
     case .thaw: group?.thaw()
     case .killAll: killAll()
     case .noteStuck: noteStuck()
+    case .tellGaveUp(let order): tellGaveUp(order)
     case .tellLaunched: tellLaunched()
     case .drainConsole: drainConsole()
     case .lookAtGroup: input(.group(isEmpty: group?.isPopulated != true))

@@ -23,8 +23,10 @@ final class ControllerLink {
   var isProbing = false
   /// When the order to stop should have ended it at the latest, the controller's own deadlines included.
   var stopDeadline: BootTime?
-  /// We killed it because an administrator's order was not carried out.
-  var killedFor: GuestLifecycle.StopOrder?
+  /// Why the daemon killed the guest without it.
+  var fence: Fence?
+  /// How init ended, read before a controller that did not answer was killed.
+  var initStatus: InitStatus?
 
   init(guest: GuestName, run: RunID, connection: RPCClientConnection, process: ProcessHandle?, isChild: Bool) {
     self.guest = guest

@@ -28,21 +28,3 @@ struct EventFilter: Sendable {
     return labels.allSatisfy { event.labels.contains($0) }
   }
 }
-
-extension Wire.EndKind {
-  var word: String? {
-    switch self {
-    case .exited: "exited"
-    case .signaled: "signaled"
-    case .oom: "oom"
-    case .reboot: "reboot"
-    case .halt: "halt"
-    case .powerOff: "powerOff"
-    case .stopped: "stopped"
-    case .startFailed: "startFailed"
-    case .controllerLost: "controllerLost"
-    case .hostReset: "hostReset"
-    case .unknown: nil
-    }
-  }
-}

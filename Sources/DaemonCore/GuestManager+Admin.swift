@@ -71,7 +71,8 @@ extension GuestManager: AdminService {
   func guestStop(_ args: Wire.GuestStopArgs, context: CallContext) async throws -> Wire.GuestEndedReply {
     try await once(args.request, context) { manager in
       let name = try GuestName(args.name)
-      let ended = try await manager.stop(name, try manager.order(args, context), connection: context.connection.id)
+      let ended = try await manager.stop(
+        name, try manager.order(.stop, args, context), connection: context.connection.id)
       return Wire.GuestEndedReply(guest: try await manager.lastKnown(name), ended: ended.map { .init($0) })
     }
   }
@@ -86,7 +87,7 @@ extension GuestManager: AdminService {
         try await manager.signal(name, args.signal, by: context.actor)
         return Wire.GuestEndedReply(guest: try await manager.lastKnown(name), ended: nil)
       }
-      let order = GuestLifecycle.StopOrder(by: context.actor, force: true)
+      let order = EndOrder(.kill, by: context.actor)
       let ended = try await manager.stop(name, order, connection: context.connection.id)
       return Wire.GuestEndedReply(guest: try await manager.lastKnown(name), ended: ended.map { .init($0) })
     }
@@ -95,22 +96,23 @@ extension GuestManager: AdminService {
   func guestRestart(_ args: Wire.GuestStopArgs, context: CallContext) async throws -> Wire.GuestStartReply {
     try await once(args.request, context) { manager in
       let name = try GuestName(args.name)
-      let run = try await manager.restart(name, try manager.order(args, context), connection: context.connection.id)
+      let run = try await manager.restart(
+        name, try manager.order(.restart, args, context), connection: context.connection.id)
       return Wire.GuestStartReply(guest: try await manager.lastKnown(name), run: run.bytes)
     }
   }
 
-  fileprivate func order(_ args: Wire.GuestStopArgs, _ context: CallContext) throws(GuestError)
-    -> GuestLifecycle.StopOrder
-  {
+  fileprivate func order(
+    _ verb: EndOrder.Verb, _ args: Wire.GuestStopArgs, _ context: CallContext
+  ) throws(GuestError) -> EndOrder {
     guard (0...64).contains(args.signal) else {
       throw GuestError(.invalidArgument, "stop \(args.name): signal \(args.signal) does not exist; 1 to 64 do")
     }
     if args.timeoutMillis > Int64(GuestSpec.Bound.millis) {
       throw GuestError(.invalidArgument, "stop \(args.name): a timeout of more than 365 days")
     }
-    return GuestLifecycle.StopOrder(
-      by: context.actor, signal: args.signal == 0 ? nil : args.signal,
+    return EndOrder(
+      verb, by: context.actor, signal: args.signal == 0 ? nil : args.signal,
       timeoutMillis: args.timeoutMillis < 0 ? nil : UInt64(args.timeoutMillis), noKill: args.noKill)
   }
 

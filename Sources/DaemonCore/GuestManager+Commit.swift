@@ -190,7 +190,8 @@ extension GuestManager {
     if let guest = event.guest { metadata["guest"] = "\(guest)" }
     if let run = event.run { metadata["run"] = "\(run.short)" }
     if event.kind == .state { metadata["state"] = "\(event.from) -> \(event.to)" }
-    if let ended = event.ended { metadata["cause"] = "\(ended.cause.inWords)" }
+    if let ended = event.ended { metadata["cause"] = "\(ended.headline.inWords)" }
+    if let order = event.order { metadata["order"] = "\(order.verb.word)" }
     if !event.message.isEmpty { metadata["message"] = "\(event.message)" }
     logger.info("\(event.kind)", metadata: metadata)
   }

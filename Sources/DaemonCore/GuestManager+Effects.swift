@@ -129,6 +129,10 @@ extension GuestManager {
     case .failure(.remote(let body)):
       let error = GuestError(body)
       link.hasEnded = true
+      // Written before it answered; it knows what was ordered meanwhile.
+      if let record = try? RunDirectory(runs: environment.paths.runs, guest: name).exitRecord(), record.run == run {
+        return ended(record)
+      }
       endStart(
         run, name,
         StartFailure(step: error.step ?? "launch", errno: error.errno ?? 0, message: error.message), link: link)
@@ -136,7 +140,7 @@ extension GuestManager {
       // Its end is told by the close of the connection; one that does not answer at all is ended here.
       logger.warning("no answer to a launch", metadata: ["guest": "\(name)", "error": "\(error)"])
       link.isLaunched = false
-      destroy(link)
+      destroy(link, because: .launchOverdue)
     }
   }
 
@@ -148,17 +152,14 @@ extension GuestManager {
     }
   }
 
+  /// A start that is known not to have executed init.
   private func endStart(_ run: RunID, _ name: GuestName, _ failure: StartFailure, link: ControllerLink? = nil) {
-    let moment = now
-    var cause = EndCause.startFailed(failure)
-    // A start that was called off fails because it was called off.
-    if case .stopping(let present, let order, _)? = guests[name]?.current.lifecycle.phase, present.id == run {
-      cause = .stopped(by: order.by, how: .cancelled, status: nil)
-    }
+    var facts = EndFacts(
+      initExecuted: .no, startFailure: failure, startBoot: environment.boot, endBoot: environment.boot)
+    if let present = guests[name]?.current.lifecycle.run, present.id == run { facts.orders = present.orders }
     ended(
       ExitRecord(
-        guest: name, run: run, boot: environment.boot, cause: cause, startedAt: nil, endedAt: moment.wall,
-        lengthNanos: 0))
+        guest: name, run: run, boot: environment.boot, facts: facts, startedAt: nil, endedAt: now.wall, lengthNanos: 0))
   }
 
   // MARK: What a controller says
@@ -173,6 +174,8 @@ extension GuestManager {
         CrashPoint.reach("daemon.exit.received")
         links[run]?.hasEnded = true
         ended(record)
+      } else if let gaveUp = try event.decode(Controller.GaveUp.self), gaveUp.run == run.bytes {
+        note(name) { lifecycle, _ in lifecycle.orderGivenUp(run, number: gaveUp.order) }
       }
     } catch {
       logger.error("a controller sent what cannot be read", metadata: ["guest": "\(name)", "error": "\(error)"])
@@ -180,6 +183,11 @@ extension GuestManager {
   }
 
   func ended(_ record: ExitRecord) {
+    var record = record
+    if let fence = links[record.run]?.fence, let run = guests[record.guest]?.current.lifecycle.run, run.id == record.run
+    {
+      record.add(run.orders, fence: fence)
+    }
     note(record.guest) { lifecycle, context in lifecycle.ended(record, context) }
   }
 
@@ -195,41 +203,49 @@ extension GuestManager {
     reap(link)
     guard !link.hasEnded, !isShuttingDown else { return }
     link.hasEnded = true
-    settle(link.run, link.guest, wasLaunched: link.isLaunched, killedFor: link.killedFor)
+    settle(link.run, link.guest, wasLaunched: link.isLaunched, fence: link.fence, status: link.initStatus)
   }
 
   /// Finds out how a run ended whose controller is gone: by the record it left, or else by nobody's word. Then the guest
   /// is fenced, so that nothing runs on unknown.
-  func settle(_ run: RunID, _ name: GuestName, wasLaunched: Bool, killedFor: GuestLifecycle.StopOrder?) {
+  ///
+  /// - Parameters:
+  ///   - because: why the daemon had killed it already; nil where the controller died by itself.
+  ///   - status: how init ended, if that could be read before.
+  func settle(
+    _ run: RunID, _ name: GuestName, wasLaunched: Bool, fence because: Fence? = nil, status: InitStatus? = nil
+  ) {
+    let directory = RunDirectory(runs: environment.paths.runs, guest: name)
     do {
-      if let record = try RunDirectory(runs: environment.paths.runs, guest: name).exitRecord(), record.run == run {
+      if var record = try directory.exitRecord(), record.run == run {
+        if let because, let present = guests[name]?.current.lifecycle.run, present.id == run {
+          record.add(present.orders, fence: because)
+        }
         // It may have died before it cleaned up.
         fence.kill(name, run)
-        return waitUntilFenced(name, run, attempt: 0) { $0.ended(record) }
+        let whole = record
+        return waitUntilFenced(name, run, attempt: 0) { $0.ended(whole) }
       }
     } catch {
       logger.error("exit record cannot be read", metadata: ["guest": "\(name)", "error": "\(error)"])
     }
     logger.warning("controller lost", metadata: ["guest": "\(name)", "run": "\(run)"])
     CrashPoint.reach("daemon.lost.before-fence")
+    let left = directory.initExecuted
     fence.kill(name, run)
     waitUntilFenced(name, run, attempt: 0) { manager in
       let moment = manager.now
-      let launched = manager.guests[name]?.current.lifecycle.run?.launched
-      let cause: EndCause =
-        if let order = killedFor {
-          wasLaunched || launched != nil
-            ? .stopped(by: order.by, how: .forced, status: .signaled(9, coreDumped: false))
-            : .stopped(by: order.by, how: .cancelled, status: nil)
-        } else if wasLaunched || launched != nil {
-          .controllerLost
-        } else {
-          .startFailed(StartFailure(step: "launch", errno: 0, message: "launch: the controller died"))
-        }
-      manager.ended(
-        ExitRecord(
-          guest: name, run: run, boot: manager.environment.boot, cause: cause, startedAt: launched?.at.wall,
-          endedAt: moment.wall, lengthNanos: launched.map { moment.boot.since($0.at.boot) } ?? 0))
+      let present = manager.guests[name]?.current.lifecycle.run
+      let launched = present?.launched
+      var record = ExitRecord(
+        guest: name, run: run, boot: manager.environment.boot,
+        facts: EndFacts(
+          initExecuted: wasLaunched || launched != nil ? .yes : left, status: status, rebootWatched: false,
+          fence: because ?? .controllerDied, startBoot: manager.environment.boot, endBoot: manager.environment.boot),
+        startedAt: launched?.at.wall, endedAt: moment.wall,
+        lengthNanos: launched.map { moment.boot.since($0.at.boot) } ?? 0)
+      if let present, present.id == run { record.add(present.orders, fence: because) }
+      manager.ended(record)
     }
   }
 
@@ -257,7 +273,7 @@ extension GuestManager {
   private func reap(_ link: ControllerLink, attempt: Int = 0) {
     guard link.isChild, let process = link.process else { return }
     if let reaped = try? process.wait(), reaped.pid != 0 {
-      if case .signaled = reaped.status, link.killedFor == nil {
+      if case .signaled = reaped.status, link.fence == nil {
         logger.warning("a controller was killed", metadata: ["guest": "\(link.guest)", "status": "\(reaped.status)"])
       }
       return
@@ -271,7 +287,7 @@ extension GuestManager {
 
   // MARK: Stop
 
-  private func stop(_ run: GuestLifecycle.Run, _ order: GuestLifecycle.StopOrder, _ name: GuestName) {
+  private func stop(_ run: GuestLifecycle.Run, _ order: EndOrder, _ name: GuestName) {
     // One that has ended meanwhile needs no stop, and its folder may be another run's.
     guard guests[name]?.current.lifecycle.run?.id == run.id else { return }
     let policy = run.spec.stop
@@ -287,38 +303,71 @@ extension GuestManager {
       return
     }
     link.stopDeadline = deadline
-    if order.force {
-      if link.isSilent { return destroy(link, for: order) }
+    if order.isForce {
+      if link.isSilent { return destroy(link, because: .orderOverdue(number: order.number)) }
       let sending = UnsafeTransfer(link)
       link.connection.call(
-        Controller.Kill.self, .init(by: .init(order.by), signal: 9), deadline: .now() + .seconds(2)
+        Controller.Kill.self, .init(by: .init(order.by), signal: 9, order: .init(order)), deadline: .now() + .seconds(2)
       ) { result in
-        if case .failure = result { self.onLoop { $0.destroy(sending.value, for: order) } }
+        if case .failure(let error) = result {
+          self.onLoop { $0.killFailed(error, sending.value, order) }
+        }
       }
     } else {
       link.connection.call(
         Controller.Stop.self,
         .init(
-          by: .init(order.by), signal: order.signal ?? policy.signal,
-          timeoutMillis: order.timeoutMillis ?? policy.timeoutMillis,
-          noKill: order.noKill), deadline: .now() + .seconds(60)
+          order: .init(order), signal: order.signal ?? policy.signal,
+          timeoutMillis: order.timeoutMillis ?? policy.timeoutMillis), deadline: .now() + .seconds(60)
       ) { _ in }
     }
   }
 
   /// When an order given now has to have ended the guest, the controller's own deadlines included; nil for never.
-  func stopDeadline(of order: GuestLifecycle.StopOrder, _ policy: StopPolicy) -> BootTime? {
+  func stopDeadline(of order: EndOrder, _ policy: StopPolicy) -> BootTime? {
     if order.noKill { return nil }
     let patience = (order.timeoutMillis ?? policy.timeoutMillis) + policy.termTimeoutMillis + 5_000
-    return now.boot.adding(milliseconds: order.force ? 2_000 : patience)
+    return now.boot.adding(milliseconds: order.isForce ? 2_000 : patience)
+  }
+
+  /// An answer is an answer, also one that the run has ended: its record is on the way.
+  private func killFailed(_ error: RPCCallError, _ link: ControllerLink, _ order: EndOrder) {
+    if case .remote = error { return }
+    destroy(link, because: .orderOverdue(number: order.number))
   }
 
   /// Kills a guest and its controller without asking the controller.
-  func destroy(_ link: ControllerLink, for order: GuestLifecycle.StopOrder? = nil) {
+  ///
+  /// The controller goes last: as long as it is there init stays a zombie, and the kernel shows how it ended.
+  func destroy(_ link: ControllerLink, because reason: Fence = .controllerDied) {
     guard !link.hasEnded else { return }
-    link.killedFor = link.killedFor ?? order
+    link.fence = link.fence ?? reason
     fence.kill(link.guest, link.run)
+    endController(link, attempt: 0)
+  }
+
+  private func endController(_ link: ControllerLink, attempt: Int) {
+    guard !link.hasEnded, links[link.run] === link else { return }
+    guard attempt >= 10 || fence.isEmpty(link.guest, link.run) else {
+      let sending = UnsafeTransfer(link)
+      _ = eventLoop.scheduleTask(in: .milliseconds(1 << Int64(attempt))) {
+        self.onLoop { $0.endController(sending.value, attempt: attempt + 1) }
+      }
+      return
+    }
+    link.initStatus = link.initStatus ?? unreapedStatus(link.run, link.guest)
     _ = try? link.process?.signal(9)
+  }
+
+  /// How the init of a run ended that its controller has not reaped; nil where that cannot be read.
+  func unreapedStatus(_ run: RunID, _ name: GuestName) -> InitStatus? {
+    guard let present = guests[name]?.current.lifecycle.run, present.id == run, let launched = present.launched,
+      let status = LinuxSystem.WaitStatus(ofZombie: launched.initPID, startTime: launched.initStartTime)
+    else { return nil }
+    switch status {
+    case .exited(let code): return InitStatus(.exited(code), .zombie)
+    case .signaled(let signal, let core): return InitStatus(.signaled(signal, coreDumped: core), .zombie)
+    }
   }
 
   // MARK: Timers and the end

@@ -52,7 +52,7 @@ extension GuestManager {
       } else if let record = (try? directory.exitRecord()) ?? nil, record.run == run.id {
         records.append(record)
       } else if hostBooted {
-        records.append(hostReset(run, name))
+        records.append(hostReset(run, name, from: formerBoot))
       } else if directory.exists || wasLaunched || !fence.isEmpty(name, run.id) {
         lost.append((run.id, name, wasLaunched))
       } else {
@@ -61,7 +61,7 @@ extension GuestManager {
     }
     for record in records.sorted(by: { $0.endedAt < $1.endedAt }) { ended(record) }
     removeUnknown(except: unknownEnds)
-    for (run, name, wasLaunched) in lost { settle(run, name, wasLaunched: wasLaunched, killedFor: nil) }
+    for (run, name, wasLaunched) in lost { settle(run, name, wasLaunched: wasLaunched) }
     for name in guests.keys.sorted() { note(name) { $0.daemonStarted(hostBooted: hostBooted, $1) } }
     writer.perform { [logger] store in
       do { try store.noteBoot() } catch { logger.error("cannot note the boot", metadata: ["error": "\(error)"]) }
@@ -94,21 +94,24 @@ extension GuestManager {
     }
   }
 
-  private func hostReset(_ run: GuestLifecycle.Run, _ name: GuestName) -> ExitRecord {
+  private func hostReset(_ run: GuestLifecycle.Run, _ name: GuestName, from formerBoot: BootID?) -> ExitRecord {
     ExitRecord(
-      guest: name, run: run.id, boot: environment.boot, cause: .hostReset, startedAt: run.launched?.at.wall,
-      endedAt: now.wall, lengthNanos: 0)
+      guest: name, run: run.id, boot: environment.boot,
+      facts: EndFacts(
+        initExecuted: run.launched == nil ? .notKnown : .yes, rebootWatched: false, orders: run.orders,
+        startBoot: formerBoot ?? .zero, endBoot: environment.boot),
+      startedAt: run.launched?.at.wall, endedAt: now.wall, lengthNanos: 0)
   }
 
   private func neverSpawned(_ run: GuestLifecycle.Run, _ name: GuestName) -> ExitRecord {
-    var cause = EndCause.startFailed(
-      StartFailure(
-        step: "spawn the controller", errno: 0, message: "spawn the controller: the daemon ended before it could"))
-    if case .stopping(_, let order, _)? = guests[name]?.current.lifecycle.phase {
-      cause = .stopped(by: order.by, how: .cancelled, status: nil)
-    }
+    let failure = StartFailure(
+      step: "spawn the controller", errno: 0, message: "spawn the controller: the daemon ended before it could")
     return ExitRecord(
-      guest: name, run: run.id, boot: environment.boot, cause: cause, startedAt: nil, endedAt: now.wall, lengthNanos: 0)
+      guest: name, run: run.id, boot: environment.boot,
+      facts: EndFacts(
+        initExecuted: .no, startFailure: failure, orders: run.orders, startBoot: environment.boot,
+        endBoot: environment.boot),
+      startedAt: nil, endedAt: now.wall, lengthNanos: 0)
   }
 
   // MARK: Adoption
@@ -118,7 +121,7 @@ extension GuestManager {
   private func answerDeadline(_ guest: StoredGuest) -> BootTime? {
     switch guest.lifecycle.phase {
     case .starting: now.boot.adding(milliseconds: environment.configuration.launchMillis)
-    case .stopping(let run, let order, _): stopDeadline(of: order, run.spec.stop)
+    case .stopping(let run, _): run.orders.current.flatMap { stopDeadline(of: $0, run.spec.stop) }
     case .running, .stopped, .waiting: nil
     }
   }
@@ -143,15 +146,19 @@ extension GuestManager {
     // It lived a moment ago. Either it has ended since, or it is not listening yet, or it hangs: look again.
     if !directory.isHeld() {
       let isOverdue = unreachedDeadlines.removeValue(forKey: run.id).map { $0 < now.boot } ?? false
-      var killedFor: GuestLifecycle.StopOrder?
-      if isOverdue, case .stopping(_, let order, _) = guest.current.lifecycle.phase { killedFor = order }
-      return settle(run.id, name, wasLaunched: run.launched != nil, killedFor: killedFor)
+      return settle(
+        run.id, name, wasLaunched: run.launched != nil, fence: isOverdue ? overdue(guest.current.lifecycle) : nil,
+        status: unreachedStatuses.removeValue(forKey: run.id))
     }
     if let deadline = unreachedDeadlines[run.id], deadline < now.boot {
-      let killed = fence.killController(holding: directory.lockPath)
       fence.kill(name, run.id)
-      logger.warning(
-        "killed a controller that could not be reached", metadata: ["guest": "\(name)", "processes": "\(killed)"])
+      // The controller goes last: until then the kernel shows how init ended.
+      if fence.isEmpty(name, run.id) || now.boot.since(deadline) > 2_000_000_000 {
+        unreachedStatuses[run.id] = unreapedStatus(run.id, name)
+        let killed = fence.killController(holding: directory.lockPath)
+        logger.warning(
+          "killed a controller that could not be reached", metadata: ["guest": "\(name)", "processes": "\(killed)"])
+      }
     }
     if attempt == 5 {
       logger.warning("cannot reach a controller", metadata: ["guest": "\(name)", "error": "\(error)"])
@@ -159,6 +166,15 @@ extension GuestManager {
     }
     _ = eventLoop.scheduleTask(in: .milliseconds(min(20 << Int64(min(attempt, 6)), 1000))) {
       self.onLoop { $0.adopt(run, name, directory, attempt: attempt + 1) }
+    }
+  }
+
+  /// What was not done in time by a controller that could not be reached.
+  private func overdue(_ lifecycle: GuestLifecycle) -> Fence? {
+    switch lifecycle.phase {
+    case .stopping(let run, _): run.orders.current.map { .orderOverdue(number: $0.number) }
+    case .starting: .launchOverdue
+    case .running, .stopped, .waiting: nil
     }
   }
 
@@ -183,7 +199,7 @@ extension GuestManager {
   private func adopted(_ run: RunID, _ result: Result<Wire.StatusReply, RPCCallError>) {
     guard let link = links[run] else { return }
     guard case .success(let status) = result else {
-      if case .starting? = guests[link.guest]?.current.lifecycle.phase { destroy(link) }
+      if case .starting? = guests[link.guest]?.current.lifecycle.phase { destroy(link, because: .launchOverdue) }
       return
     }
     guard status.run == link.run.bytes else {
@@ -202,9 +218,15 @@ extension GuestManager {
       // Spawned, but told nothing: the daemon died just then.
       return destroy(link)
     }
-    if case .stopping(let run, let order, _)? = guests[link.guest]?.current.lifecycle.phase {
+    let orders = EndOrders(status.orders)
+    for order in orders.kept where order.givenUp {
+      note(link.guest) { lifecycle, _ in lifecycle.orderGivenUp(link.run, number: order.number) }
+    }
+    if case .stopping(let run, _)? = guests[link.guest]?.current.lifecycle.phase, let order = run.orders.current {
       // The controller keeps the deadline of an order it has; it takes over one it never got.
-      if status.phase != .stopping || order.force { perform(.stop(run, order), link.guest) }
+      if order.isForce || !orders.kept.contains(where: { $0.number == order.number }) {
+        perform(.stop(run, order), link.guest)
+      }
     }
   }
 
@@ -275,8 +297,8 @@ extension GuestManager {
     hub.tick(now: now)
     lookForSpace()
     for (name, guest) in guests {
-      guard case .stopping(let run, let order, _) = guest.current.lifecycle.phase, let link = links[run.id],
-        !link.hasEnded
+      guard case .stopping(let run, _) = guest.current.lifecycle.phase, let order = run.orders.current,
+        let link = links[run.id], !link.hasEnded
       else { continue }
       let isLate = link.stopDeadline.map { $0 < moment } ?? false
       // Asked a second ago, at least, and it has not answered.
@@ -304,9 +326,9 @@ extension GuestManager {
     }
   }
 
-  private func destroyLate(_ link: ControllerLink, for order: GuestLifecycle.StopOrder) {
+  private func destroyLate(_ link: ControllerLink, for order: EndOrder) {
     logger.warning("a controller did not carry out a stop", metadata: ["guest": "\(link.guest)"])
     link.stopDeadline = nil
-    destroy(link, for: order)
+    destroy(link, because: .orderOverdue(number: order.number))
   }
 }

@@ -67,26 +67,38 @@ extension GuestManager {
   }
 
   /// Stops it; returns the run that ended, or nil where only a pending restart had to be cancelled.
-  func stop(_ name: GuestName, _ order: GuestLifecycle.StopOrder, connection: UInt64?) async throws -> RunRecord? {
+  func stop(_ name: GuestName, _ order: EndOrder, connection: UInt64?) async throws -> RunRecord? {
     _ = try find(name)
     // A stop is carried out whether or not the disk takes it: a full disk must not keep a guest running.
     let run = try await request(name, revocable: false) { lifecycle, context throws(GuestError) in
       try lifecycle.stop(order, context)
     }
     guard let run else { return nil }
-    var timeout: Int64?
-    if order.noKill {
-      timeout = Int64(clamping: order.timeoutMillis ?? run.spec.stop.timeoutMillis)
-    }
+    let timeout = patience(with: order, run.spec.stop)
     do {
       return try await end(of: run.id, name, connection, timeoutMillis: timeout, intent: "stop \(name)")
     } catch let error as GuestError where error.code == .timedOut && order.noKill {
+      // Its controller says so too, at the same moment or later; what is answered here has to be true already.
+      if let number = run.orders.last?.number {
+        note(name) { lifecycle, _ in lifecycle.orderGivenUp(run.id, number: number) }
+        await settled()
+      }
       throw GuestError(
-        .timedOut, "stop \(name): it still runs after \((timeout ?? 0) / 1000) s", hint: "lodge kill \(name)")
+        .timedOut, "stop \(name): it still runs after \((timeout ?? 0) / 1000) s, and goes on",
+        hint: "lodge kill \(name)")
     }
   }
 
-  func restart(_ name: GuestName, _ order: GuestLifecycle.StopOrder, connection: UInt64?) async throws -> RunID {
+  /// How long an order without force has, in milliseconds: its own signal's time, then that of SIGTERM. Nil for an order
+  /// that ends by force.
+  private func patience(with order: EndOrder, _ policy: StopPolicy) -> Int64? {
+    guard order.noKill else { return nil }
+    let terminate: Int32 = 15
+    let more = order.signal ?? policy.signal == terminate ? 0 : policy.termTimeoutMillis
+    return Int64(clamping: (order.timeoutMillis ?? policy.timeoutMillis) + more)
+  }
+
+  func restart(_ name: GuestName, _ order: EndOrder, connection: UInt64?) async throws -> RunID {
     try refuseIfFull("restart \(name)")
     _ = try find(name)
     var former: GuestLifecycle.Run?
@@ -166,7 +178,8 @@ extension GuestManager {
         errno: failure.errno == 0 ? nil : failure.errno, step: failure.step)
     case .stopped(let actor, .cancelled, _):
       throw GuestError(.cancelled, "start \(name): called off by \(actor.inWords)")
-    default: return record.ended.run
+    case .stopped, .exited, .signaled, .oom, .reboot, .halt, .powerOff, .controllerLost, .hostReset, .notKnown:
+      return record.ended.run
     }
   }
 

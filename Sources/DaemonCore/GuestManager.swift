@@ -41,6 +41,8 @@ actor GuestManager {
   var prepared: [RunID: ControllerLink] = [:]
   /// Runs whose controller lives and does not answer at its socket, with the moment at which that has to end.
   var unreachedDeadlines: [RunID: BootTime] = [:]
+  /// How the inits of such controllers ended, read before those were killed.
+  var unreachedStatuses: [RunID: InitStatus] = [:]
   /// Decided, and not yet on the disk; in order.
   var queue: [PendingChange] = []
   var isWriting = false

@@ -153,9 +153,11 @@ enum HookEnvironment {
       "LODGE_TO=\(event.to)", "LODGE_ACTOR=\(event.by.inWords)", "LODGE_MESSAGE=\(event.message)",
     ]
     if root != "/" { variables.append("LODGE_ROOT=" + root) }
-    if let cause = event.ended?.cause {
+    if let headline = event.ended?.headline {
+      let cause = headline.cause
       variables.append("LODGE_CAUSE=\(cause.kind)")
-      variables.append("LODGE_CAUSE_TEXT=\(cause.inWords)")
+      variables.append("LODGE_CAUSE_TEXT=\(headline.inWords)")
+      variables.append("LODGE_BAD=\(headline.isBad)")
       if case .exited(let code) = cause { variables.append("LODGE_CODE=\(code)") }
       if case .signaled(let signal, _) = cause { variables.append("LODGE_SIGNAL=\(signal)") }
     }

@@ -1,3 +1,4 @@
+internal import ContainerRuntime
 internal import Guest
 internal import GuestWire
 internal import LinuxSystem
@@ -28,6 +29,8 @@ struct RunDirectory {
     guard let lock = try LockFile.acquire(at: Self.lockName, in: directory.rawValue) else {
       throw SystemError("lock", on: lockPath, errno: 11)
     }
+    // Where there is no room for it, less is known should the controller die.
+    try? ExecutionMark.create(in: directory.rawValue)
     return (directory, lock)
   }
 
@@ -39,6 +42,15 @@ struct RunDirectory {
   }
 
   var exists: Bool { Files.exists(path) }
+
+  /// Whether init was executed, as far as a controller that has died left it behind. Without a mark nothing is known: the
+  /// directory is a former version's, or is gone.
+  var initExecuted: Known {
+    switch ExecutionMark.state(at: path + "/" + ExecutionMark.name) {
+    case .notReached: .no
+    case .reached, nil: .notKnown
+    }
+  }
 
   /// The record that the controller wrote; nil if there is none.
   func exitRecord() throws -> ExitRecord? {

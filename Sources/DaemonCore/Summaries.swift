@@ -89,7 +89,7 @@ extension GuestManager {
     let name = link.guest
     try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
       link.connection.call(
-        Controller.Kill.self, .init(by: .init(actor), signal: signal), deadline: .now() + .seconds(5)
+        Controller.Kill.self, .init(by: .init(actor), signal: signal, order: nil), deadline: .now() + .seconds(5)
       ) { result in
         continuation.resume(
           with: result.map { _ in () }.mapError { error in

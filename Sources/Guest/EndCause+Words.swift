@@ -1,5 +1,6 @@
+/// The words of ends: screens, filters, JSON, hooks and messages take them from here and from nowhere else.
 extension EndCause {
-  /// The field's word for it, stable: `cause.kind` of the JSON output.
+  /// The kind in one word, stable: `cause.kind` of the JSON output, and a word of the filter `cause=`.
   public var kind: String {
     switch self {
     case .exited: "exited"
@@ -12,8 +13,36 @@ extension EndCause {
     case .startFailed: "startFailed"
     case .controllerLost: "controllerLost"
     case .hostReset: "hostReset"
+    case .notKnown: "notKnown"
     }
   }
+
+  /// All that `kind` can be, in the order of the protocol's numbers.
+  public static let kinds = [
+    "exited", "signaled", "oom", "reboot", "halt", "powerOff", "stopped", "startFailed", "controllerLost", "hostReset",
+    "notKnown",
+  ]
+
+  /// The word that `inWords` begins with where it is not the kind itself; a word of the filter `cause=` too.
+  public var group: String? {
+    switch self {
+    case .exited(let code): code == 0 ? "clean" : "failed"
+    case .signaled: "killed"
+    case .reboot, .halt, .powerOff: "clean"
+    case .stopped(_, let how, _):
+      switch how {
+      case .forced: "killed"
+      case .polite, .cancelled: nil
+      }
+    case .oom, .startFailed, .controllerLost, .hostReset, .notKnown: nil
+    }
+  }
+
+  /// All that `group` can be, each with the kinds that can have it.
+  public static let groups = [
+    (word: "clean", kinds: ["exited", "reboot", "halt", "powerOff"]), (word: "failed", kinds: ["exited"]),
+    (word: "killed", kinds: ["signaled", "stopped"]),
+  ]
 
   /// A few words for a person, for a table's column or a pair of brackets.
   public var inWords: String {
@@ -37,6 +66,7 @@ extension EndCause {
     case .startFailed(let failure): return "start failed: \(failure.step)"
     case .controllerLost: return "controller lost"
     case .hostReset: return "host went down"
+    case .notKnown: return "ended: how is not known"
     }
   }
 
@@ -58,6 +88,27 @@ extension Actor {
     case .user(let uid, _): uid == 0 ? "root" : "uid \(uid)"
     case .policy: "policy"
     case .daemon: "daemon"
+    }
+  }
+}
+
+extension EndHeadline {
+  /// The cause in a few words, and that something else happened while it was being stopped.
+  public var inWords: String {
+    guard let order = whileStopping else { return cause.inWords }
+    return "\(cause.inWords), while stopping (\(order.verb.word) by \(order.by.inWords))"
+  }
+}
+
+extension EndOrder.Verb {
+  /// As the journal, JSON and screens have it.
+  public var word: String {
+    switch self {
+    case .stop: "stop"
+    case .kill: "kill"
+    case .remove: "remove"
+    case .restart: "restart"
+    case .shutdown: "shutdown"
     }
   }
 }

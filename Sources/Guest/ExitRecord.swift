@@ -1,26 +1,32 @@
-/// What a run used, measured by the kernel; 0 where this host cannot measure it.
+/// What a run used, measured by the kernel. A figure that this host cannot measure is nil, never 0.
 public struct RunUsage: Sendable, Hashable {
-  public var memoryPeakBytes: UInt64
-  public var memoryLimitBytes: UInt64
-  public var cpuMicros: UInt64
+  public var memoryPeakBytes: UInt64?
+  /// The limit that was in force; nil without one.
+  public var memoryLimitBytes: UInt64?
+  public var cpuMicros: UInt64?
 
-  public init(memoryPeakBytes: UInt64 = 0, memoryLimitBytes: UInt64 = 0, cpuMicros: UInt64 = 0) {
+  public init(memoryPeakBytes: UInt64? = nil, memoryLimitBytes: UInt64? = nil, cpuMicros: UInt64? = nil) {
     self.memoryPeakBytes = memoryPeakBytes
     self.memoryLimitBytes = memoryLimitBytes
     self.cpuMicros = cpuMicros
   }
 }
 
-/// The whole truth about the end of one run. Its controller writes it down before it tells anybody.
+/// Everything known about the end of one run. Its controller writes it to the disk before it sends it anywhere.
 public struct ExitRecord: Sendable, Hashable {
   public static let tailLines = 10
   public static let tailLineBytes = 512
 
   public var guest: GuestName
   public var run: RunID
+  /// The boot in which the end was recorded.
   public var boot: BootID
-  public var cause: EndCause
-  /// Nil where init was never executed.
+  /// What was seen.
+  public private(set) var facts: EndFacts
+  /// The one reason made of it. Kept beside the facts, because a newer version may have made it of facts that this one
+  /// cannot read, and format 1 recorded nothing else.
+  public private(set) var headline: EndHeadline
+  /// Nil where init was never executed, or it is not known when.
   public var startedAt: Timestamp?
   public var endedAt: Timestamp
   /// By `CLOCK_BOOTTIME`, so no step of the wall clock is in it.
@@ -29,19 +35,59 @@ public struct ExitRecord: Sendable, Hashable {
   /// Last lines of the console: at most `tailLines`, each at most `tailLineBytes` long.
   public var logTail: [String]
 
+  public var cause: EndCause { headline.cause }
+
+  /// A record of these facts, with the headline that they give.
   public init(
-    guest: GuestName, run: RunID, boot: BootID, cause: EndCause, startedAt: Timestamp?, endedAt: Timestamp,
+    guest: GuestName, run: RunID, boot: BootID, facts: EndFacts, startedAt: Timestamp?, endedAt: Timestamp,
     lengthNanos: UInt64, usage: RunUsage = RunUsage(), logTail: [String] = []
+  ) {
+    self.init(
+      guest: guest, run: run, boot: boot, facts: facts, headline: facts.headline, startedAt: startedAt,
+      endedAt: endedAt, lengthNanos: lengthNanos, usage: usage, logTail: logTail)
+  }
+
+  /// A record as it was read.
+  public init(
+    guest: GuestName, run: RunID, boot: BootID, facts: EndFacts, headline: EndHeadline, startedAt: Timestamp?,
+    endedAt: Timestamp, lengthNanos: UInt64, usage: RunUsage = RunUsage(), logTail: [String] = []
   ) {
     self.guest = guest
     self.run = run
     self.boot = boot
-    self.cause = cause
+    self.facts = facts
+    self.headline = headline
     self.startedAt = startedAt
     self.endedAt = endedAt
     self.lengthNanos = lengthNanos
     self.usage = usage
     self.logTail = logTail
+  }
+
+  /// A record of format 1, which has the cause and no facts.
+  public init(
+    guest: GuestName, run: RunID, boot: BootID, cause: EndCause, startedAt: Timestamp?, endedAt: Timestamp,
+    lengthNanos: UInt64, usage: RunUsage = RunUsage(), logTail: [String] = []
+  ) {
+    self.init(
+      guest: guest, run: run, boot: boot, facts: EndFacts(formerly: cause), headline: EndHeadline(cause),
+      startedAt: startedAt, endedAt: endedAt, lengthNanos: lengthNanos, usage: usage, logTail: logTail)
+  }
+
+  /// Adds what the writer of the record had not heard of: orders that did not reach it, and that the daemon killed the guest
+  /// without it. The headline follows, unless a newer version made it.
+  public mutating func add(_ orders: EndOrders, fence: Fence? = nil) {
+    guard facts.areRecorded else { return }
+    let isOurs = headline == facts.headline
+    facts.orders.merge(orders)
+    if let fence {
+      facts.fence = facts.fence ?? fence
+      switch fence {
+      case .orderOverdue(let number): facts.orders.update(number) { $0.killSent = true }
+      case .controllerDied, .launchOverdue: break
+      }
+    }
+    if isOurs { headline = facts.headline }
   }
 }
 

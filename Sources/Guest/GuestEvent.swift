@@ -23,6 +23,8 @@ public struct GuestEvent: Sendable, Hashable {
     case daemon = 5
     /// A hook ran, failed or was given up.
     case hook = 6
+    /// An order to end the run, also one that changes nothing else.
+    case order = 7
   }
 
   public var kind: Kind
@@ -38,11 +40,14 @@ public struct GuestEvent: Sendable, Hashable {
   public var message: String
   /// Where a run ended.
   public var ended: ExitRecord?
+  /// Of the kind `order`.
+  public var order: EndOrder?
   public var labels: [Label]
 
   public init(
     _ kind: Kind, guest: GuestName?, run: RunID? = nil, runNumber: UInt32 = 0, from: GuestState = .stopped,
-    to: GuestState = .stopped, by: Actor, message: String = "", ended: ExitRecord? = nil, labels: [Label] = []
+    to: GuestState = .stopped, by: Actor, message: String = "", ended: ExitRecord? = nil, order: EndOrder? = nil,
+    labels: [Label] = []
   ) {
     self.kind = kind
     self.guest = guest
@@ -53,6 +58,7 @@ public struct GuestEvent: Sendable, Hashable {
     self.by = by
     self.message = message
     self.ended = ended
+    self.order = order
     self.labels = labels
   }
 }

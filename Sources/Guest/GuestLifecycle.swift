@@ -9,6 +9,8 @@
 //      |                      (ended)                       v
 //      +--------------------------------------- stop --- WAITING ---(time is up)---> STARTING
 //
+// A stop without force that was given up leads from STOPPING back to RUNNING.
+//
 // Inputs are facts and requests, outputs are events and effects. It has no clock, socket or task: whoever drives it says
 // what time it is, and carries out the effects after the new state and the events are safely stored.
 //
@@ -27,13 +29,19 @@ public struct GuestLifecycle: Sendable, Hashable {
     public var spec: GuestSpec
     /// Set once init has been executed.
     public var launched: Launched?
+    /// Every order to end it, also those that were overtaken or given up.
+    public var orders: EndOrders
 
-    public init(id: RunID, number: UInt32, startedBy: Actor, spec: GuestSpec, launched: Launched? = nil) {
+    public init(
+      id: RunID, number: UInt32, startedBy: Actor, spec: GuestSpec, launched: Launched? = nil,
+      orders: EndOrders = EndOrders()
+    ) {
       self.id = id
       self.number = number
       self.startedBy = startedBy
       self.spec = spec
       self.launched = launched
+      self.orders = orders
     }
   }
 
@@ -48,26 +56,6 @@ public struct GuestLifecycle: Sendable, Hashable {
       self.initPID = initPID
       self.initStartTime = initStartTime
       self.at = at
-    }
-  }
-
-  /// How an administrator wants a guest stopped; nil takes what the spec of the run says.
-  public struct StopOrder: Sendable, Hashable {
-    public var by: Actor
-    public var signal: Int32?
-    public var timeoutMillis: UInt64?
-    public var noKill: Bool
-    /// SIGKILL at once.
-    public var force: Bool
-
-    public init(
-      by: Actor, signal: Int32? = nil, timeoutMillis: UInt64? = nil, noKill: Bool = false, force: Bool = false
-    ) {
-      self.by = by
-      self.signal = signal
-      self.timeoutMillis = timeoutMillis
-      self.noKill = noKill
-      self.force = force
     }
   }
 
@@ -95,7 +83,8 @@ public struct GuestLifecycle: Sendable, Hashable {
     case stopped
     case starting(Run)
     case running(Run)
-    case stopping(Run, StopOrder, then: AfterStop)
+    /// An order of the run that has not been given up is at work.
+    case stopping(Run, then: AfterStop)
     case waiting(PendingRestart)
   }
 
@@ -142,7 +131,7 @@ public struct GuestLifecycle: Sendable, Hashable {
     /// Start the run with the spec in it.
     case launch(Run)
     /// Begin to stop the run, by the stop policy of its own spec; asked again while it stops, it takes over the new order.
-    case stop(Run, StopOrder)
+    case stop(Run, EndOrder)
     /// Report back at this time, unless disarmed or armed for another time before.
     case armTimer(BootTime)
     case disarmTimer
@@ -218,7 +207,7 @@ public struct GuestLifecycle: Sendable, Hashable {
   /// The run that is starting, running or stopping.
   public var run: Run? {
     switch phase {
-    case .starting(let run), .running(let run), .stopping(let run, _, _): run
+    case .starting(let run), .running(let run), .stopping(let run, _): run
     case .stopped, .waiting: nil
     }
   }
@@ -245,25 +234,21 @@ extension GuestLifecycle {
   }
 
   /// An administrator wants it to end and to stay so.
-  public mutating func stop(_ order: StopOrder, _ context: Context) throws(GuestError) -> Transition {
+  public mutating func stop(_ order: EndOrder, _ context: Context) throws(GuestError) -> Transition {
     var transition = Transition()
-    let verb = order.force ? "kill" : "stop"
+    let verb = order.isForce ? "kill" : "stop"
     switch phase {
     case .stopped:
       throw wrongState(verb, "it is stopped already\(lastEndInWords)", hint: last == nil ? nil : "lodge why \(name)")
     case .starting(let run), .running(let run):
-      begin(stopping: run, order, then: .stay, &transition)
-    case .stopping(let run, let former, let then):
-      // The first who asked is the one who stopped it. A restart that was to follow is off; a removal is not.
-      var order = order
-      order.by = former.by
-      order.force = order.force || former.force
+      begin(stopping: run, order, then: .stay, context, &transition)
+    case .stopping(let run, let then):
+      // A restart that was to follow is off; a removal is not.
       if case .remove = then {
-        phase = .stopping(run, order, then: then)
+        again(stopping: run, order, then: then, context, &transition)
       } else {
-        phase = .stopping(run, order, then: .stay)
+        again(stopping: run, order, then: .stay, context, &transition)
       }
-      transition.effects.append(.stop(run, order))
     case .waiting:
       transition.effects.append(.disarmTimer)
       change(to: .stopped, by: order.by, message: "restart cancelled", &transition)
@@ -274,16 +259,16 @@ extension GuestLifecycle {
   }
 
   /// An administrator wants it ended, if it runs, and started anew.
-  public mutating func restart(_ order: StopOrder, _ context: Context) throws(GuestError) -> Transition {
+  public mutating func restart(_ order: EndOrder, _ context: Context) throws(GuestError) -> Transition {
     var transition = Transition()
     switch phase {
     case .stopped, .waiting:
       return try start(by: order.by, context)
     case .starting(let run), .running(let run):
-      begin(stopping: run, order, then: .start(by: order.by), &transition)
-    case .stopping(let run, let former, let then):
+      begin(stopping: run, order, then: .start(by: order.by), context, &transition)
+    case .stopping(let run, let then):
       if case .remove = then { throw wrongState("restart", "it is being removed") }
-      phase = .stopping(run, former, then: .start(by: order.by))
+      again(stopping: run, order, then: .start(by: order.by), context, &transition)
     }
     desired = true
     return transition
@@ -292,6 +277,7 @@ extension GuestLifecycle {
   /// An administrator wants it forgotten. With `force` it is killed first.
   public mutating func remove(by actor: Actor, force: Bool, _ context: Context) throws(GuestError) -> Transition {
     var transition = Transition()
+    let order = EndOrder(.remove, by: actor)
     switch phase {
     case .stopped:
       remove(by: actor, &transition)
@@ -305,13 +291,10 @@ extension GuestLifecycle {
           "remove", "it is \(state == .starting ? "starting" : "running")",
           hint: "lodge stop \(name), or lodge rm --force \(name)")
       }
-      begin(stopping: run, StopOrder(by: actor, force: true), then: .remove(by: actor), &transition)
-    case .stopping(let run, let former, _):
+      begin(stopping: run, order, then: .remove(by: actor), context, &transition)
+    case .stopping(let run, _):
       guard force else { throw wrongState("remove", "it is stopping", hint: "lodge wait \(name) --for stopped") }
-      var order = former
-      order.force = true
-      phase = .stopping(run, order, then: .remove(by: actor))
-      transition.effects.append(.stop(run, order))
+      again(stopping: run, order, then: .remove(by: actor), context, &transition)
     }
     desired = false
     return transition
@@ -347,9 +330,9 @@ extension GuestLifecycle {
     case .starting(var run) where run.id == id:
       run.launched = launched
       change(to: .running(run), by: run.startedBy, message: "", &transition)
-    case .stopping(var run, let order, let then) where run.id == id && run.launched == nil:
+    case .stopping(var run, let then) where run.id == id && run.launched == nil:
       run.launched = launched
-      phase = .stopping(run, order, then: then)
+      phase = .stopping(run, then: then)
     default: break
     }
     return transition
@@ -357,10 +340,14 @@ extension GuestLifecycle {
 
   /// A run has ended: by the controller's word, by its record, or because it was found lost. Each run ends once: told
   /// again, or of a run long past, only the acknowledgement is repeated.
+  ///
+  /// The record gets the orders that its writer had not heard of.
   public mutating func ended(_ record: ExitRecord, _ context: Context) -> Transition {
     var transition = Transition()
+    var record = record
     transition.effects.append(.acknowledge(record.run))
     guard let run, run.id == record.run else { return transition }
+    record.add(run.orders)
     let ended = RunRecord(number: run.number, startedBy: run.startedBy, ended: record)
     let before = phase
     degraded = false
@@ -368,8 +355,8 @@ extension GuestLifecycle {
     last = ended
     transition.ended = ended
 
-    if case .stopping(_, let order, let then) = before {
-      change(to: .stopped, by: order.by, message: "", ended: record, run: run, &transition)
+    if case .stopping(_, let then) = before {
+      change(to: .stopped, by: byWhom(record.cause), message: "", ended: record, run: run, &transition)
       switch then {
       case .stay: break
       case .start(let actor):
@@ -391,8 +378,14 @@ extension GuestLifecycle {
       remove(by: .daemon, &transition)
       return transition
     }
-    // Somebody stopped it, and the daemon had no time to note that: the record knows, and a stop wins over every policy.
-    if case .stopped = record.cause {
+    // An order was at work that is not known here: the record has it, and a stop wins over every policy, however the guest
+    // went.
+    if let order = record.facts.orders.kept.last(where: \.isAtWork), order.verb == .restart {
+      restarts = RestartHistory()
+      begin(by: order.by, message: "restart", context, &transition)
+      return transition
+    }
+    if isOrdered(record) {
       desired = false
       return transition
     }
@@ -423,6 +416,28 @@ extension GuestLifecycle {
           boot: context.now.boot.adding(milliseconds: delay))
         wait(until: due, delayMillis: delay, &transition)
       }
+    }
+    return transition
+  }
+
+  /// An order without force has come to its end, and the guest runs on: it is running again, as if the order had not been
+  /// given, and its policy counts.
+  public mutating func orderGivenUp(_ id: RunID, number: UInt32) -> Transition {
+    var transition = Transition()
+    switch phase {
+    case .stopping(var run, let then) where run.id == id:
+      // A start is called off by force, whatever was ordered: it has no time that could be up.
+      guard run.launched != nil, let order = run.orders.kept.first(where: { $0.number == number }), !order.givenUp
+      else { break }
+      run.orders.update(number) { $0.givenUp = true }
+      guard run.orders.current == nil else {
+        phase = .stopping(run, then: then)
+        break
+      }
+      desired = true
+      let message = "\(order.verb.word) given up: it has not ended, and was not to be forced"
+      change(to: .running(run), by: .daemon, message: message, &transition)
+    case .stopping, .stopped, .starting, .running, .waiting: break
     }
     return transition
   }
@@ -503,9 +518,36 @@ extension GuestLifecycle {
     transition.effects.append(.launch(run))
   }
 
-  private mutating func begin(stopping run: Run, _ order: StopOrder, then: AfterStop, _ transition: inout Transition) {
-    change(to: .stopping(run, order, then: then), by: order.by, message: "", &transition)
+  private mutating func begin(
+    stopping run: Run, _ order: EndOrder, then: AfterStop, _ context: Context, _ transition: inout Transition
+  ) {
+    var run = run
+    let order = give(order, to: &run, context, &transition)
+    change(to: .stopping(run, then: then), by: order.by, message: "", &transition)
     transition.effects.append(.stop(run, order))
+  }
+
+  private mutating func again(
+    stopping run: Run, _ order: EndOrder, then: AfterStop, _ context: Context, _ transition: inout Transition
+  ) {
+    var run = run
+    let order = give(order, to: &run, context, &transition)
+    phase = .stopping(run, then: then)
+    transition.effects.append(.stop(run, order))
+  }
+
+  /// Each order is an event, also one that changes nothing else.
+  private func give(
+    _ order: EndOrder, to run: inout Run, _ context: Context, _ transition: inout Transition
+  ) -> EndOrder {
+    var order = order
+    order.at = context.now.wall
+    order = run.orders.append(order)
+    transition.events.append(
+      GuestEvent(
+        .order, guest: name, run: run.id, runNumber: run.number, from: state, to: state, by: order.by, order: order,
+        labels: settings.labels))
+    return order
   }
 
   private mutating func wait(until due: Moment, delayMillis: UInt64, _ transition: inout Transition) {
@@ -544,7 +586,16 @@ extension GuestLifecycle {
     switch cause {
     case .stopped(let actor, _, _): actor
     case .exited, .signaled, .oom, .reboot, .halt, .powerOff: .guest
-    case .startFailed, .controllerLost, .hostReset: .daemon
+    case .startFailed, .controllerLost, .hostReset, .notKnown: .daemon
+    }
+  }
+
+  private func isOrdered(_ record: ExitRecord) -> Bool {
+    if record.headline.whileStopping != nil { return true }
+    switch record.cause {
+    case .stopped: return true
+    case .exited, .signaled, .oom, .reboot, .halt, .powerOff, .startFailed, .controllerLost, .hostReset, .notKnown:
+      return false
     }
   }
 

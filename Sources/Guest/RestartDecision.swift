@@ -42,7 +42,7 @@ extension RestartPolicy {
       switch mode {
       case .never: false
       case .onReboot: cause == .reboot
-      case .onFailure: cause == .reboot || cause.isFailure
+      case .onFailure: cause == .reboot || cause.isBad
       case .always: true
       }
     guard wanted else { return .stay }

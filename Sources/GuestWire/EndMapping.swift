@@ -25,57 +25,30 @@ extension Actor {
 }
 
 extension Wire.WaitStatus {
-  init(_ status: WaitStatus?) {
+  init(_ status: WaitStatus) {
     switch status {
     case .exited(let code): self.init(signaled: false, value: code, coreDumped: false)
     case .signaled(let signal, let coreDumped): self.init(signaled: true, value: signal, coreDumped: coreDumped)
-    case nil: self.init(signaled: true, value: 0, coreDumped: false)
     }
   }
 }
 
 extension WaitStatus {
-  /// Nil for "signal 0", which stands for an init that never was.
-  init?(_ wire: Wire.WaitStatus) {
-    guard wire.signaled else {
-      self = .exited(wire.value)
-      return
-    }
-    guard wire.value != 0 else { return nil }
-    self = .signaled(wire.value, coreDumped: wire.coreDumped)
+  init(_ wire: Wire.WaitStatus) {
+    self = wire.signaled ? .signaled(wire.value, coreDumped: wire.coreDumped) : .exited(wire.value)
+  }
+
+  /// Nil for "signal 0", which in format 1 stands for an init that was never executed.
+  init?(formerly wire: Wire.WaitStatus) {
+    if wire.signaled, wire.value == 0 { return nil }
+    self.init(wire)
   }
 }
 
-extension Wire.EndCause {
-  public init(_ cause: EndCause) {
-    switch cause {
-    case .exited(let code): self = .exited(code)
-    case .signaled(let signal, let coreDumped):
-      self = .signaled(Wire.WaitStatus(signaled: true, value: signal, coreDumped: coreDumped))
-    case .oom(let oom): self = .oom(.init(oom))
-    case .reboot: self = .reboot
-    case .halt: self = .halt
-    case .powerOff: self = .powerOff
-    case .stopped(let actor, let how, let status):
-      let method: Wire.StopMethod =
-        switch how {
-        case .polite: .polite
-        case .forced: .forced
-        case .cancelled: .cancelled
-        }
-      self = .stopped(.init(by: .init(actor), how: method, status: .init(status)))
-    case .startFailed(let failure):
-      self = .startFailed(
-        .init(
-          step: cut(failure.step, Wire.stepMax), errnoNumber: failure.errno, message: cut(failure.message, Wire.textMax)
-        ))
-    case .controllerLost: self = .controllerLost
-    case .hostReset: self = .hostReset
-    }
-  }
-}
+// MARK: Format 1
 
 extension EndCause {
+  /// Of a record of format 1.
   public init(_ wire: Wire.EndCause) {
     switch wire {
     case .exited(let code): self = .exited(code: code)
@@ -85,15 +58,9 @@ extension EndCause {
     case .halt: self = .halt
     case .powerOff: self = .powerOff
     case .stopped(let stopped):
-      let how: StopMethod =
-        switch stopped.how {
-        case .polite: .polite
-        case .forced: .forced
-        case .cancelled: .cancelled
-        }
-      self = .stopped(by: Actor(stopped.by), how: how, status: WaitStatus(stopped.status))
-    case .startFailed(let failure):
-      self = .startFailed(StartFailure(step: failure.step, errno: failure.errnoNumber, message: failure.message))
+      self = .stopped(
+        by: Actor(stopped.by), how: StopMethod(stopped.how), status: WaitStatus(formerly: stopped.status))
+    case .startFailed(let failure): self = .startFailed(StartFailure(failure))
     case .controllerLost: self = .controllerLost
     case .hostReset: self = .hostReset
     }
@@ -102,44 +69,31 @@ extension EndCause {
 
 extension Wire.OomEnd {
   init(_ oom: OutOfMemory) {
-    let limit: Wire.OomLimit =
-      switch oom.limit {
-      case .own: .own
-      case .parent: .parent
-      case .host: .host
+    let victim: Wire.OomVictim =
+      switch oom.victim {
+      case .initProcess: .init_
+      case .child: .child
       }
     self.init(
-      victim: oom.victim == .initProcess ? .init_ : .child, limit: limit, limitBytes: oom.limitBytes, kills: oom.kills,
-      status: .init(oom.status))
+      victim: victim, limit: .init(oom.limit), limitBytes: oom.limitBytes, kills: oom.kills, status: .init(oom.status))
   }
 }
 
 extension OutOfMemory {
   init(_ wire: Wire.OomEnd) {
-    let limit: Limit =
-      switch wire.limit {
-      case .own: .own
-      case .parent: .parent
-      case .host: .host
+    let victim: Victim =
+      switch wire.victim {
+      case .init_: .initProcess
+      case .child: .child
       }
     self.init(
-      victim: wire.victim == .child ? .child : .initProcess, limit: limit, limitBytes: wire.limitBytes,
-      kills: wire.kills, status: WaitStatus(wire.status) ?? .exited(0))
-  }
-}
-
-extension Wire.ExitRecord {
-  public init(_ record: ExitRecord) {
-    self.init(
-      guest: record.guest.value, run: record.run.bytes, boot: record.boot.bytes, cause: .init(record.cause),
-      startedAt: record.startedAt?.nanoseconds ?? 0, endedAt: record.endedAt.nanoseconds,
-      lengthNanos: record.lengthNanos, usage: .init(record.usage),
-      logTail: record.logTail.suffix(ExitRecord.tailLines).map { cut($0, ExitRecord.tailLineBytes) })
+      victim: victim, limit: Limit(wire.limit), limitBytes: wire.limitBytes, kills: wire.kills,
+      status: WaitStatus(wire.status))
   }
 }
 
 extension ExitRecord {
-  /// Throws where a name breaks its rules; the lengths have been checked by the decoder.
+  /// Of a record of format 1: its cause stands, and no facts were recorded then. Throws where a name breaks its rules.
   public init(_ wire: Wire.ExitRecord) throws(GuestError) {
     self.init(
       guest: try GuestName(wire.guest), run: RunID(wire.run) ?? .zero, boot: BootID(wire.boot) ?? .zero,
@@ -149,17 +103,397 @@ extension ExitRecord {
   }
 }
 
-extension Wire.RunUsage {
-  init(_ usage: RunUsage) {
+extension RunUsage {
+  /// In format 1, 0 stands for a figure that is not known.
+  public init(_ wire: Wire.RunUsage) {
+    func known(_ figure: UInt64) -> UInt64? { figure > 0 ? figure : nil }
     self.init(
-      memoryPeakBytes: usage.memoryPeakBytes, memoryLimitBytes: usage.memoryLimitBytes, cpuMicros: usage.cpuMicros)
+      memoryPeakBytes: known(wire.memoryPeakBytes), memoryLimitBytes: known(wire.memoryLimitBytes),
+      cpuMicros: known(wire.cpuMicros))
   }
 }
 
-extension RunUsage {
-  init(_ wire: Wire.RunUsage) {
+// MARK: Orders
+
+extension Wire.OrderVerb {
+  init(_ verb: EndOrder.Verb) {
+    switch verb {
+    case .stop: self = .stop
+    case .kill: self = .kill
+    case .remove: self = .remove
+    case .restart: self = .restart
+    case .shutdown: self = .shutdown
+    }
+  }
+}
+
+extension Wire.EndOrder {
+  public init(_ order: EndOrder) {
     self.init(
-      memoryPeakBytes: wire.memoryPeakBytes, memoryLimitBytes: wire.memoryLimitBytes, cpuMicros: wire.cpuMicros)
+      number: order.number, verb: .init(order.verb), by: .init(order.by), at: order.at?.nanoseconds ?? 0,
+      signal: order.signal ?? 0, timeoutMillis: order.timeoutMillis.map { Int64(clamping: $0) } ?? -1,
+      noKill: order.noKill, signalsSent: Array(order.signalsSent.prefix(EndOrder.signalsKept)),
+      killSent: order.killSent, givenUp: order.givenUp)
+  }
+}
+
+extension EndOrder {
+  /// A verb that a newer peer invented is taken as a stop: it is an order to end the run.
+  public init(_ wire: Wire.EndOrder) {
+    let verb: Verb =
+      switch wire.verb {
+      case .stop, .unknown: .stop
+      case .kill: .kill
+      case .remove: .remove
+      case .restart: .restart
+      case .shutdown: .shutdown
+      }
+    self.init(
+      verb, by: Actor(wire.by), signal: wire.signal == 0 ? nil : wire.signal,
+      timeoutMillis: wire.timeoutMillis < 0 ? nil : UInt64(wire.timeoutMillis), noKill: wire.noKill,
+      number: wire.number, at: wire.at == 0 ? nil : Timestamp(nanoseconds: wire.at))
+    signalsSent = wire.signalsSent
+    killSent = wire.killSent
+    givenUp = wire.givenUp
+  }
+}
+
+extension Wire.EndOrders {
+  public init(_ orders: EndOrders) {
+    self.init(kept: orders.kept.map { .init($0) }, omitted: orders.omitted)
+  }
+}
+
+extension EndOrders {
+  public init(_ wire: Wire.EndOrders) {
+    self.init(wire.kept.map { EndOrder($0) }, omitted: wire.omitted)
+  }
+}
+
+// MARK: Facts
+
+extension Wire.Known {
+  init(_ known: Known) {
+    switch known {
+    case .yes: self = .yes
+    case .no: self = .no
+    case .notKnown: self = .not
+    }
+  }
+}
+
+extension Known {
+  init(_ wire: Wire.Known) {
+    switch wire {
+    case .yes: self = .yes
+    case .no: self = .no
+    case .not: self = .notKnown
+    }
+  }
+}
+
+extension Wire.StartFailedEnd {
+  init(_ failure: StartFailure) {
+    self.init(
+      step: cut(failure.step, Wire.stepMax), errnoNumber: failure.errno, message: cut(failure.message, Wire.textMax))
+  }
+}
+
+extension StartFailure {
+  init(_ wire: Wire.StartFailedEnd) {
+    self.init(step: wire.step, errno: wire.errnoNumber, message: wire.message)
+  }
+}
+
+extension Wire.OomLimit {
+  init(_ limit: OutOfMemory.Limit) {
+    switch limit {
+    case .own: self = .own
+    case .parent: self = .parent
+    case .host: self = .host
+    }
+  }
+}
+
+extension OutOfMemory.Limit {
+  init(_ wire: Wire.OomLimit) {
+    switch wire {
+    case .own: self = .own
+    case .parent: self = .parent
+    case .host: self = .host
+    }
+  }
+}
+
+extension Wire.MemoryKills {
+  init(_ memory: MemoryKills) {
+    let witness: Wire.MemoryWitness? =
+      switch memory.witness {
+      case .kernelLog: .kernelLog
+      case .counter: .counter
+      case .status: .status
+      case nil: nil
+      }
+    self.init(
+      kills: memory.kills, initKilled: .init(memory.initKilled), witness: witness,
+      lastBeforeEndMillis: memory.lastKillBeforeEndMillis, limit: .init(memory.limit), limitBytes: memory.limitBytes)
+  }
+}
+
+extension MemoryKills {
+  /// A witness that a newer peer invented is none that is known here.
+  init(_ wire: Wire.MemoryKills) {
+    let witness: Witness? =
+      switch wire.witness {
+      case .kernelLog: .kernelLog
+      case .counter: .counter
+      case .status: .status
+      case .unknown, nil: nil
+      }
+    self.init(
+      kills: wire.kills, initKilled: Known(wire.initKilled), witness: witness,
+      lastKillBeforeEndMillis: wire.lastBeforeEndMillis, limit: .init(wire.limit), limitBytes: wire.limitBytes)
+  }
+}
+
+extension Wire.RebootCommand {
+  init(_ command: RebootCommand) {
+    switch command {
+    case .restart: self = .restart
+    case .halt: self = .halt
+    case .powerOff: self = .powerOff
+    }
+  }
+}
+
+extension RebootCommand {
+  init(_ wire: Wire.RebootCommand) {
+    switch wire {
+    case .restart: self = .restart
+    case .halt: self = .halt
+    case .powerOff: self = .powerOff
+    }
+  }
+}
+
+extension Wire.EndFence {
+  init(_ fence: Fence) {
+    switch fence {
+    case .controllerDied: self.init(reason: .controllerDied, order: 0)
+    case .orderOverdue(let number): self.init(reason: .orderOverdue, order: number)
+    case .launchOverdue: self.init(reason: .launchOverdue, order: 0)
+    }
+  }
+}
+
+extension Fence {
+  /// A reason that a newer peer invented is taken as that of a controller that died.
+  init(_ wire: Wire.EndFence) {
+    switch wire.reason {
+    case .controllerDied, .unknown: self = .controllerDied
+    case .orderOverdue: self = .orderOverdue(number: wire.order)
+    case .launchOverdue: self = .launchOverdue
+    }
+  }
+}
+
+extension Wire.InitStatus {
+  init(_ status: InitStatus) {
+    let witness: Wire.StatusWitness =
+      switch status.witness {
+      case .reaped: .reaped
+      case .zombie: .zombie
+      }
+    self.init(value: .init(status.value), witness: witness)
+  }
+}
+
+extension InitStatus {
+  init(_ wire: Wire.InitStatus) {
+    let witness: Witness =
+      switch wire.witness {
+      case .reaped, .unknown: .reaped
+      case .zombie: .zombie
+      }
+    self.init(WaitStatus(wire.value), witness)
+  }
+}
+
+extension Wire.EndFacts {
+  public init(_ facts: EndFacts) {
+    self.init(
+      recorded: facts.areRecorded, initExecuted: .init(facts.initExecuted), status: facts.status.map { .init($0) },
+      startFailure: facts.startFailure.map { .init($0) }, reboots: facts.reboots.prefix(4).map { .init($0) },
+      rebootWatched: facts.rebootWatched, memory: facts.memory.map { .init($0) }, orders: .init(facts.orders),
+      fence: facts.fence.map { .init($0) }, startBoot: facts.startBoot?.bytes, endBoot: facts.endBoot?.bytes)
+  }
+}
+
+extension EndFacts {
+  public init(_ wire: Wire.EndFacts) {
+    self.init(
+      initExecuted: Known(wire.initExecuted), status: wire.status.map { InitStatus($0) },
+      startFailure: wire.startFailure.map { StartFailure($0) }, reboots: wire.reboots.map { RebootCommand($0) },
+      rebootWatched: wire.rebootWatched, memory: wire.memory.map { MemoryKills($0) }, orders: EndOrders(wire.orders),
+      fence: wire.fence.map { Fence($0) }, startBoot: wire.startBoot.flatMap { BootID($0) },
+      endBoot: wire.endBoot.flatMap { BootID($0) })
+    areRecorded = wire.recorded
+  }
+}
+
+// MARK: Headline
+
+extension Wire.EndKind {
+  public init(_ cause: EndCause) {
+    switch cause {
+    case .exited: self = .exited
+    case .signaled: self = .signaled
+    case .oom: self = .oom
+    case .reboot: self = .reboot
+    case .halt: self = .halt
+    case .powerOff: self = .powerOff
+    case .stopped: self = .stopped
+    case .startFailed: self = .startFailed
+    case .controllerLost: self = .controllerLost
+    case .hostReset: self = .hostReset
+    case .notKnown: self = .notKnown
+    }
+  }
+}
+
+extension Wire.EndKind {
+  /// The word of `EndCause.kind`; nil for a kind that a newer peer invented.
+  public var word: String? { Self.allCases.firstIndex(of: self).map { EndCause.kinds[$0] } }
+
+  /// Nil for what is no kind.
+  public init?(word: String) {
+    guard let index = EndCause.kinds.firstIndex(of: word) else { return nil }
+    self = Self.allCases[index]
+  }
+}
+
+extension Wire.StopMethod {
+  init(_ how: StopMethod) {
+    switch how {
+    case .polite: self = .polite
+    case .forced: self = .forced
+    case .cancelled: self = .cancelled
+    }
+  }
+}
+
+extension StopMethod {
+  init(_ wire: Wire.StopMethod) {
+    switch wire {
+    case .polite: self = .polite
+    case .forced: self = .forced
+    case .cancelled: self = .cancelled
+    }
+  }
+}
+
+extension Wire.EndHeadline {
+  public init(_ headline: EndHeadline) {
+    self.init(
+      kind: .init(headline.cause), bad: headline.isBad, status: nil, oom: nil, by: nil, how: nil, startFailure: nil,
+      whileStopping: headline.whileStopping.map { .init($0) })
+    switch headline.cause {
+    case .exited(let code): status = .init(.exited(code))
+    case .signaled(let signal, let coreDumped): status = .init(.signaled(signal, coreDumped: coreDumped))
+    case .oom(let end):
+      oom = .init(end)
+      status = .init(end.status)
+    case .stopped(let actor, let method, let ended):
+      by = .init(actor)
+      how = .init(method)
+      status = ended.map { .init($0) }
+    case .startFailed(let failure): startFailure = .init(failure)
+    case .reboot, .halt, .powerOff, .controllerLost, .hostReset, .notKnown: break
+    }
+  }
+}
+
+extension EndHeadline {
+  /// A kind that a newer peer invented, and one without the parts it needs, is an end that is not known here.
+  public init(_ wire: Wire.EndHeadline) {
+    self.init(EndCause(wire) ?? .notKnown, whileStopping: wire.whileStopping.map { EndOrder($0) })
+  }
+}
+
+extension EndCause {
+  fileprivate init?(_ wire: Wire.EndHeadline) {
+    let status = wire.status.map { WaitStatus($0) }
+    switch (wire.kind, status) {
+    case (.exited, .exited(let code)?): self = .exited(code: code)
+    case (.signaled, .signaled(let signal, let coreDumped)?): self = .signaled(signal, coreDumped: coreDumped)
+    case (.oom, _):
+      guard let oom = wire.oom else { return nil }
+      self = .oom(OutOfMemory(oom))
+    case (.reboot, _): self = .reboot
+    case (.halt, _): self = .halt
+    case (.powerOff, _): self = .powerOff
+    case (.stopped, _):
+      guard let actor = wire.by, let how = wire.how else { return nil }
+      self = .stopped(by: Actor(actor), how: StopMethod(how), status: status)
+    case (.startFailed, _):
+      guard let failure = wire.startFailure else { return nil }
+      self = .startFailed(StartFailure(failure))
+    case (.controllerLost, _): self = .controllerLost
+    case (.hostReset, _): self = .hostReset
+    case (.notKnown, _): self = .notKnown
+    case (.exited, _), (.signaled, _), (.unknown, _): return nil
+    }
+  }
+}
+
+// MARK: Records
+
+extension RunUsage {
+  private static let memoryPeak = "memory.peakBytes"
+  private static let memoryLimit = "memory.limitBytes"
+  private static let cpu = "cpu.micros"
+
+  var measures: [Wire.Measure] {
+    [(Self.memoryPeak, memoryPeakBytes), (Self.memoryLimit, memoryLimitBytes), (Self.cpu, cpuMicros)]
+      .compactMap { key, value in value.map { Wire.Measure(key: key, value: $0) } }
+  }
+
+  init(_ measures: [Wire.Measure]) {
+    func figure(_ key: String) -> UInt64? { measures.first { $0.key == key }?.value }
+    self.init(
+      memoryPeakBytes: figure(Self.memoryPeak), memoryLimitBytes: figure(Self.memoryLimit), cpuMicros: figure(Self.cpu))
+  }
+}
+
+extension Wire.RunEnd {
+  public init(_ record: ExitRecord) {
+    self.init(
+      headline: .init(record.headline), facts: .init(record.facts), startedAt: record.startedAt?.nanoseconds,
+      endedAt: record.endedAt.nanoseconds, lengthNanos: record.lengthNanos, usage: record.usage.measures)
+  }
+}
+
+extension ExitRecord {
+  public init(_ wire: Wire.RunEnd, guest: GuestName, run: RunID, boot: BootID, logTail: [String] = []) {
+    self.init(
+      guest: guest, run: run, boot: boot, facts: EndFacts(wire.facts), headline: EndHeadline(wire.headline),
+      startedAt: wire.startedAt.map { Timestamp(nanoseconds: $0) }, endedAt: Timestamp(nanoseconds: wire.endedAt),
+      lengthNanos: wire.lengthNanos, usage: RunUsage(wire.usage), logTail: logTail)
+  }
+
+  /// Throws where a name breaks its rules; the lengths have been checked by the decoder.
+  public init(_ wire: Wire.EndRecord) throws(GuestError) {
+    self.init(
+      wire.end, guest: try GuestName(wire.guest), run: RunID(wire.run) ?? .zero, boot: BootID(wire.boot) ?? .zero,
+      logTail: wire.logTail)
+  }
+}
+
+extension Wire.EndRecord {
+  public init(_ record: ExitRecord) {
+    self.init(
+      guest: record.guest.value, run: record.run.bytes, boot: record.boot.bytes, end: .init(record),
+      logTail: record.logTail.suffix(ExitRecord.tailLines).map { cut($0, ExitRecord.tailLineBytes) })
   }
 }
 

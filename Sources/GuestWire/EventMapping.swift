@@ -37,6 +37,7 @@ extension Wire.EventType {
     case .notice: self = .notice
     case .daemon: self = .daemon
     case .hook: self = .hook
+    case .order: self = .order
     }
   }
 }
@@ -52,6 +53,7 @@ extension GuestEvent.Kind {
     case .notice: self = .notice
     case .daemon: self = .daemon
     case .hook: self = .hook
+    case .order: self = .order
     case .unknown: return nil
     }
   }
@@ -63,11 +65,9 @@ extension Wire.Event {
     self.init(
       sequence: entry.sequence, time: entry.time.nanoseconds, boot: entry.boot.bytes, type: .init(event.kind),
       guest: event.guest?.value ?? "", run: event.run?.bytes, runNumber: event.runNumber, from: .init(event.from),
-      to: .init(event.to), cause: event.ended.map { .init($0.cause) }, by: .init(event.by),
-      message: cut(event.message, Wire.textMax), startedAt: event.ended?.startedAt?.nanoseconds ?? 0,
-      endedAt: event.ended?.endedAt.nanoseconds ?? 0,
-      lengthNanos: event.ended?.lengthNanos ?? 0, usage: event.ended.map { .init($0.usage) },
-      labels: event.labels.map { .init($0) })
+      to: .init(event.to), by: .init(event.by), message: cut(event.message, Wire.textMax),
+      ended: event.ended.map { .init($0) }, order: event.order.map { .init($0) }, labels: event.labels.map { .init($0) }
+    )
   }
 }
 
@@ -79,18 +79,13 @@ extension JournalEntry {
     let time = Timestamp(nanoseconds: wire.time)
     let boot = BootID(wire.boot) ?? .zero
     var ended: ExitRecord?
-    if let cause = wire.cause, let name, let run {
-      ended = ExitRecord(
-        guest: name, run: run, boot: boot, cause: EndCause(cause),
-        startedAt: wire.startedAt == 0 ? nil : Timestamp(nanoseconds: wire.startedAt),
-        endedAt: Timestamp(nanoseconds: wire.endedAt),
-        lengthNanos: wire.lengthNanos, usage: wire.usage.map { RunUsage($0) } ?? RunUsage())
-    }
+    if let end = wire.ended, let name, let run { ended = ExitRecord(end, guest: name, run: run, boot: boot) }
     self.init(
       sequence: wire.sequence, time: time, boot: boot,
       event: GuestEvent(
         GuestEvent.Kind(wire.type) ?? .notice, guest: name, run: run, runNumber: wire.runNumber,
         from: GuestState(wire.from) ?? .stopped, to: GuestState(wire.to) ?? .stopped, by: Actor(wire.by),
-        message: wire.message, ended: ended, labels: wire.labels.map { Label($0) }))
+        message: wire.message, ended: ended, order: wire.order.map { EndOrder($0) },
+        labels: wire.labels.map { Label($0) }))
   }
 }

@@ -2,17 +2,20 @@ public import Guest
 internal import WireProtocol
 internal import XDR
 
-/// The file in a run directory that says how the run ended: XDR with a magic number in front and a checksum behind.
+/// The file in a run directory that says how the run ended: XDR with a magic number and a format in front and a checksum
+/// behind. Written in the newest format; every format that there was is read.
 public enum ExitRecordFile {
   public static let name = "exit"
   private static let checksumSize = 4
   private static let magic = UInt32(Wire.exitRecordMagic)
-  private static let format = UInt32(Wire.exitRecordFormat)
+  private static let format = UInt32(Wire.endRecordFormat)
+  /// Of a controller of a former version: the cause, and no facts.
+  private static let formerFormat = UInt32(Wire.exitRecordFormat)
 
   /// Throws only for a record that breaks the wire's bounds, which `ExitRecord`'s makers do not build.
   public static func encode(_ record: ExitRecord) throws(GuestError) -> [UInt8] {
     do {
-      var bytes = try Wire.ExitRecordFile(
+      var bytes = try Wire.EndRecordFile(
         magic: magic, format: format, record: .init(record), crc: 0
       ).xdrEncoded()
       let sum = crc32(bytes.dropLast(checksumSize))
@@ -27,18 +30,29 @@ public enum ExitRecordFile {
 
   /// Throws `badFrame` for a file that is torn, altered, or of a format this version does not know.
   public static func decode(_ bytes: [UInt8]) throws(GuestError) -> ExitRecord {
-    let file: Wire.ExitRecordFile
-    do { file = try Wire.ExitRecordFile(xdr: bytes) } catch {
-      throw GuestError(.badFrame, "exit record: \(error)")
+    func number(at offset: Int) -> UInt32 {
+      bytes[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) }
     }
-    guard file.magic == magic else { throw GuestError(.badFrame, "exit record: it is another kind of file") }
-    guard file.format == format else {
-      throw GuestError(.badFrame, "exit record: format \(file.format) is unknown")
+    guard bytes.count >= 12 else { throw GuestError(.badFrame, "exit record: \(bytes.count) bytes are none") }
+    guard number(at: 0) == magic else { throw GuestError(.badFrame, "exit record: it is another kind of file") }
+    let found = number(at: 4)
+    guard found == format || found == formerFormat else {
+      throw GuestError(.badFrame, "exit record: format \(found) is unknown")
     }
-    guard file.crc == crc32(bytes.dropLast(checksumSize)) else {
+    guard number(at: bytes.count - checksumSize) == crc32(bytes.dropLast(checksumSize)) else {
       throw GuestError(.badFrame, "exit record: its checksum does not fit")
     }
-    return try ExitRecord(file.record)
+    do {
+      return found == format
+        ? try ExitRecord(Wire.EndRecordFile(xdr: bytes).record)
+        : try ExitRecord(Wire.ExitRecordFile(xdr: bytes).record)
+    } catch let error as XDRError {
+      throw GuestError(.badFrame, "exit record: \(error)")
+    } catch let error as GuestError {
+      throw error
+    } catch {
+      throw GuestError(.internalError, "exit record: \(error)")
+    }
   }
 
   /// CRC-32 of IEEE 802.3, bit by bit: a record is a few hundred bytes, and a table would be a kilobyte in each controller.

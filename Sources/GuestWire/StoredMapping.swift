@@ -65,7 +65,7 @@ extension Wire.StoredPhase {
     case .stopped: self = .stopped
     case .starting(let run): self = .starting(.init(run))
     case .running(let run): self = .running(.init(run))
-    case .stopping(let run, let order, let then):
+    case .stopping(let run, let then):
       let (after, by): (Wire.StoredAfterStop, Actor) =
         switch then {
         case .stay: (.stay, .daemon)
@@ -75,10 +75,7 @@ extension Wire.StoredPhase {
       self = .stopping(
         .init(
           run: .init(run),
-          stop: .init(
-            by: .init(order.by), signal: order.signal ?? 0,
-            timeoutMillis: order.timeoutMillis.map { Int64(clamping: $0) } ?? -1,
-            noKill: order.noKill, force: order.force, then: after, thenBy: .init(by))))
+          stop: .init(then: after, thenBy: .init(by))))
     case .waiting(let pending):
       self = .waiting(
         .init(
@@ -96,17 +93,13 @@ extension GuestLifecycle.Phase {
     case .running(let run): self = .running(.init(run, spec: spec))
     case .stopping(let stopping):
       let stop = stopping.stop
-      let order = GuestLifecycle.StopOrder(
-        by: Actor(stop.by), signal: stop.signal == 0 ? nil : stop.signal,
-        timeoutMillis: stop.timeoutMillis < 0 ? nil : UInt64(stop.timeoutMillis), noKill: stop.noKill, force: stop.force
-      )
       let then: GuestLifecycle.AfterStop =
         switch stop.then {
         case .stay: .stay
         case .start: .start(by: Actor(stop.thenBy))
         case .remove: .remove(by: Actor(stop.thenBy))
         }
-      self = .stopping(.init(stopping.run, spec: spec), order, then: then)
+      self = .stopping(.init(stopping.run, spec: spec), then: then)
     case .waiting(let wait):
       self = .waiting(
         .init(
@@ -124,7 +117,8 @@ extension Wire.StoredRun {
         .init(
           initPid: $0.initPID, initStartTime: $0.initStartTime, at: $0.at.wall.nanoseconds,
           atBoot: $0.at.boot.nanoseconds)
-      })
+      },
+      orders: .init(run.orders))
   }
 }
 
@@ -136,6 +130,7 @@ extension GuestLifecycle.Run {
         .init(
           initPID: $0.initPid, initStartTime: $0.initStartTime,
           at: Moment(wall: Timestamp(nanoseconds: $0.at), boot: BootTime(nanoseconds: $0.atBoot)))
-      })
+      },
+      orders: EndOrders(wire.orders))
   }
 }

@@ -7,6 +7,8 @@ public struct Readiness: OptionSet, Sendable {
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   public static let readable = Readiness(rawValue: UInt32(LS_EPOLL_IN))
+  /// Something exceptional, for example a changed file of a cgroup.
+  public static let priority = Readiness(rawValue: UInt32(LS_EPOLL_PRI))
   public static let writable = Readiness(rawValue: UInt32(LS_EPOLL_OUT))
   /// Reported without being asked for, like `hangup`.
   public static let error = Readiness(rawValue: UInt32(LS_EPOLL_ERR))

@@ -8,6 +8,11 @@ public struct ProcessStat: Equatable, Sendable {
   public var parent: Int32
   /// Clock ticks since boot. With the pid it names one process for the whole uptime.
   public var startTime: UInt64
+  /// Threads that have not ended: 1 for a process that has ended whole and waits to be reaped.
+  public var threads: UInt32
+  /// Field 52: the status that its parent will get, as wait(2) has it. 0 also for a reader without the right to see it
+  /// (ptrace(2), PTRACE_MODE_READ_FSCREDS), and on kernels before Linux 3.5 absent.
+  public var exitCode: Int32?
 
   public init(of pid: Int32) throws(SystemError) {
     let path = "/proc/\(pid)/stat"
@@ -25,12 +30,30 @@ public struct ProcessStat: Equatable, Sendable {
     let fields = bytes[(close + 1)...].split(separator: UInt8(ascii: " "))
     // Fields count from 1, and these are those from number 3 on.
     guard fields.count > 19, let state = fields[0].first, let parent = Int32(decimal: fields[1]),
-      let startTime = UInt64(decimal: fields[19])
+      let startTime = UInt64(decimal: fields[19]), let threads = UInt32(decimal: fields[17])
     else { return nil }
     command = String(decoding: bytes[(open + 1)..<close], as: UTF8.self)
     self.state = state
     self.parent = parent
     self.startTime = startTime
+    self.threads = threads
+    exitCode = fields.count > 49 ? Int32(decimal: fields[49].prefix { $0 != UInt8(ascii: "\n") }) : nil
+  }
+}
+
+extension WaitStatus {
+  /// The status of a process that has ended and has not been reaped, by somebody who is not its parent; nil where it has not
+  /// ended, is another process by now, or may not be looked at.
+  public init?(ofZombie pid: Int32, startTime: UInt64) {
+    // Who may not see the status is shown 0, which is a status. The same right is asked for the link.
+    var target: UInt8 = 0
+    guard readlink("/proc/\(pid)/ns/user", &target, 1) == 1 else { return nil }
+    guard let stat = try? ProcessStat(of: pid), stat.startTime == startTime, stat.state == UInt8(ascii: "Z"),
+      stat.threads == 1, let code = stat.exitCode
+    else { return nil }
+    // As in wait(2): the signal below, the core flag, and the code above.
+    let signal = code & 0x7f
+    self = signal == 0 ? .exited(code: code >> 8 & 0xff) : .signaled(signal: signal, core: code & 0x80 != 0)
   }
 }
 

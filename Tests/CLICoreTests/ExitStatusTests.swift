@@ -6,7 +6,7 @@ import Testing
 @Suite struct ExitStatusTests {
   @Test func guestsEndAsAShellWouldSeeThem() {
     let codes = Samples.causes.map(\.exitCode)
-    #expect(codes == [0, 3, 137, 139, 137, 137, 137, 0, 0, 0, 0, 137, 125, 127, 125, 125])
+    #expect(codes == [0, 3, 137, 139, 137, 137, 137, 0, 0, 0, 0, 137, 125, 127, 125, 125, 125])
     func start(_ step: String, _ errno: Int32) -> Int32 {
       EndCause.startFailed(StartFailure(step: step, errno: errno, message: "")).exitCode
     }

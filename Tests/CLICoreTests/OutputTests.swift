@@ -86,6 +86,11 @@ import Testing
       guest.last = Samples.record("mail", number: 1, cause)
       text += WhyParagraph(guest: guest, now: Samples.now, run: guest.last).text + "\n\n"
     }
+    for facts in Samples.mixed {
+      var guest = Samples.mail
+      guest.last = Samples.record("mail", number: 1, .notKnown, facts: facts)
+      text += WhyParagraph(guest: guest, now: Samples.now, run: guest.last).text + "\n\n"
+    }
     try expectGolden(text, "why.txt")
   }
 

@@ -32,20 +32,99 @@ enum Samples {
     .stopped(by: .user(uid: 1000, pid: 33), how: .forced, status: .signaled(9, coreDumped: false)),
     .stopped(by: root, how: .cancelled, status: nil),
     .startFailed(StartFailure(step: "exec", errno: 2, message: "exec /bin/httpd: No such file or directory")),
-    .controllerLost, .hostReset,
+    .controllerLost, .hostReset, .notKnown,
   ]
+
+  private static func order(_ verb: EndOrder.Verb, by actor: Actor, sent: [Int32] = [], force: Bool = false) -> EndOrder
+  {
+    var order = EndOrder(verb, by: actor, timeoutMillis: 10_000, number: 1, at: ago(seconds: 730))
+    for signal in sent { order.note(sent: signal) }
+    order.killSent = force
+    return order
+  }
+
+  /// What was seen of an end of that cause.
+  static func facts(_ cause: EndCause) -> EndFacts {
+    var facts = EndFacts(
+      initExecuted: .yes, memory: MemoryKills(kills: 0, initKilled: .no, witness: .counter, limitBytes: 512 << 20),
+      startBoot: id(200), endBoot: id(200))
+    switch cause {
+    case .exited(let code): facts.status = InitStatus(.exited(code))
+    case .signaled(let signal, let coreDumped): facts.status = InitStatus(.signaled(signal, coreDumped: coreDumped))
+    case .oom(let oom):
+      facts.status = InitStatus(oom.status)
+      facts.memory = MemoryKills(
+        kills: oom.kills, initKilled: oom.victim == .initProcess ? .yes : .no, witness: .kernelLog,
+        lastKillBeforeEndMillis: 1, limit: oom.limit, limitBytes: 512 << 20)
+    case .reboot:
+      facts.status = InitStatus(.signaled(1, coreDumped: false))
+      facts.reboots = [.restart]
+    case .halt, .powerOff:
+      facts.status = InitStatus(.signaled(2, coreDumped: false))
+      facts.reboots = [cause == .halt ? .halt : .powerOff]
+    case .stopped(let actor, let how, let status):
+      facts.status = status.map { InitStatus($0) }
+      switch how {
+      case .polite: facts.orders.append(order(.stop, by: actor, sent: [15]))
+      case .forced: facts.orders.append(order(.stop, by: actor, sent: [15], force: true))
+      case .cancelled:
+        facts.orders.append(order(.kill, by: actor, force: true))
+        facts.initExecuted = .no
+        facts.memory = nil
+        facts.startFailure = StartFailure(step: "launch", errno: 0, message: "launch: called off")
+      }
+    case .startFailed(let failure):
+      facts.initExecuted = .no
+      facts.memory = nil
+      facts.startFailure = failure
+    case .controllerLost:
+      facts.memory = nil
+      facts.fence = .controllerDied
+      facts.initExecuted = .notKnown
+    case .hostReset:
+      facts.memory = nil
+      facts.startBoot = id(199)
+    case .notKnown:
+      facts.memory = nil
+      facts.orders.append(order(.kill, by: root, force: true))
+      facts.fence = .orderOverdue(number: 1)
+    }
+    return facts
+  }
+
+  /// Ends with more to them than a cause.
+  static let mixed: [EndFacts] = {
+    var crash = facts(.signaled(11, coreDumped: true))
+    crash.orders.append(order(.stop, by: root, sent: [15]))
+    var old = facts(.signaled(9, coreDumped: false))
+    old.memory = MemoryKills(
+      kills: 3, initKilled: .no, witness: .kernelLog, lastKillBeforeEndMillis: 7_776_000_000, limitBytes: 512 << 20)
+    var two = facts(.stopped(by: root, how: .forced, status: .signaled(9, coreDumped: false)))
+    two.orders = EndOrders()
+    var givenUp = order(.stop, by: .user(uid: 1000, pid: 33), sent: [15])
+    givenUp.noKill = true
+    givenUp.givenUp = true
+    two.orders.append(givenUp)
+    two.orders.append(order(.kill, by: root, force: true))
+    var zombie = facts(.exited(code: 9))
+    zombie.status = InitStatus(.exited(9), .zombie)
+    zombie.memory = nil
+    zombie.orders.append(order(.kill, by: root, force: true))
+    zombie.fence = .orderOverdue(number: 1)
+    return [crash, old, two, zombie, EndFacts(formerly: .notKnown)]
+  }()
 
   static func record(
     _ guest: String, number: UInt32, _ cause: EndCause, by: Actor = root, secondsAgo: Double = 720,
-    length: Double = 10_930, usage: RunUsage = RunUsage(), tail: [String] = []
+    length: Double = 10_930, usage: RunUsage = RunUsage(), tail: [String] = [], facts: EndFacts? = nil
   ) -> RunRecord {
-    RunRecord(
-      number: number, startedBy: by,
-      ended: ExitRecord(
-        guest: name(guest), run: id(UInt8(number)), boot: id(200), cause: cause,
-        startedAt: cause.kind == "startFailed" ? nil : ago(seconds: secondsAgo + length),
-        endedAt: ago(seconds: secondsAgo),
-        lengthNanos: UInt64(length * 1_000_000_000), usage: usage, logTail: tail))
+    let facts = facts ?? Self.facts(cause)
+    let ended = ExitRecord(
+      guest: name(guest), run: id(UInt8(number)), boot: id(200), facts: facts,
+      headline: facts.areRecorded ? facts.headline : EndHeadline(cause),
+      startedAt: cause.kind == "startFailed" ? nil : ago(seconds: secondsAgo + length),
+      endedAt: ago(seconds: secondsAgo), lengthNanos: UInt64(length * 1_000_000_000), usage: usage, logTail: tail)
+    return RunRecord(number: number, startedBy: by, ended: ended)
   }
 
   static var oom: EndCause { causes[4] }
@@ -102,13 +181,28 @@ enum Samples {
     ]
     for (index, cause) in causes.enumerated() {
       let record = record(
-        "web", number: 12, cause, usage: RunUsage(memoryPeakBytes: 3 << 20, memoryLimitBytes: 0, cpuMicros: 1500))
+        "web", number: 12, cause, usage: RunUsage(memoryPeakBytes: 3 << 20, cpuMicros: 1500))
       all.append(
         next(
           1 + Double(index),
           GuestEvent(
             .state, guest: name("web"), run: id(12), runNumber: 12, from: .running, to: .stopped,
             by: index == 10 ? root : .guest, ended: record.ended, labels: labels)))
+    }
+    all.append(
+      next(
+        28,
+        GuestEvent(
+          .order, guest: name("web"), run: id(12), runNumber: 12, from: .stopping, to: .stopping, by: root,
+          order: EndOrder(.stop, by: root, signal: 2, noKill: true, number: 1, at: ago(seconds: -28)))))
+    for facts in mixed {
+      let record = record("web", number: 12, .notKnown, facts: facts)
+      all.append(
+        next(
+          29,
+          GuestEvent(
+            .state, guest: name("web"), run: id(12), runNumber: 12, from: .stopping, to: .stopped, by: .guest,
+            ended: record.ended)))
     }
     all.append(
       next(

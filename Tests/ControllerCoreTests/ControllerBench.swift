@@ -108,6 +108,7 @@ final class RunningController {
   var client: BlockingClient
   let run: [UInt8]
   private let parent: String
+  private var orders: UInt32 = 0
   private static let patience: UInt64 = 20_000_000_000
 
   init(name: String, directory: String, process: ProcessHandle, client: BlockingClient, run: [UInt8], parent: String) {
@@ -137,17 +138,25 @@ final class RunningController {
     Wire.LaunchArgs(guest: name, run: run, spec: .init(spec), cgroupParent: parent, logPath: directory + "/log")
   }
 
+  /// Orders count up, as the daemon counts them.
+  private func nextOrder(_ verb: EndOrder.Verb, noKill: Bool = false) -> EndOrder {
+    orders += 1
+    return EndOrder(verb, by: .user(uid: 7, pid: 8), noKill: noKill, number: orders)
+  }
+
   func stop(signal: Int32 = 0, timeoutMillis: UInt64, noKill: Bool = false) throws {
     _ = try client.call(
       Controller.Stop.self,
       Wire.ControllerStopArgs(
-        by: .init(.user(uid: 7, pid: 8)), signal: signal, timeoutMillis: timeoutMillis, noKill: noKill),
+        order: .init(nextOrder(.stop, noKill: noKill)), signal: signal, timeoutMillis: timeoutMillis),
       timeout: Self.patience)
   }
 
   func kill(_ signal: Int32) throws {
     _ = try client.call(
-      Controller.Kill.self, Wire.ControllerKillArgs(by: .init(.user(uid: 7, pid: 8)), signal: signal),
+      Controller.Kill.self,
+      Wire.ControllerKillArgs(
+        by: .init(.user(uid: 7, pid: 8)), signal: signal, order: signal == 9 ? .init(nextOrder(.kill)) : nil),
       timeout: Self.patience)
   }
 

@@ -9,9 +9,15 @@ struct ControllerMachineTests {
   private func at(_ milliseconds: UInt64) -> BootTime { BootTime(nanoseconds: milliseconds * 1_000_000) }
 
   private func order(
-    _ signal: Int32 = 15, timeout: UInt64 = 1000, term: UInt64 = 500, noKill: Bool = false
+    _ signal: Int32 = 15, timeout: UInt64 = 1000, term: UInt64 = 500, noKill: Bool = false, number: UInt32 = 1
   ) -> ControllerMachine.StopOrder {
-    .init(by: admin, signal: signal, timeoutMillis: timeout, termTimeoutMillis: term, noKill: noKill)
+    .init(
+      EndOrder(.stop, by: admin, noKill: noKill, number: number), signal: signal, timeoutMillis: timeout,
+      termTimeoutMillis: term)
+  }
+
+  private func kill(_ number: UInt32 = 1, by actor: Actor? = nil) -> ControllerMachine.Input {
+    .kill(EndOrder(.kill, by: actor ?? admin, number: number))
   }
 
   private func running() -> ControllerMachine {
@@ -29,7 +35,7 @@ struct ControllerMachineTests {
     #expect(machine.handle(.recordWritten, at: at(10)) == [.tellEnd, .closeConnections, .removeGroup])
     #expect(machine.handle(.delivered, at: at(11)) == [.exit])
     #expect(machine.end == .initEnded(.exited(3)))
-    #expect(machine.stopRequest == nil)
+    #expect(machine.orders.isEmpty)
     #expect(machine.deadline == nil)
   }
 
@@ -79,7 +85,7 @@ struct ControllerMachineTests {
     #expect(machine.deadline == at(1100))
     #expect(machine.isStopping)
     #expect(machine.handle(.initEnded(.exited(0)), at: at(500)) == [.drainConsole, .lookAtGroup])
-    #expect(machine.stopRequest == .init(by: admin, killed: false, signaled: true))
+    #expect(machine.orders.kept.map(\.signalsSent) == [[15]] && machine.orders.kept.map(\.killSent) == [false])
   }
 
   @Test func eachStageOfAStopHasItsTime() {
@@ -91,7 +97,7 @@ struct ControllerMachineTests {
     _ = machine.handle(.signalHeard(true), at: at(1000))
     #expect(machine.handle(.timePassed, at: at(1499)) == [])
     #expect(machine.handle(.timePassed, at: at(1500)) == [.killAll])
-    #expect(machine.stopRequest?.killed == true)
+    #expect(machine.orders.kept.map(\.signalsSent) == [[37, 15]] && machine.orders.kept.map(\.killSent) == [true])
     // A second later it is still there: a task that cannot be killed.
     #expect(machine.handle(.timePassed, at: at(2500)) == [.killAll, .noteStuck])
   }
@@ -107,25 +113,43 @@ struct ControllerMachineTests {
     var machine = running()
     _ = machine.handle(.stop(order(15, noKill: true)), at: at(0))
     _ = machine.handle(.signalHeard(true), at: at(0))
-    #expect(machine.handle(.timePassed, at: at(1000)) == [])
+    #expect(machine.handle(.timePassed, at: at(1000)) == [.tellGaveUp(order: 1)])
     #expect(!machine.isStopping)
     #expect(machine.deadline == nil)
+    #expect(machine.orders.kept.map(\.givenUp) == [true])
+    // Sent again by a daemon that was restarted, it is not begun again.
+    #expect(machine.handle(.stop(order(15, noKill: true)), at: at(1500)) == [])
     // A later order works.
-    #expect(machine.handle(.kill(by: admin), at: at(2000)) == [.killAll])
+    #expect(machine.handle(kill(2), at: at(2000)) == [.killAll])
+    #expect(machine.orders.kept.map(\.killSent) == [false, true])
+  }
+
+  @Test func anOrderWithoutForceDoesNotPutOffOneWithForce() {
+    var machine = running()
+    _ = machine.handle(.stop(order(15)), at: at(0))
+    _ = machine.handle(.signalHeard(true), at: at(0))
+    #expect(
+      machine.handle(.stop(order(15, timeout: 60_000, noKill: true, number: 2)), at: at(900)) == [
+        .thaw, .signalInit(15),
+      ])
+    #expect(machine.handle(.timePassed, at: at(1000)) == [.killAll])
+    #expect(machine.orders.kept.map(\.killSent) == [true, false])
   }
 
   @Test func aStopWithoutTimeKillsAtOnce() {
     var machine = running()
     #expect(machine.handle(.stop(order(timeout: 0)), at: at(0)) == [.killAll])
-    #expect(machine.stopRequest == .init(by: admin, killed: true, signaled: false))
+    #expect(machine.orders.kept.map(\.killSent) == [true] && machine.orders.kept.map(\.signalsSent) == [[]])
   }
 
   @Test func aKillOvertakesAPoliteStopAndAPoliteStopDoesNotUndoAKill() {
     var machine = running()
     _ = machine.handle(.stop(order()), at: at(0))
-    #expect(machine.handle(.kill(by: .daemon), at: at(1)) == [.killAll])
-    #expect(machine.handle(.stop(order()), at: at(2)) == [])
-    #expect(machine.stopRequest == .init(by: .daemon, killed: true, signaled: true))
+    #expect(machine.handle(kill(2, by: .daemon), at: at(1)) == [.killAll])
+    #expect(machine.handle(.stop(order(number: 3)), at: at(2)) == [])
+    #expect(machine.orders.kept.map(\.by) == [admin, .daemon, admin])
+    #expect(machine.orders.kept.map(\.signalsSent) == [[15], [], []])
+    #expect(machine.orders.kept.map(\.killSent) == [false, true, false])
   }
 
   @Test func aStopDuringTheLaunchCancelsIt() {
@@ -134,7 +158,7 @@ struct ControllerMachineTests {
     #expect(machine.handle(.stop(order()), at: at(1)) == [.killAll])
     #expect(
       machine.handle(.launchFailed(StartFailure(step: "x", errno: 0, message: "x")), at: at(2)) == [.writeRecord])
-    #expect(machine.stopRequest?.killed == true)
+    #expect(machine.orders.kept.map(\.killSent) == [true])
   }
 
   @Test func aStopThatComesTooLateToCancelKillsWhatWasStarted() {
@@ -213,7 +237,7 @@ struct ControllerMachineTests {
           input =
             [
               .launch, .launched, .launchFailed(StartFailure(step: "s", errno: 1, message: "m")), .stop(order()),
-              .stop(order(timeout: 0)), .kill(by: .daemon), .signalHeard(true), .rebootNoted(.halt),
+              .stop(order(timeout: 0)), kill(2, by: .daemon), .signalHeard(true), .rebootNoted(.halt),
               .initEnded(.exited(1)), .daemonGone, .timePassed, .timePassed, .timePassed,
             ][Int(random.next(below: 13))]
         }
@@ -233,7 +257,7 @@ struct ControllerMachineTests {
             #expect(recordable, "\(history)")
           case .closeConnections: queue.append(.delivered)
           case .drainConsole: #expect(wasAfterLaunch)
-          case .thaw, .killAll, .noteStuck, .tellLaunched, .removeGroup, .exit: break
+          case .thaw, .killAll, .noteStuck, .tellGaveUp, .tellLaunched, .removeGroup, .exit: break
           }
         }
         if machine.phase != .idle, step > 300, let due = machine.deadline {

@@ -35,14 +35,21 @@ import Testing
       id: RunID(random: (0..<16).map { UInt8($0) })!, number: 4, startedBy: .user(uid: 5, pid: 6), spec: defined,
       launched: .init(
         initPID: 9, initStartTime: 10, at: Moment(wall: Timestamp(nanoseconds: 11), boot: BootTime(nanoseconds: 12))))
+    var orders = EndOrders()
+    orders.append(EndOrder(.stop, by: .daemon, signal: 3, timeoutMillis: 4, noKill: true))
+    orders.append(EndOrder(.remove, by: .user(uid: 0, pid: 1), at: Timestamp(nanoseconds: 8)))
+    orders.update(1) {
+      $0.note(sent: 3)
+      $0.givenUp = true
+    }
+    var ordered = run
+    ordered.orders = orders
     let phases: [GuestLifecycle.Phase] = [
       .stopped, .starting(.init(id: run.id, number: 1, startedBy: .policy, spec: replaced)), .running(run),
       .starting(.init(id: run.id, number: 1, startedBy: .policy, spec: defined)),
-      .stopping(
-        .init(id: run.id, number: 1, startedBy: .policy, spec: replaced), .init(by: .daemon), then: .stay),
-      .stopping(
-        run, .init(by: .daemon, signal: 3, timeoutMillis: 4, noKill: true, force: true), then: .start(by: .guest)),
-      .stopping(run, .init(by: .user(uid: 0, pid: 1)), then: .remove(by: .user(uid: 0, pid: 1))),
+      .stopping(.init(id: run.id, number: 1, startedBy: .policy, spec: replaced, orders: orders), then: .stay),
+      .stopping(ordered, then: .start(by: .guest)), .stopping(ordered, then: .remove(by: .user(uid: 0, pid: 1))),
+      .running(ordered),
       .waiting(
         .init(
           attempt: 2, delayMillis: 3, due: Moment(wall: Timestamp(nanoseconds: -1), boot: BootTime(nanoseconds: .max)))),

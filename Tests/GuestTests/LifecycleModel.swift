@@ -3,6 +3,8 @@ import Guest
 /// What can happen to one guest, its controller, the daemon and the host, in any order.
 enum Step: Hashable {
   case start, stop, kill, restart
+  /// A stop without force, and the end of the oldest such order that is at work.
+  case stopWithoutForce, orderGivenUp
   case remove(force: Bool)
   /// The controller of the oldest launch that is still being carried out succeeds.
   case launchSucceeds
@@ -26,7 +28,7 @@ enum Step: Hashable {
   case degraded(Bool)
 
   static func random(using generator: inout SplitMix) -> Step {
-    switch generator.below(28) {
+    switch generator.below(31) {
     case 0...3: .start
     case 4, 5: .stop
     case 6: .kill
@@ -44,6 +46,8 @@ enum Step: Hashable {
     case 23: .clockStepped(millis: Int64(generator.below(7_200_000)) - 3_600_000)
     case 24: .timerFires
     case 25: .daemonDiesBeforeEffects
+    case 28: .stopWithoutForce
+    case 29, 30: .orderGivenUp
     case 26: generator.below(2) == 0 ? .daemonRestarts : .degraded(generator.below(2) == 0)
     default: .hostResets
     }
@@ -81,6 +85,8 @@ struct LifecycleModel {
   /// Set by an acknowledged stop: no launch until somebody asks for one.
   private var mustStay = false
   private var removedEvents = 0
+  /// Runs whose newest order is without force: they run on until it is given up or they end.
+  private var withoutForce: Set<RunID> = []
   private let name: GuestName
 
   init(spec: GuestSpec) throws {
@@ -105,12 +111,28 @@ struct LifecycleModel {
     switch step {
     case .start: try request(starts: true) { model, context throws(GuestError) in try model.start(by: user, context) }
     case .restart:
-      try request(starts: true) { model, context throws(GuestError) in try model.restart(.init(by: user), context) }
+      try request(starts: true) { model, context throws(GuestError) in
+        try model.restart(EndOrder(.restart, by: user), context)
+      }
     case .stop:
-      try request(stops: true) { model, context throws(GuestError) in try model.stop(.init(by: user), context) }
+      try request(stops: true) { model, context throws(GuestError) in try model.stop(EndOrder(.stop, by: user), context)
+      }
+    case .stopWithoutForce:
+      try request(stops: true) { model, context throws(GuestError) in
+        try model.stop(EndOrder(.stop, by: user, noKill: true), context)
+      }
+    case .orderGivenUp:
+      guard let run = guest.run, let order = run.orders.current, order.noKill else { return }
+      // Nothing of it ends the guest any more.
+      if alive[run.id] != nil { withoutForce.remove(run.id) }
+      let before = guest.state
+      let transition = guest.orderGivenUp(run.id, number: order.number)
+      // The guest runs on, and its policy counts.
+      if before == .stopping, guest.state == .running || guest.state == .starting { mustStay = false }
+      try apply(transition)
     case .kill:
       try request(stops: true) { model, context throws(GuestError) in
-        try model.stop(.init(by: user, force: true), context)
+        try model.stop(EndOrder(.kill, by: user), context)
       }
     case .remove(let force):
       try request(stops: true) { model, context throws(GuestError) in
@@ -169,13 +191,13 @@ struct LifecycleModel {
       if let timer { boot = max(boot, timer.nanoseconds) }
       if guest.state == .waiting {
         try request(stops: true) { model, context throws(GuestError) in
-          try model.stop(.init(by: .user(uid: 0, pid: 1)), context)
+          try model.stop(EndOrder(.stop, by: .user(uid: 0, pid: 1)), context)
         }
       }
       // A policy that always restarts is brought to rest by a stop.
       if guest.state == .running || guest.state == .starting {
         try request(stops: true) { model, context throws(GuestError) in
-          try model.stop(.init(by: .user(uid: 0, pid: 1)), context)
+          try model.stop(EndOrder(.stop, by: .user(uid: 0, pid: 1)), context)
         }
       }
     }
@@ -240,7 +262,9 @@ struct LifecycleModel {
       try apply(guest.ended(record, context))
     } else if let run = guest.run {
       if alive[run.id] == .running { try apply(guest.launched(run.id, .init(initPID: 7, initStartTime: 9, at: now))) }
-      if case .stopping(let run, let order, _) = guest.phase { pendingEffects.append(.stop(run, order)) }
+      if case .stopping(let run, _) = guest.phase, let order = run.orders.current {
+        pendingEffects.append(.stop(run, order))
+      }
     }
     if deleted { return }
     let context = context()
@@ -305,11 +329,16 @@ struct LifecycleModel {
           }
           continue
         }
+        if order.noKill, controller == .running {
+          withoutForce.insert(run)
+          continue
+        }
         if controller == .launching {
           end(run, .stopped(by: order.by, how: .cancelled, status: nil))
         } else {
           end(
-            run, .stopped(by: order.by, how: order.force ? .forced : .polite, status: .signaled(15, coreDumped: false)))
+            run,
+            .stopped(by: order.by, how: order.isForce ? .forced : .polite, status: .signaled(15, coreDumped: false)))
         }
       case .armTimer(let due): timer = due
       case .disarmTimer: timer = nil

@@ -36,6 +36,9 @@ import Testing
     [.start, .launchSucceeds, .guestExits(code: 1), .hostResets, .endDelivered, .endDeliveredAgain],
     [.start, .daemonDiesBeforeEffects, .start, .daemonRestarts],
     [.start, .launchSucceeds, .restart, .stop, .guestReboots, .endDelivered, .timerFires],
+    [.start, .stopWithoutForce, .orderGivenUp],
+    [.start, .launchSucceeds, .stopWithoutForce, .orderGivenUp, .guestReboots, .endDelivered, .timerFires],
+    [.start, .launchSucceeds, .stopWithoutForce, .daemonRestarts, .orderGivenUp, .kill, .endDelivered],
   ])
   func historiesWorthKeeping(_ steps: [Step]) throws {
     for mode in RestartPolicy.Mode.allCases {

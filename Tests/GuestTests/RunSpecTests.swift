@@ -47,7 +47,7 @@ import Testing
     _ = guest.launched(context(1).nextRun, launched)
     _ = guest.configure(second, by: Self.user)
     // The first order, one that takes it over, a restart and a removal.
-    for order in [GuestLifecycle.StopOrder(by: Self.user), .init(by: Self.user, force: true)] {
+    for order in [EndOrder(.stop, by: Self.user), EndOrder(.kill, by: Self.user)] {
       #expect(runs(of: try guest.stop(order, context(2))).map(\.spec.stop) == [first.stop])
     }
     #expect(runs(of: try guest.remove(by: Self.user, force: true, context(2))).map(\.spec.stop) == [first.stop])
@@ -65,7 +65,7 @@ import Testing
       _ = try guest.start(by: Self.user, context(1))
       _ = guest.launched(context(1).nextRun, .init(initPID: 1, initStartTime: 1, at: context(1).now))
       _ = guest.configure(next, by: Self.user)
-      if isStopped { _ = try guest.restart(.init(by: Self.user), context(2)) }
+      if isStopped { _ = try guest.restart(EndOrder(.restart, by: Self.user), context(2)) }
       let end = guest.ended(
         ExitRecord(
           guest: Self.name, run: context(1).nextRun, boot: BootID([UInt8](repeating: 7, count: 16))!,

@@ -5,10 +5,46 @@ import WireProtocol
 import XDR
 
 @Suite struct ExitRecordFileTests {
+  static let run = RunID(random: (0..<16).map { UInt8($0) })!
+  static let facts: EndFacts = {
+    var order = EndOrder(
+      .stop, by: .user(uid: 1000, pid: 5), signal: 37, timeoutMillis: 5, noKill: true, number: 1,
+      at: Timestamp(nanoseconds: 7))
+    order.note(sent: 37)
+    order.givenUp = true
+    return EndFacts(
+      initExecuted: .yes, status: InitStatus(.exited(3), .zombie), reboots: [.halt, .restart], rebootWatched: false,
+      memory: MemoryKills(
+        kills: 2, initKilled: .notKnown, witness: .counter, lastKillBeforeEndMillis: 4, limit: .host, limitBytes: 5),
+      orders: EndOrders([order], omitted: 3), fence: .orderOverdue(number: 1), startBoot: .zero, endBoot: .zero)
+  }()
   static let record = try! ExitRecord(
-    guest: GuestName("web"), run: RunID(random: (0..<16).map { UInt8($0) })!, boot: .zero, cause: .exited(code: 3),
-    startedAt: Timestamp(nanoseconds: 5), endedAt: Timestamp(nanoseconds: 9), lengthNanos: 4,
-    usage: RunUsage(memoryPeakBytes: 1, memoryLimitBytes: 2, cpuMicros: 3), logTail: ["bye"])
+    guest: GuestName("web"), run: run, boot: .zero, facts: facts, startedAt: Timestamp(nanoseconds: 5),
+    endedAt: Timestamp(nanoseconds: 9), lengthNanos: 4,
+    usage: RunUsage(memoryPeakBytes: 1, memoryLimitBytes: nil, cpuMicros: 3), logTail: ["bye"])
+
+  /// Written by the controller of the release of 2026-11-21: `echo going; sleep 2; exit 7`, with the daemon killed.
+  static let format1: [UInt8] = [
+    0x4c, 0x4f, 0x44, 0x47, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x03, 0x77, 0x65, 0x62, 0x00,
+    0xbc, 0xb8, 0x1f, 0x48, 0x7f, 0x69, 0x45, 0xd9, 0x99, 0xe6, 0x34, 0x38, 0xc9, 0xd3, 0x48, 0x03,
+    0x38, 0xed, 0xfa, 0xba, 0x24, 0x67, 0x43, 0xde, 0xab, 0xcc, 0xe2, 0xe3, 0xe1, 0x3e, 0x9c, 0x8f,
+    0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x07, 0x18, 0xeb, 0x63, 0xf1, 0x7b, 0x9a, 0x25, 0x42,
+    0x18, 0xeb, 0x63, 0xf1, 0xf3, 0x51, 0x8f, 0x78, 0x00, 0x00, 0x00, 0x00, 0x77, 0xb7, 0x6a, 0x2c,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x07, 0xf0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x0a, 0x4c, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x05,
+    0x67, 0x6f, 0x69, 0x6e, 0x67, 0x00, 0x00, 0x00, 0xb9, 0xaf, 0x05, 0xc6,
+  ]
+
+  @Test func aRecordOfFormat1IsReadAndSaysThatItHasNoFacts() throws {
+    let record = try ExitRecordFile.decode(Self.format1)
+    #expect(record.guest.value == "web" && record.cause == .exited(code: 7) && record.headline.whileStopping == nil)
+    #expect(record.run.description == "bcb81f48-7f69-45d9-99e6-3438c9d34803")
+    #expect(!record.facts.areRecorded && record.facts.orders.isEmpty && record.facts.memory == nil)
+    #expect(record.facts.status == InitStatus(.exited(7)))
+    #expect(record.lengthNanos == 2_008_508_972 && record.logTail == ["going"])
+    // 0 stood for what is not known.
+    #expect(record.usage == RunUsage(memoryPeakBytes: 520_192, memoryLimitBytes: nil, cpuMicros: 2636))
+  }
 
   @Test func aRecordReadsBack() throws {
     #expect(try ExitRecordFile.decode(ExitRecordFile.encode(Self.record)) == Self.record)
@@ -16,14 +52,16 @@ import XDR
 
   @Test func everyTornOrAlteredFileIsRefused() throws {
     let bytes = try ExitRecordFile.encode(Self.record)
-    for length in 0..<bytes.count {
-      #expect(throws: GuestError.self, "cut to \(length)") { try ExitRecordFile.decode(Array(bytes.prefix(length))) }
-    }
-    for index in bytes.indices {
-      for bit in 0..<8 {
-        var altered = bytes
-        altered[index] ^= 1 << bit
-        #expect(throws: GuestError.self, "byte \(index) bit \(bit)") { try ExitRecordFile.decode(altered) }
+    for bytes in [bytes, Self.format1] {
+      for length in 0..<bytes.count {
+        #expect(throws: GuestError.self, "cut to \(length)") { try ExitRecordFile.decode(Array(bytes.prefix(length))) }
+      }
+      for index in bytes.indices {
+        for bit in 0..<8 {
+          var altered = bytes
+          altered[index] ^= 1 << bit
+          #expect(throws: GuestError.self, "byte \(index) bit \(bit)") { try ExitRecordFile.decode(altered) }
+        }
       }
     }
   }
@@ -31,16 +69,15 @@ import XDR
   @Test func theChecksumIsTheWellKnownOne() throws {
     // The last word of the file is the CRC-32 of all before it; checked against the standard's own check value.
     let bytes = try ExitRecordFile.encode(Self.record)
-    #expect(bytes.prefix(8) == [0x4c, 0x4f, 0x44, 0x47, 0, 0, 0, 1])
+    #expect(bytes.prefix(8) == [0x4c, 0x4f, 0x44, 0x47, 0, 0, 0, 2])
     #expect(bytes.count % 4 == 0)
   }
 }
 
-@Suite struct CauseMappingTests {
-  @Test(arguments: [
-    EndCause.exited(code: 0), .exited(code: -1), .signaled(9, coreDumped: true), .reboot, .halt, .powerOff,
-    .controllerLost,
-    .hostReset,
+@Suite struct EndMappingTests {
+  static let causes: [EndCause] = [
+    .exited(code: 0), .exited(code: -1), .signaled(9, coreDumped: true), .reboot, .halt, .powerOff, .controllerLost,
+    .hostReset, .notKnown,
     .oom(
       OutOfMemory(victim: .initProcess, limit: .own, limitBytes: 5, kills: 1, status: .signaled(9, coreDumped: false))),
     .oom(OutOfMemory(victim: .child, limit: .host, limitBytes: 0, kills: 2, status: .exited(137))),
@@ -48,16 +85,57 @@ import XDR
     .stopped(by: .policy, how: .cancelled, status: nil),
     .stopped(by: .daemon, how: .forced, status: .signaled(9, coreDumped: false)),
     .startFailed(StartFailure(step: "exec", errno: 2, message: "exec /x: No such file or directory")),
-  ])
-  func everyEndCrossesTheWireWhole(_ cause: EndCause) throws {
-    let wire = Wire.EndCause(cause)
-    #expect(EndCause(try Wire.EndCause(xdr: wire.xdrEncoded())) == cause)
+  ]
+
+  @Test(arguments: causes) func everyHeadlineCrossesTheWireWhole(_ cause: EndCause) throws {
+    for order in [nil, EndOrder(.restart, by: .daemon, number: 4)] {
+      let headline = EndHeadline(cause, whileStopping: order)
+      let wire = Wire.EndHeadline(headline)
+      #expect(EndHeadline(try Wire.EndHeadline(xdr: wire.xdrEncoded())) == headline)
+      #expect(wire.bad == cause.isBad && wire.kind.word == cause.kind)
+    }
+  }
+
+  @Test func allFactsCrossTheWireWhole() throws {
+    var facts = ExitRecordFileTests.facts
+    func cross() throws { #expect(try EndFacts(Wire.EndFacts(xdr: Wire.EndFacts(facts).xdrEncoded())) == facts) }
+    try cross()
+    facts = EndFacts(initExecuted: .notKnown)
+    try cross()
+    facts = EndFacts(formerly: .controllerLost)
+    try cross()
+    for fence in [Fence.controllerDied, .launchOverdue] {
+      facts = EndFacts(initExecuted: .no, startFailure: StartFailure(step: "x", errno: 1, message: "y"), fence: fence)
+      try cross()
+    }
+    for verb in EndOrder.Verb.allCases {
+      facts = EndFacts(initExecuted: .yes, orders: EndOrders([EndOrder(verb, by: .guest, number: 1)]))
+      try cross()
+    }
+  }
+
+  /// A record of a newer version, which knows a kind of end that this one does not.
+  @Test func anUnknownKindIsAnEndThatIsNotKnown() throws {
+    var wire = Wire.EndHeadline(EndHeadline(.reboot))
+    wire.kind = .unknown(99)
+    #expect(EndHeadline(wire).cause == .notKnown && wire.kind.word == nil)
+    // And one without the parts that its kind needs.
+    #expect(
+      EndHeadline(
+        Wire.EndHeadline(
+          kind: .oom, bad: true, status: nil, oom: nil, by: nil, how: nil, startFailure: nil, whileStopping: nil)
+      ).cause == .notKnown)
+  }
+
+  @Test func theWordsOfKindsAreInTheOrderOfTheProtocol() {
+    #expect(Wire.EndKind.allCases.map { $0.word } == EndCause.kinds)
+    for cause in Self.causes { #expect(Wire.EndKind(word: cause.kind) == Wire.EndKind(cause)) }
   }
 
   @Test func aLongMessageIsCutAndNeverSplitsACharacter() throws {
     let cause = EndCause.startFailed(
       StartFailure(step: "x", errno: 0, message: String(repeating: "ü", count: 3000)))
-    let back = EndCause(try Wire.EndCause(xdr: Wire.EndCause(cause).xdrEncoded()))
+    let back = EndHeadline(try Wire.EndHeadline(xdr: Wire.EndHeadline(EndHeadline(cause)).xdrEncoded())).cause
     guard case .startFailed(let failure) = back else { return #expect(Bool(false)) }
     #expect(failure.message.hasSuffix("ü..."))
     #expect(failure.message.utf8.count <= 2048)

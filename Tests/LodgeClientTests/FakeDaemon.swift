@@ -85,9 +85,8 @@ final class FakeDaemon: RPCServerDelegate, @unchecked Sendable {
     journal.append(
       Wire.Event(
         sequence: number, time: Int64(number), boot: [UInt8](repeating: 7, count: 16), type: .notice, guest: "web",
-        run: nil, runNumber: 0, from: .stopped, to: .stopped, cause: nil,
-        by: Wire.Actor(kind: .daemon, uid: 0, pid: 0), message: "event \(number)", startedAt: 0, endedAt: 0,
-        lengthNanos: 0, usage: nil, labels: []))
+        run: nil, runNumber: 0, from: .stopped, to: .stopped, by: Wire.Actor(kind: .daemon, uid: 0, pid: 0),
+        message: "event \(number)", ended: nil, order: nil, labels: []))
   }
 
   /// Retention: everything up to this number is dropped.

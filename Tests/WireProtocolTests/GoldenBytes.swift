@@ -83,7 +83,7 @@ enum GoldenBytes {
   // MARK: Admin
 
   static let event = words(
-    "000000d0",  // length: 208
+    "00000164",  // length: 356
     "20000001 00000001 0000000f",  // admin, version 1, EVENT
     "00000002 00000000 00000000",  // event, no serial, ok
     "00000002",  // subscription 2
@@ -95,13 +95,24 @@ enum GoldenBytes {
     "00000001 30313233 34353637 38393a3b 3c3d3e3f",  // a run is there
     "00000005",  // its number: 5
     "00000002 00000000",  // from running to stopped
-    "00000001 00000001 00000003",  // a cause is there: exited, code 3
     "00000000 00000000 00000000",  // by: the guest itself
     "00000000",  // message: empty
-    "00000000 00000001",  // started at
+    "00000001 000000c8",  // an end is there, of so many bytes
+    "0000002c 00000001 00000001",  // its headline, 44 bytes: exited, bad
+    "00000001 00000000 00000003 00000000",  // status: code 3
+    "00000000 00000000 00000000 00000000 00000000",  // no parts of other kinds, no order at work
+    "00000040 00000001 00000001",  // its facts, 64 bytes: recorded, init was executed
+    "00000001 00000000 00000003 00000000 00000000",  // status: code 3, reaped
+    "00000000 00000000 00000001",  // no failed start, no reboot(2), which was watched
+    "00000000 00000000 00000000 00000000",  // memory not known, no orders, no fence
+    "00000000 00000000",  // boots not known
+    "00000001 00000000 00000001",  // started at
     "00000000 00000002",  // ended at
     "00000000 00000003",  // length in nanoseconds
-    "00000001 00000000 00100000 00000000 00000000 00000000 000003e8",  // usage: 1 MiB, no limit, 1000 us
+    "00000002",  // two measures
+    "00000010 6d656d6f 72792e70 65616b42 79746573 00000000 00100000",  // memory.peakBytes: 1 MiB
+    "0000000a 6370752e 6d696372 6f730000 00000000 000003e8",  // cpu.micros: 1000
+    "00000000",  // no order
     "00000001 00000003 74696500 00000001 61000000")  // one label: tie=a
 
   static let gap = words(
@@ -119,13 +130,16 @@ enum GoldenBytes {
   // MARK: Controller
 
   static let controllerStop = words(
-    "00000038",
+    "00000064",
     "20000002 00000001 00000003",  // controller, version 1, STOP
     "00000000 00000001 00000000",  // call, serial 1, ok
+    "00000038 00000001 00000000",  // an order of so many bytes: number 1, stop
     "00000001 000003e8 00000539",  // by: user, uid 1000, pid 1337
+    "00000000 00000007",  // given at
+    "00000000 ffffffff ffffffff 00000000",  // the spec's signal and time, and then by force
+    "00000000 00000000 00000000",  // nothing was done for it yet
     "00000000",  // the spec's signal
-    "00000000 00002710",  // 10000 ms
-    "00000000")  // and then by force
+    "00000000 00002710")  // 10000 ms
 
   static let launchReply = words(
     "00000030",
@@ -136,17 +150,26 @@ enum GoldenBytes {
     "00000000 3b9aca00")  // started at
 
   static let exitEvent = words(
-    "00000090",  // length: 144
+    "000000ec",  // length: 236
     "20000002 00000001 00000007",  // controller, version 1, EXIT
     "00000002 00000000 00000000",  // event, no serial, ok
+    "000000cc",  // a record of so many bytes
     "00000003 77656200",  // guest: "web"
     "30313233 34353637 38393a3b 3c3d3e3f",  // run
     "20212223 24252627 28292a2b 2c2d2e2f",  // boot id
-    "00000002 00000001 0000000b 00000001",  // cause: signaled; by signal, 11, core dumped
-    "00000000 00000001",  // started at
+    "00000094",  // an end of so many bytes
+    "0000002c 00000002 00000001",  // its headline, 44 bytes: signaled, bad
+    "00000001 00000001 0000000b 00000001",  // status: by signal, 11, core dumped
+    "00000000 00000000 00000000 00000000 00000000",  // no parts of other kinds, no order at work
+    "00000040 00000001 00000001",  // its facts, 64 bytes: recorded, init was executed
+    "00000001 00000001 0000000b 00000001 00000000",  // status: by signal, 11, core dumped, reaped
+    "00000000 00000000 00000001",  // no failed start, no reboot(2), which was watched
+    "00000000 00000000 00000000 00000000",  // memory not known, no orders, no fence
+    "00000000 00000000",  // boots not known
+    "00000001 00000000 00000001",  // started at
     "00000000 00000002",  // ended at
     "00000000 00000003",  // length in nanoseconds
-    "00000000 00000000 00000000 00000000 00000000 00000000",  // usage: nothing measured
+    "00000000",  // nothing measured
     "00000001 00000004 62796521")  // one line of the console: "bye!"
 
   /// Hexadecimal digits to bytes.

@@ -72,13 +72,25 @@ import XDR
     #expect(GoldenBytes.callWithDescriptors[28..<32] == [0, 0, 0, 2])
   }
 
+  private static func end(_ kind: Wire.EndKind, _ status: Wire.WaitStatus, usage: [Wire.Measure]) -> Wire.RunEnd {
+    Wire.RunEnd(
+      headline: Wire.EndHeadline(
+        kind: kind, bad: true, status: status, oom: nil, by: nil, how: nil, startFailure: nil, whileStopping: nil),
+      facts: Wire.EndFacts(
+        recorded: true, initExecuted: .yes, status: Wire.InitStatus(value: status, witness: .reaped),
+        startFailure: nil, reboots: [], rebootWatched: true, memory: nil,
+        orders: Wire.EndOrders(kept: [], omitted: 0), fence: nil, startBoot: nil, endBoot: nil),
+      startedAt: 1, endedAt: 2, lengthNanos: 3, usage: usage)
+  }
+
   @Test func adminEvents() throws {
     let event = Wire.Event(
       sequence: 42, time: 1_000_000_000, boot: Self.boot, type: .state, guest: "web", run: Self.run, runNumber: 5,
-      from: .running, to: .stopped, cause: .exited(3), by: Wire.Actor(kind: .guest, uid: 0, pid: 0), message: "",
-      startedAt: 1, endedAt: 2, lengthNanos: 3,
-      usage: Wire.RunUsage(memoryPeakBytes: 1 << 20, memoryLimitBytes: 0, cpuMicros: 1000),
-      labels: [Wire.Label(key: "tie", value: "a")])
+      from: .running, to: .stopped, by: Wire.Actor(kind: .guest, uid: 0, pid: 0), message: "",
+      ended: Self.end(
+        .exited, Wire.WaitStatus(signaled: false, value: 3, coreDumped: false),
+        usage: [Wire.Measure(key: "memory.peakBytes", value: 1 << 20), Wire.Measure(key: "cpu.micros", value: 1000)]),
+      order: nil, labels: [Wire.Label(key: "tie", value: "a")])
     try expect(
       GoldenBytes.event, program: Admin.number, procedure: Admin.Event.number, .event,
       Wire.EventMessage(subscription: 2, event: event))
@@ -94,14 +106,17 @@ import XDR
     try expect(
       GoldenBytes.controllerStop, program: Controller.number, procedure: Controller.Stop.number, .call, serial: 1,
       Wire.ControllerStopArgs(
-        by: Wire.Actor(kind: .user, uid: 1000, pid: 1337), signal: 0, timeoutMillis: 10_000, noKill: false))
+        order: Wire.EndOrder(
+          number: 1, verb: .stop, by: Wire.Actor(kind: .user, uid: 1000, pid: 1337), at: 7, signal: 0,
+          timeoutMillis: -1, noKill: false, signalsSent: [], killSent: false, givenUp: false),
+        signal: 0, timeoutMillis: 10_000))
     try expect(
       GoldenBytes.launchReply, program: Controller.number, procedure: Controller.Launch.number, .reply,
       Wire.LaunchReply(initPid: 4242, initStartTime: 123_456, startedAt: 1_000_000_000))
-    let record = Wire.ExitRecord(
+    let record = Wire.EndRecord(
       guest: "web", run: Self.run, boot: Self.boot,
-      cause: .signaled(Wire.WaitStatus(signaled: true, value: 11, coreDumped: true)), startedAt: 1, endedAt: 2,
-      lengthNanos: 3, usage: Wire.RunUsage(memoryPeakBytes: 0, memoryLimitBytes: 0, cpuMicros: 0), logTail: ["bye!"])
+      end: Self.end(.signaled, Wire.WaitStatus(signaled: true, value: 11, coreDumped: true), usage: []),
+      logTail: ["bye!"])
     try expect(
       GoldenBytes.exitEvent, program: Controller.number, procedure: Controller.Exit.number, .event,
       Wire.ExitEvent(record: record))

@@ -107,6 +107,7 @@ struct ci_plan {
   char *home;      // CI_HOME_SIZE bytes, where an entry of envp takes the user's folder from; or NULL
   int socket;      // our end of the report socket (SOCK_SEQPACKET); closes at execve
   int controller_socket;  // the controller's end, which the child inherits and closes
+  uint8_t *mark;   // shared memory: set right before execve, cleared when that fails; or NULL
 };
 
 // MARK: the report
@@ -185,9 +186,18 @@ struct ci_instruction {
   uint8_t when_false;
   uint32_t value;
 };
-/// Takes one reboot(2) off the listener, lets it go on, and sets *command to LINUX_REBOOT_CMD_*.
-/// 1: took one, 0: there is none or it is gone, -1: errno.
-int ci_reboot_next(int listener, uint32_t *command);
+/// One call of reboot(2) that waits.
+struct ci_reboot_call {
+  uint64_t id;
+  int32_t thread;  // the caller, in the reader's PID namespace
+  uint32_t magic1, magic2, command;
+};
+/// Takes one off the listener. 1: took one, 0: there is none or it is gone, -1: errno.
+int ci_reboot_receive(int listener, struct ci_reboot_call *call);
+/// Lets it go on. 1: it does, 0: it was interrupted or its caller is gone, and the kernel has not taken it; -1: errno.
+int ci_reboot_continue(int listener, const struct ci_reboot_call *call);
+/// A descriptor of the user namespace that owns a namespace, or -1 with errno.
+int ci_owning_user_namespace(int namespace_fd);
 /// 1 when this kernel has seccomp filters with a listener.
 int ci_has_listener(void);
 

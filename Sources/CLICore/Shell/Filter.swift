@@ -7,13 +7,15 @@ struct Filter: Equatable {
   var names: [String] = []
   var states: [String] = []
   var causes: [String] = []
+  /// Of the last end, or of the event's.
+  var bad: [String] = []
   var types: [String] = []
   var autostart: [String] = []
   var labels: [(key: String, value: String)] = []
 
   static func == (left: Filter, right: Filter) -> Bool {
     left.names == right.names && left.states == right.states && left.causes == right.causes
-      && left.types == right.types && left.autostart == right.autostart
+      && left.bad == right.bad && left.types == right.types && left.autostart == right.autostart
       && left.labels.map(\.key) == right.labels.map(\.key) && left.labels.map(\.value) == right.labels.map(\.value)
   }
 
@@ -26,7 +28,8 @@ struct Filter: Equatable {
       switch key {
       case "name", "guest": names.append(value)
       case "state": states.append(try Self.known(value, GuestState.allCases.map(\.word), key))
-      case "cause": causes.append(try Self.known(value, EndKinds.words, key))
+      case "cause": causes.append(try Self.known(value, Self.causeWords, key))
+      case "bad": bad.append(try Self.known(value, ["true", "false"], key))
       case "type": types.append(try Self.known(value, GuestEvent.Kind.allCases.map(\.word), key))
       case "autostart": autostart.append(try Self.known(value, ["true", "false"], key))
       case _ where key.hasPrefix("label."): labels.append((String(key.dropFirst("label.".count)), value))
@@ -40,7 +43,7 @@ struct Filter: Equatable {
   func matches(_ guest: GuestView) -> Bool {
     holds(names) { Glob.matches(guest.name.value, pattern: $0) }
       && holds(states) { $0 == guest.state.word }
-      && holds(causes) { $0 == guest.last?.ended.cause.kind }
+      && holds(guest.last?.ended.headline)
       && holds(autostart) { $0 == (guest.autostart ? "true" : "false") }
       && Dictionary(grouping: labels, by: \.key).allSatisfy { key, wanted in
         wanted.contains { wish in guest.labels.contains { $0.key == key && $0.value == wish.value } }
@@ -50,7 +53,7 @@ struct Filter: Equatable {
   func matches(_ event: GuestEvent) -> Bool {
     holds(names) { Glob.matches(event.guest?.value ?? "", pattern: $0) }
       && holds(types) { $0 == event.kind.word }
-      && holds(causes) { $0 == event.ended?.cause.kind }
+      && holds(event.ended?.headline)
       && Dictionary(grouping: labels, by: \.key).allSatisfy { key, wanted in
         wanted.contains { wish in event.labels.contains { $0.key == key && $0.value == wish.value } }
       }
@@ -62,7 +65,7 @@ struct Filter: Equatable {
     return Wire.EventFilter(
       guestPattern: names.count == 1 ? names[0] : "",
       types: types.compactMap { word in Wire.EventType.allCases.first { GuestEvent.Kind($0)?.word == word } },
-      causes: causes.compactMap { word in EndKinds.words.firstIndex(of: word).map { Wire.EndKind.allCases[$0] } },
+      causes: kinds.compactMap { Wire.EndKind(word: $0) },
       labels: single.prefix(8).map { .init(key: $0.key, value: $0.value) })
   }
 
@@ -71,6 +74,11 @@ struct Filter: Equatable {
     if !states.isEmpty || !autostart.isEmpty {
       throw .usage(
         "\(flag): state and autostart are of guests, not of events", hint: "type=state is every change of state")
+    }
+    if !bad.isEmpty || causes.contains(where: { !EndCause.kinds.contains($0) }) {
+      throw .usage(
+        "\(flag): the daemon knows kinds of ends only: \(EndCause.kinds.joined(separator: ", "))",
+        hint: "the program finds the rest in LODGE_BAD and LODGE_CAUSE_TEXT")
     }
     if names.count > 1 { throw .usage("\(flag): one pattern for guests is allowed", hint: "add a hook for each") }
     if Set(labels.map(\.key)).count < labels.count {
@@ -83,10 +91,20 @@ struct Filter: Equatable {
   static func words(_ filter: Wire.EventFilter) -> [String] {
     (filter.guestPattern.isEmpty ? [] : ["guest=\(filter.guestPattern)"])
       + filter.types.compactMap { GuestEvent.Kind($0).map { "type=\($0.word)" } }
-      + filter.causes.compactMap { kind in
-        Wire.EndKind.allCases.firstIndex(of: kind).map { "cause=\(EndKinds.words[$0])" }
-      }
+      + filter.causes.compactMap { kind in kind.word.map { "cause=\($0)" } }
       + filter.labels.map { "\($0.key)=\($0.value)" }
+  }
+
+  private static let causeWords = EndCause.kinds + EndCause.groups.map(\.word)
+
+  /// The kinds that any of the causes can mean.
+  private var kinds: [String] {
+    causes.flatMap { word in EndCause.groups.first { $0.word == word }?.kinds ?? [word] }
+  }
+
+  private func holds(_ headline: EndHeadline?) -> Bool {
+    holds(causes) { $0 == headline?.cause.kind || $0 == headline?.cause.group }
+      && holds(bad) { word in headline.map { $0.isBad == (word == "true") } ?? false }
   }
 
   private func holds(_ values: [String], _ test: (String) -> Bool) -> Bool {
@@ -98,13 +116,6 @@ struct Filter: Equatable {
     throw .usage(
       "--filter \(key): expected one of \(words.joined(separator: ", ")), found \"\(Visible.text(value, limit: 40))\"")
   }
-}
-
-/// The words of `EndCause.kind`, in the order of the protocol's numbers.
-enum EndKinds {
-  static let words = [
-    "exited", "signaled", "oom", "reboot", "halt", "powerOff", "stopped", "startFailed", "controllerLost", "hostReset",
-  ]
 }
 
 extension Glob {

@@ -42,7 +42,7 @@ struct EventsVerb: Verb {
   @Option(
     name: .customLong("cause"),
     help: ArgumentHelp("Only ends of this kind, such as oom or exited. May be repeated.", valueName: "kind"),
-    completion: .list(EndKinds.words))
+    completion: .list(EndCause.kinds))
   var causes: [String] = []
   @Option(
     name: .customLong("filter"),

@@ -169,11 +169,13 @@ final class Attachment {
 
   /// Only where the exit code alone would leave a question.
   private func tell(_ record: RunRecord) {
-    switch record.ended.cause {
-    case .exited, .halt, .powerOff: break
-    default:
-      if !context.options.quiet { context.console.errorLine("lodge: \(name): \(record.ended.cause.inWords)") }
+    let headline = record.ended.headline
+    switch headline.cause {
+    case .exited, .halt, .powerOff:
+      if headline.whileStopping == nil { return }
+    case .signaled, .oom, .reboot, .stopped, .startFailed, .controllerLost, .hostReset, .notKnown: break
     }
+    if !context.options.quiet { context.console.errorLine("lodge: \(name): \(headline.inWords)") }
   }
 
   private func detach() -> ExitStatus {

@@ -77,7 +77,7 @@ struct WaitVerb: Verb {
   }
 
   private static func words(_ record: RunRecord) -> String {
-    let words = record.ended.cause.inWords
+    let words = record.ended.headline.inWords
     return record.ended.knownLength.map { "\(words), after \(TimeText.span(nanoseconds: $0))" } ?? words
   }
 

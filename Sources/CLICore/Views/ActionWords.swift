@@ -25,10 +25,16 @@ extension Context {
     let length = record.ended.knownLength.map { "; it had run for \(TimeText.span(nanoseconds: $0))" } ?? ""
     let how =
       switch record.ended.cause {
-      case .stopped(_, .polite, let status): "stopped politely (\(status?.short ?? "gone"))"
-      case .stopped(_, .forced, _): verb == "killed" ? "killed" : "stopped by force: it did not go in time"
+      case .stopped(_, .polite, let status): "stopped politely (\(record.ended.manner ?? status?.short ?? "gone"))"
+      case .stopped(let actor, .forced, _):
+        switch record.ended.forcingOrder?.verb {
+        case .kill, .remove: verb == "killed" ? "killed" : "killed by \(actor.description)"
+        case .stop, .restart, .shutdown, nil: "stopped by force: it did not go in time"
+        }
       case .stopped(_, .cancelled, _): "its start was called off"
-      default: "had ended by itself: \(record.ended.cause.inWords)"
+      case .exited, .signaled, .oom, .reboot, .halt, .powerOff, .startFailed, .controllerLost, .hostReset, .notKnown:
+        record.ended.headline.whileStopping == nil
+          ? "had ended by itself: \(record.ended.cause.inWords)" : record.ended.headline.inWords
       }
     return Outcome(line: "\(name): \(how)\(length)", json: json(reply.guest))
   }

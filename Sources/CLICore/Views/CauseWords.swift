@@ -3,10 +3,27 @@ import Guest
 // Whole sentences about ends and doers, for `why`, `events` and the replies of `stop`. The words of a table's column
 // are `EndCause.inWords`.
 
-extension EndCause {
+extension ExitRecord {
+  /// The order whose force ended it.
+  var forcingOrder: EndOrder? { facts.orders.kept.first(where: \.killSent) }
+
+  /// How a guest went that shut itself down because it was asked to.
+  var manner: String? {
+    switch facts.reboots.first(where: { $0 != .restart }) {
+    case .halt: "halted"
+    case .powerOff: "powered off"
+    case .restart, nil: nil
+    }
+  }
+
   /// What happened, with the guest as "it": `its init exited with code 3`.
   var sentence: String {
-    switch self {
+    guard let order = headline.whileStopping else { return causeSentence }
+    return "\(causeSentence), while it was being stopped (\(order.verb.word) by \(order.by.description))"
+  }
+
+  private var causeSentence: String {
+    switch cause {
     case .exited(let code): "its init exited with code \(code)"
     case .signaled(let signal, let coreDumped):
       "its init was ended by \(SignalName.name(signal)), which was not sent by Lodge"
@@ -16,19 +33,31 @@ extension EndCause {
     case .halt: "it halted"
     case .powerOff: "it powered itself off"
     case .stopped(let actor, .polite, let status):
-      "\(actor.description) stopped it, and it went politely" + (status.map { ", \($0.phrase)" } ?? "")
-    case .stopped(let actor, .forced, _): "\(actor.description) stopped it, by force (SIGKILL)"
+      "\(actor.description) stopped it, and it went politely"
+        + (manner.map { ": it \($0)" } ?? status.map { ", \($0.phrase)" } ?? "")
+    case .stopped(let actor, .forced, _):
+      switch forcingOrder?.verb {
+      case .kill: "\(actor.description) killed it"
+      case .remove: "\(actor.description) removed it, and had it killed for that"
+      case .stop, .restart, .shutdown, nil: "\(actor.description) stopped it, by force (SIGKILL)"
+      }
     case .stopped(let actor, .cancelled, _): "\(actor.description) called it off before its init ran"
     case .startFailed(let failure): "it could not be started: \(Visible.text(failure.message, limit: 500))"
     case .controllerLost:
       "its controller died and left no record, so the guest was killed; how it would have ended is not known"
     case .hostReset: "the host went down while it ran"
+    case .notKnown: "it was killed without its controller, and how its init ended is not known"
     }
   }
 
   /// Details for the line of an event, after `kind`.
   var details: String {
-    switch self {
+    guard let order = headline.whileStopping else { return causeDetails }
+    return "\(causeDetails), while stopping (\(order.verb.word) by \(order.by.description))"
+  }
+
+  private var causeDetails: String {
+    switch cause {
     case .exited(let code): return "exit \(code)"
     case .signaled(let signal, let coreDumped):
       return "\(SignalName.name(signal)), not sent by Lodge\(coreDumped ? ", core dumped" : "")"
@@ -38,21 +67,65 @@ extension EndCause {
     case .powerOff: return "the guest powered off"
     case .stopped(let actor, let how, let status):
       switch how {
-      case .polite: return "by \(actor.description), politely\(status.map { ", \($0.short)" } ?? "")"
+      case .polite:
+        return "by \(actor.description), politely" + ((manner ?? status?.short).map { ", \($0)" } ?? "")
       case .forced: return "by \(actor.description), by force"
       case .cancelled: return "by \(actor.description), before its init ran"
       }
     case .startFailed(let failure): return Visible.text(failure.message, limit: 500)
     case .controllerLost: return "its controller died; the guest was killed"
     case .hostReset: return "the host went down"
+    case .notKnown: return "killed without its controller; how its init ended is not known"
     }
   }
 
-  var color: Style.Color? {
-    switch self {
-    case .exited(0), .reboot, .halt, .powerOff, .stopped: nil
-    default: .red
+  /// What else was seen, in sentences; nothing where the headline has it all.
+  var otherFacts: [String] {
+    guard facts.areRecorded else { return ["A former version recorded it, without the facts."] }
+    var sentences: [String] = []
+    if let memory = facts.memory, memory.kills > 0 {
+      let what = memory.kills == 1 ? "one of its processes" : "\(memory.kills) of its processes"
+      switch (cause, memory.initKilled) {
+      case (.oom, _): break
+      case (_, .notKnown):
+        sentences.append("During the run the kernel killed \(what) for memory; whether its init was one is not known.")
+      case (_, .yes), (_, .no): sentences.append("During the run the kernel killed \(what) for memory.")
+      }
     }
+    switch (cause, facts.initExecuted) {
+    case (.controllerLost, .notKnown), (.notKnown, .notKnown):
+      sentences.append("Whether its init was executed is not known.")
+    default: break
+    }
+    if let status = facts.status {
+      switch status.witness {
+      case .reaped: break
+      case .zombie: sentences.append("Its controller did not answer; the kernel showed how its init ended.")
+      }
+    }
+    if facts.orders.count > 1 || facts.orders.kept.contains(where: { $0.givenUp || $0.noKill }) {
+      sentences.append("Orders to end it: \(facts.orders.kept.map(\.details).joined(separator: "; ")).")
+      if facts.orders.omitted > 0 { sentences.append("\(facts.orders.omitted) more orders are not kept.") }
+    }
+    return sentences
+  }
+}
+
+extension EndOrder {
+  /// `stop by root (process 812), SIGTERM sent, then SIGKILL`.
+  var details: String {
+    var parts = ["\(verb.word) by \(by.description)"]
+    if noKill { parts.append("without force") }
+    let sent = signalsSent.map { SignalName.name($0) } + (killSent && !isForce ? ["SIGKILL"] : [])
+    if !sent.isEmpty { parts.append("sent \(sent.joined(separator: ", then "))") }
+    if givenUp { parts.append("given up") }
+    return parts.joined(separator: ", ")
+  }
+}
+
+extension EndCause {
+  var color: Style.Color? {
+    isBad ? .red : nil
   }
 
   /// How a shell would see it, for `run` and `wait`: the guest's own code, 128+n for a signal, and 125 to 127 where
@@ -67,7 +140,7 @@ extension EndCause {
     case .stopped(_, .forced, let status): status?.exitCode ?? 137
     case .stopped(_, .cancelled, _): 125
     case .startFailed(let failure): failure.exitCode
-    case .controllerLost, .hostReset: 125
+    case .controllerLost, .hostReset, .notKnown: 125
     }
   }
 }
@@ -122,10 +195,10 @@ extension OutOfMemory {
       case .host: "the host had none left"
       }
     switch victim {
-    case .initProcess: return "the kernel killed its init for want of memory: \(reason)"
+    case .initProcess: return "the kernel killed its init to get memory back: \(reason)"
     case .child:
       let what = kills == 1 ? "one of its processes" : "\(kills) of its processes"
-      return "the kernel killed \(what) for want of memory (\(reason)), whereupon its init ended: \(status.short)"
+      return "the kernel killed \(what) to get memory back (\(reason)), then its init ended: \(status.short)"
     }
   }
 

@@ -41,7 +41,7 @@ struct DetailsPage {
     if let last = guest.last {
       let ended = last.ended
       let when = "\(TimeText.ago(ended.endedAt, now: now)), \(TimeText.moment(ended.endedAt, screen.zone))"
-      fields.add("Last end", [Span(ended.cause.inWords, ended.cause.color), Span(" (run \(last.number), \(when))")])
+      fields.add("Last end", [Span(ended.headline.inWords, ended.cause.color), Span(" (run \(last.number), \(when))")])
     }
     if guest.restarts > 0 { fields.add("Restarts", "\(guest.restarts) by its policy") }
     if guest.next != "-" { fields.add("Next", guest.next, guest.nextColor) }

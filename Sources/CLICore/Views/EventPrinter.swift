@@ -74,7 +74,7 @@ final class EventPrinter {
         context.console.line(
           DataValue.members(["type": .text("snapshot"), "seq": .unsigned(sequence), "guest": guest.json]).json)
       case .table, .wide:
-        let end = guest.last.map { ", last end: \($0.ended.cause.inWords)" } ?? ""
+        let end = guest.last.map { ", last end: \($0.ended.headline.inWords)" } ?? ""
         context.console.line(context.screen.line("\(sequence)  \(guest.name)  is \(guest.state.word)\(end)"))
       case .csv, .name: break
       }

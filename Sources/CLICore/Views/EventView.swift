@@ -17,6 +17,10 @@ extension JournalEntry {
       "from": isTransition ? .text(event.from.word) : nil,
       "to": isTransition ? .text(event.to.word) : nil,
       "cause": event.ended?.cause.json,
+      "bad": event.ended.map { .bool($0.headline.isBad) },
+      "whileStopping": event.ended?.headline.whileStopping?.json,
+      "facts": event.ended?.facts.json,
+      "order": event.order?.json,
       "startedAt": event.ended.map { .time($0.startedAt) },
       "endedAt": event.ended.map { .time($0.endedAt) },
       "length": event.ended?.lengthJSON,
@@ -38,6 +42,7 @@ extension GuestEvent.Kind {
     case .notice: "notice"
     case .daemon: "daemon"
     case .hook: "hook"
+    case .order: "order"
     }
   }
 }
@@ -79,7 +84,8 @@ struct EventLines {
     sequenceWidth = max(sequenceWidth, sequence.utf8.count)
     let what = event.kind == .state ? "\(event.from.word) -> \(event.to.word)" : event.kind.word
     let cause = event.ended?.cause
-    var details = [cause?.details ?? "", Visible.text(event.message)].filter { !$0.isEmpty }
+    var details = [event.ended?.details ?? "", event.order?.details ?? "", Visible.text(event.message)]
+      .filter { !$0.isEmpty }
     if let length = event.ended?.knownLength { details.append("after \(TimeText.span(nanoseconds: length))") }
     let color = cause?.color ?? (event.kind == .state ? event.to.color : nil)
     let shownName = screen.width == nil ? name : screen.fitted(name, to: guestWidth)

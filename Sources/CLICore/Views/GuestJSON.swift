@@ -65,6 +65,9 @@ extension RunRecord {
       "length": ended.lengthJSON,
       "startedBy": startedBy.json,
       "cause": ended.cause.json,
+      "bad": .bool(ended.headline.isBad),
+      "whileStopping": .optional(ended.headline.whileStopping?.json),
+      "facts": ended.facts.json,
       "usage": ended.usage.json,
       "logTail": .list(ended.logTail.map { .text($0) }),
     ])
@@ -84,9 +87,9 @@ extension ExitRecord {
 extension RunUsage {
   var json: DataValue {
     .members([
-      "memoryPeak": memoryPeakBytes == 0 ? .null : .unsigned(memoryPeakBytes),
-      "memoryLimit": memoryLimitBytes == 0 ? .null : .unsigned(memoryLimitBytes),
-      "cpuTime": .decimal(Double(cpuMicros) / 1_000_000),
+      "memoryPeak": .optional(memoryPeakBytes.map { .unsigned($0) }),
+      "memoryLimit": .optional(memoryLimitBytes.map { .unsigned($0) }),
+      "cpuTime": .optional(cpuMicros.map { .decimal(Double($0) / 1_000_000) }),
     ])
   }
 }
@@ -114,7 +117,7 @@ extension EndCause {
       add("limitBytes", oom.limitBytes == 0 ? .null : .unsigned(oom.limitBytes))
       add("kills", .unsigned(UInt64(oom.kills)))
       add(oom.status)
-    case .reboot, .halt, .powerOff, .controllerLost, .hostReset: break
+    case .reboot, .halt, .powerOff, .controllerLost, .hostReset, .notKnown: break
     case .stopped(let actor, let how, let status):
       add("by", actor.json)
       add("how", .text(how.word))

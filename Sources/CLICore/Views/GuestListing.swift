@@ -27,7 +27,7 @@ extension Listing where Row == GuestView {
           value: { .bool($0.autostart) }),
         Column(
           "LAST END", "lastEnd", rank: 2, minimum: 14, color: { $0.last?.ended.cause.color },
-          text: { $0.last?.ended.cause.inWords ?? "-" },
+          text: { $0.last?.ended.headline.inWords ?? "-" },
           value: { .optional($0.last.map { .text($0.ended.cause.kind) }) }),
         Column(
           "ENDED", "endedAt", isWide: true, rank: 7,
@@ -74,14 +74,15 @@ extension Listing where Row == RunRecord {
         Column("BY", "startedBy", rank: 6, text: { $0.startedBy.inWords }, value: { .text($0.startedBy.inWords) }),
         Column(
           "MEMORY PEAK", "memoryPeak", rank: 8,
-          text: { $0.ended.usage.memoryPeakBytes == 0 ? "-" : SizeText.approximate($0.ended.usage.memoryPeakBytes) },
-          value: { $0.ended.usage.memoryPeakBytes == 0 ? .null : .unsigned($0.ended.usage.memoryPeakBytes) }),
+          text: { $0.ended.usage.memoryPeakBytes.map { SizeText.approximate($0) } ?? "-" },
+          value: { .optional($0.ended.usage.memoryPeakBytes.map { .unsigned($0) }) }),
         Column(
           "CPU", "cpuTime", isWide: true, rank: 9,
-          text: { TimeText.span(nanoseconds: $0.ended.usage.cpuMicros &* 1000) },
-          value: { .decimal(Double($0.ended.usage.cpuMicros) / 1_000_000) }),
+          text: { $0.ended.usage.cpuMicros.map { TimeText.span(nanoseconds: $0 &* 1000) } ?? "-" },
+          value: { .optional($0.ended.usage.cpuMicros.map { .decimal(Double($0) / 1_000_000) }) }),
         Column(
-          "CAUSE", "cause", rank: 2, minimum: 14, color: { $0.ended.cause.color }, text: { $0.ended.cause.inWords },
+          "CAUSE", "cause", rank: 2, minimum: 14, color: { $0.ended.cause.color },
+          text: { $0.ended.headline.inWords },
           value: { .text($0.ended.cause.kind) }),
         Column(
           "RUN ID", "run", isWide: true, rank: 10, text: { $0.ended.run.description },

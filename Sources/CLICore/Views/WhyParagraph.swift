@@ -25,6 +25,7 @@ struct WhyParagraph {
     if let present { sentences.append(present) }
     if let run {
       sentences.append(ending(run))
+      sentences += run.ended.otherFacts
       if let usage = usage(run.ended.usage) { sentences.append(usage) }
     } else if guest.isUp {
       sentences.append("No run of it has ended yet.")
@@ -65,17 +66,17 @@ struct WhyParagraph {
         "\(subject) failed to start \(when): \(Visible.text(failure.message, limit: 500)). It was started by \(starter)."
     }
     let length = ended.knownLength.map { " after \(TimeText.span(nanoseconds: $0))" } ?? ""
-    return "\(subject) ended \(when)\(length): \(ended.cause.sentence). It was started by \(starter)."
+    return "\(subject) ended \(when)\(length): \(ended.sentence). It was started by \(starter)."
   }
 
   private func usage(_ usage: RunUsage) -> String? {
     var parts: [String] = []
-    if usage.memoryPeakBytes > 0 {
-      let limit = usage.memoryLimitBytes > 0 ? " of its \(Quantities.size(usage.memoryLimitBytes))" : ""
-      parts.append("used at most \(SizeText.approximate(usage.memoryPeakBytes))\(limit) of memory")
-      if usage.memoryLimitBytes == 0 { parts[0] += ", without a limit," }
+    if let peak = usage.memoryPeakBytes {
+      let bound =
+        usage.memoryLimitBytes.map { " of its \(Quantities.size($0)) of memory" } ?? " of memory, without a limit,"
+      parts.append("used at most \(SizeText.approximate(peak))\(bound)")
     }
-    if usage.cpuMicros > 0 { parts.append("took \(TimeText.span(nanoseconds: usage.cpuMicros &* 1000)) of CPU time") }
+    if let micros = usage.cpuMicros { parts.append("took \(TimeText.span(nanoseconds: micros &* 1000)) of CPU time") }
     return parts.isEmpty ? nil : "It " + parts.joined(separator: " and ") + "."
   }
 
@@ -129,9 +130,14 @@ enum Advice {
       case .host: return "Give the guests limits.memory, so that one of them cannot take the host's."
       }
     case .stopped(_, .forced, _):
+      switch run.ended.forcingOrder?.verb {
+      case .kill, .remove: return nil
+      case .stop, .restart, .shutdown, nil: break
+      }
       return
         "A stop comes to force when init does not end in time. As process 1 it ignores every signal that it has no handler "
         + "for: name the one it knows in stop.signal, or run it below a small init. stop.timeout is how long it is given."
+    case .notKnown: return nil
     case .startFailed(let failure):
       if failure.step.hasPrefix("exec"), failure.exitCode == 127 {
         return "Check the command and its interpreter in the guest's tree: lodge show \(name)."

@@ -18,6 +18,8 @@ int ls_set_cloexec(int fd, int on);
 int ls_set_nonblocking(int fd, int on);
 /// memfd_create(2) with MFD_CLOEXEC and, where `sealable`, MFD_ALLOW_SEALING.
 int ls_memfd(const char *name, int sealable);
+/// eventfd(2), nonblocking and close-on-exec.
+int ls_eventfd(void);
 int ls_ioctl_int(int fd, unsigned long request, int *value);
 
 /// Only a name for a file, not the file open; open(2). _GNU_SOURCE hides it from Swift.
@@ -47,7 +49,7 @@ ssize_t ls_recv_fds(int fd, void *bytes, size_t size, int *passed, int *count, i
 
 // MARK: epoll
 
-enum { LS_EPOLL_IN = 0x1, LS_EPOLL_OUT = 0x4, LS_EPOLL_ERR = 0x8, LS_EPOLL_HUP = 0x10, LS_EPOLL_RDHUP = 0x2000 };
+enum { LS_EPOLL_IN = 0x1, LS_EPOLL_PRI = 0x2, LS_EPOLL_OUT = 0x4, LS_EPOLL_ERR = 0x8, LS_EPOLL_HUP = 0x10, LS_EPOLL_RDHUP = 0x2000 };
 struct ls_epoll_event { uint32_t events; uint64_t token; };
 int ls_epoll_create(void);
 /// `operation`: 1 add, 2 remove, 3 modify (EPOLL_CTL_*).

@@ -1,0 +1,185 @@
+// The guest of the truth rig: says what it is about to do in a file that the host sees too, then ends in that way. One
+// static program, the init of its guest; what it does is in a file beside the marks, so that one guest serves all runs.
+//
+// build: cc -static -O1 -o truth truth.c
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/reboot.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static void mark(const char *file, const char *text) {
+  int fd = open(file, O_WRONLY | O_CREAT | O_APPEND, 0666);
+  if (fd == -1) _exit(99);
+  if (write(fd, text, strlen(text)) == -1 || write(fd, "\n", 1) == -1) _exit(99);
+  close(fd);
+}
+
+static void done(const char *text) { mark("/mark/done", text); }
+
+static void nap(long milliseconds) {
+  struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+  while (nanosleep(&time, &time) == -1 && errno == EINTR) {}
+}
+
+// Takes memory until the kernel ends it.
+static void eat(void) {
+  for (;;) {
+    char *more = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (more == MAP_FAILED) continue;
+    for (int i = 0; i < 1 << 20; i += 4096) more[i] = 1;
+  }
+}
+
+static int eating_child(void) {
+  int status = 0;
+  pid_t child = fork();
+  if (child == 0) eat();
+  waitpid(child, &status, 0);
+  return status;
+}
+
+static int reboot_raw(unsigned magic1, unsigned magic2, unsigned command) {
+  return (int)syscall(SYS_reboot, magic1, magic2, command, NULL);
+}
+
+static unsigned command_of(const char *word) {
+  if (!strcmp(word, "reboot")) return LINUX_REBOOT_CMD_RESTART;
+  if (!strcmp(word, "halt")) return LINUX_REBOOT_CMD_HALT;
+  return LINUX_REBOOT_CMD_POWER_OFF;
+}
+
+static void fault(const char *word) {
+  volatile int zero = 0;
+  done("fault");
+  if (!strcmp(word, "segv")) *(volatile int *)0 = 1;
+  if (!strcmp(word, "fpe")) zero = 1 / zero;
+  if (!strcmp(word, "bus")) {
+    int fd = open("/tmp/bus", O_RDWR | O_CREAT, 0600);
+    volatile char *page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+    zero = *page;
+  }
+  if (!strcmp(word, "sys")) {
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, NULL);
+    // Killed by SIGKILL in strict mode: any call but read, write, exit.
+    getpid();
+  }
+#if defined(__x86_64__)
+  if (!strcmp(word, "ill")) __asm__ volatile("ud2");
+  if (!strcmp(word, "trap")) __asm__ volatile("int3");
+#endif
+  _exit(98);
+}
+
+static const char *on_signal;
+static int on_signal_code;
+
+static void heard(int number) {
+  (void)number;
+  char line[64];
+  snprintf(line, sizeof line, "heard %d", number);
+  done(line);
+  if (!strcmp(on_signal, "exit")) _exit(on_signal_code);
+  if (!strcmp(on_signal, "segv")) {
+    signal(SIGSEGV, SIG_DFL);
+    *(volatile int *)0 = 1;
+  }
+  if (!strcmp(on_signal, "oom")) eat();
+  if (!strcmp(on_signal, "nothing")) return;
+  reboot_raw(LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, command_of(on_signal));
+}
+
+int main(void) {
+  char text[256] = {0};
+  char *word[4] = {"", "", "", ""};
+  mark("/mark/began", "began");
+  int fd = open("/mark/arg", O_RDONLY);
+  if (fd == -1 || read(fd, text, sizeof text - 1) <= 0) return 97;
+  close(fd);
+  int words = 0;
+  for (char *next = strtok(text, " \n"); next && words < 4; next = strtok(NULL, " \n")) word[words++] = next;
+
+  if (!strcmp(word[0], "exit")) {
+    done("exit");
+    _exit(atoi(word[1]));
+  }
+  if (!strcmp(word[0], "exit-after")) {
+    mark("/mark/ready", "ready");
+    nap(atol(word[2]));
+    done("exit");
+    _exit(atoi(word[1]));
+  }
+  if (!strcmp(word[0], "fault")) fault(word[1]);
+  if (!strcmp(word[0], "core")) {
+    struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+    setrlimit(RLIMIT_CORE, &all);
+    chdir("/tmp");
+    fault("segv");
+  }
+  if (!strcmp(word[0], "oom")) {
+    done("oom");
+    eat();
+  }
+  // A child is killed for memory; then this, with that or another code, at once or later.
+  if (!strcmp(word[0], "oom-child")) {
+    int status = eating_child();
+    nap(atol(word[2]));
+    done(WIFSIGNALED(status) ? "child killed" : "child lived");
+    _exit(atoi(word[1]));
+  }
+  if (!strcmp(word[0], "oom-child-wait")) {
+    eating_child();
+    mark("/mark/ready", "ready");
+    for (;;) pause();
+  }
+  if (!strcmp(word[0], "reboot") || !strcmp(word[0], "halt") || !strcmp(word[0], "poweroff")) {
+    done(word[0]);
+    // By itself, by a child, or while a process without the right calls it with another command in a loop.
+    if (!strcmp(word[1], "child")) {
+      if (fork() == 0) reboot_raw(LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, command_of(word[0]));
+      for (;;) pause();
+    }
+    if (!strcmp(word[1], "noise")) {
+      for (int i = 0; i < 2; i++)
+        if (fork() == 0) {
+          if (setgid(65534) == -1 || setuid(65534) == -1) _exit(96);
+          for (;;) reboot_raw(LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, command_of(word[2]));
+        }
+      nap(20);
+    }
+    if (!strcmp(word[1], "magic"))
+      for (int i = 0; i < 20; i++) reboot_raw(LINUX_REBOOT_MAGIC1, 1, command_of(word[2]));
+    reboot_raw(LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, command_of(word[0]));
+    _exit(95);
+  }
+  // A call without the right comes to nothing, and this exits.
+  if (!strcmp(word[0], "no-right")) {
+    if (setgid(65534) == -1 || setuid(65534) == -1) _exit(96);
+    int got = reboot_raw(LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, command_of(word[1]));
+    done(got == -1 && errno == EPERM ? "EPERM" : "taken");
+    _exit(atoi(word[2]));
+  }
+  // Waits for a signal, or for all signals, and does this on it.
+  if (!strcmp(word[0], "on")) {
+    on_signal = word[2];
+    on_signal_code = atoi(word[3]);
+    struct sigaction action = {.sa_handler = heard};
+    if (strcmp(word[1], "none") != 0) sigaction(atoi(word[1]), &action, NULL);
+    mark("/mark/ready", "ready");
+    for (;;) pause();
+  }
+  return 94;
+}
