@@ -14,6 +14,9 @@ public struct DaemonConfiguration: Sendable, Hashable {
   public var subscriptionsPerConnection = 64
   /// A launch that takes longer has failed: a root filesystem on a server that does not answer, for example.
   public var launchMillis: UInt64 = 60_000
+  /// For guests whose spec has no limit of its own: tasks at once, and a share of the host's memory.
+  public var usualPids: UInt64 = 4_096
+  public var usualMemoryPercent = 80
   public var retention = Retention()
   public var logLevel = "info"
 
@@ -34,6 +37,11 @@ extension DaemonConfiguration {
     var connections: Int
     var connectionsPerUser: Int
     var subscriptionsPerConnection: Int
+  }
+
+  struct GuestLimitsSection: Sendable, Hashable {
+    var pids: UInt64
+    var memoryPercent: Int
   }
 
   struct JournalSection: Sendable, Hashable {
@@ -60,6 +68,11 @@ extension DaemonConfiguration {
       connectionsPerUser = newValue.connectionsPerUser
       subscriptionsPerConnection = newValue.subscriptionsPerConnection
     }
+  }
+
+  var guestLimitsSection: GuestLimitsSection {
+    get { GuestLimitsSection(pids: usualPids, memoryPercent: usualMemoryPercent) }
+    set { (usualPids, usualMemoryPercent) = (newValue.pids, newValue.memoryPercent) }
   }
 
   var journalSection: JournalSection {
