@@ -126,8 +126,10 @@ let package = Package(
       name: "lodge", dependencies: ["CLICore"], swiftSettings: common, linkerSettings: fullyStatic),
 
     // Tests.
+    .target(name: "CTestSupport", path: "Tests/CTestSupport"),
     .target(
-      name: "TestSupport", dependencies: ["LinuxSystem", "Guest", "LodgeClient"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["CTestSupport", "LinuxSystem", "Guest", "LodgeClient"],
+      path: "Tests/TestSupport",
       swiftSettings: common),
     .testTarget(name: "XDRTests", dependencies: ["XDR"], swiftSettings: common),
     .testTarget(name: "WireProtocolTests", dependencies: ["WireProtocol", "XDR"], swiftSettings: common),
@@ -166,7 +168,8 @@ let package = Package(
       swiftSettings: common),
     .testTarget(name: "GuestStoreTests", dependencies: ["GuestStore", "Guest", grdb], swiftSettings: common),
     .testTarget(
-      name: "DaemonCoreTests", dependencies: ["DaemonCore", "Guest", "GuestStore", "SpecFile", "WireProtocol"],
+      name: "DaemonCoreTests",
+      dependencies: ["DaemonCore", "Guest", "GuestStore", "SpecFile", "WireProtocol", "RPC", "LinuxSystem", "XDR"],
       swiftSettings: common),
     .testTarget(
       name: "CLICoreTests", dependencies: ["CLICore", "Guest", "WireProtocol"], exclude: ["Golden"],

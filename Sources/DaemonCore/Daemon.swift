@@ -46,14 +46,17 @@ public struct Daemon: Service {
       environment: .init(paths: paths, configuration: configuration, controllerPath: controllerPath, boot: boot),
       store: store, state: state, journal: range, eventLoop: eventLoop, logger: logger, rescue: rescue)
     let clients = ClientList()
+    let limits = ClientLimits(configuration.quotas(descriptors: descriptors))
     let changes = LogChanges(eventLoop: eventLoop)
     let hooks = HookRunner(manager: manager, paths: paths, logger: logger)
     await manager.install(
       AdminServices(
         clients: clients, logs: LogReader(manager: manager, changes: changes), hooks: hooks,
         host: HostReport(boot: boot, cgroupMode: manager.cgroupMode), levels: LogLevels(level),
-        limits: DaemonLimits(descriptors: descriptors)))
-    let server = AdminServer(manager: manager, clients: clients, logger: logger)
+        limits: DaemonLimits(descriptors: descriptors, clients: limits)))
+    let accessTable = AccessTable(configuration, own: OwnProcess.uid)
+    let server = AdminServer(
+      manager: manager, clients: clients, limits: limits, accessTable: accessTable, logger: logger)
 
     await manager.observe(
       published: { sequence in Task { await hooks.wake(sequence) } }, ended: { path in changes.changed(path) })
@@ -62,8 +65,6 @@ public struct Daemon: Service {
     await manager.settled()
     await hooks.start(state.hooks, newest: range.newest)
 
-    let limits = ClientLimits(
-      total: configuration.maximumConnections, perUser: configuration.connectionsPerUser, reserved: 32)
     let (doors, ownSockets) = try await open(server, limits, eventLoop)
     logger.notice(
       "ready",
@@ -115,20 +116,11 @@ public struct Daemon: Service {
       programs: [ServedProgram(Admin.self, features: AdminServices.features)],
       serverName: "lodged \(LodgeVersion.current)")
     session.trace = nil
-    let groupRight: RPCRight =
-      switch configuration.groupRight {
-      case .view: .view
-      case .operate: .operate
-      case .admin: .admin
-      }
-    let own = OwnProcess.uid
     let log = logger
+    let accessTable = server.accessTable
     let shared = RPCServer.Configuration(
       session: session, limits: limits,
-      right: { peer, readOnly in
-        if readOnly { return .view }
-        return peer.uid == 0 || peer.uid == own ? .admin : groupRight
-      },
+      right: { peer, readOnly in accessTable.access(of: peer, readOnly: readOnly).ceiling },
       notice: { log.warning("\($0)") })
 
     var passed: [String: OwnedFD] = [:]

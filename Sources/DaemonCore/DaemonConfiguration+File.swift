@@ -4,7 +4,11 @@ public import SpecFile
 extension DaemonConfiguration {
   /// Reads `lodged.yaml`; every mistake in it with its line and column.
   public static func decode(_ bytes: [UInt8], file: String) throws(SpecFileError) -> DaemonConfiguration {
-    try schema.decode(bytes, file: file)
+    try schema.decode(bytes, file: file) { configuration, problems in
+      for (index, grant) in configuration.grants.enumerated() where grant.user.isEmpty == grant.group.isEmpty {
+        problems.report(key: "grants[\(index)]", "it needs a user or a group, and not both")
+      }
+    }
   }
 
   /// Every key with its default and bounds, for the documentation.
@@ -27,6 +31,53 @@ extension DaemonConfiguration {
       Key(
         "subscriptionsPerConnection", .integer(in: 1...10_000), \.subscriptionsPerConnection,
         default: defaults.subscriptionsPerConnection, "event subscriptions of one client"),
+      Key(
+        "subscriptions", share(defaults.subscriptions, 16...1_000_000), \.subscriptions, "event subscriptions at once"),
+      Key("calls", share(defaults.calls, 64...1_000_000), \.calls, "calls at once that wait for their reply"),
+      Key(
+        "waits", share(defaults.waits, 64...1_000_000), \.waits, "of those, calls that wait for a guest or for its log"),
+      Key(
+        "journalReads", share(defaults.journalReads, 2...64), \.journalReads,
+        "reads of the journal at once; further ones wait for their turn"),
+      Key("messageBytes", byteShare, \.messageBytes, "bytes of messages kept because clients do not read or send on"),
+    ])
+
+  private static func share(_ value: Share, _ range: ClosedRange<Int>) -> Schema<Share> {
+    Schema(
+      defaults: value,
+      [
+        Key("total", .integer(in: range), \.total, default: value.total, "of all clients together"),
+        Key(
+          "perUser", .integer(in: 1...range.upperBound), \.perUser, default: value.perUser, "of all clients of one user"
+        ),
+      ])
+  }
+
+  private static let byteShare: Schema<ByteShare> = {
+    let value = defaults.limitsSection.messageBytes
+    let range: ClosedRange<UInt64> = (16 << 20)...(1 << 40)
+    return Schema(
+      defaults: value,
+      [
+        Key("total", .size(in: range), \.total, default: value.total, "of all clients together"),
+        Key(
+          "perUser", .size(in: (8 << 20)...(1 << 40)), \.perUser, default: value.perUser, "of all clients of one user"),
+      ])
+  }()
+
+  private static let rights: KeyValuePairs<String, Right> = [
+    "none": .none, "view": .view, "inspect": .inspect, "operate": .operate, "admin": .admin,
+  ]
+
+  private static let grant = Schema(
+    defaults: Grant(),
+    [
+      Key("user", .text(maximumBytes: 64), \.user, default: "", "a user's name or number"),
+      Key("group", .text(maximumBytes: 64), \.group, default: "", "or a group's"),
+      Key("right", .choice(rights), \.right, default: nil, "what they may do with these guests"),
+      Key("guests", .text(maximumBytes: 128), \.guests, default: "", "glob of guests' names; empty: all"),
+      Key(
+        "label", .text(maximumBytes: 256), \.label, default: "", "label the guests carry, key=value or key; empty: all"),
     ])
 
   private static let guestLimits = Schema(
@@ -64,7 +115,7 @@ extension DaemonConfiguration {
         "group", .text(maximumBytes: 64), \.group, default: defaults.socketGroup,
         "the group that may use the full socket; if it does not exist, only root may"),
       Key(
-        "groupRight", .choice(["view": .view, "operate": .operate, "admin": .admin]), \.groupRight,
+        "groupRight", .choice(rights), \.groupRight,
         default: defaults.groupRight, "what members of that group may do: defining guests needs admin"),
       Key(
         "readOnly", .bool, \.readOnly, default: defaults.readOnlySocket,
@@ -75,6 +126,9 @@ extension DaemonConfiguration {
     defaults: defaults,
     [
       Key("socket", socket, \.socketSection, "who may talk to the daemon"),
+      Key(
+        "grants", .list("list of mappings", of: grant.kind("mapping"), maximum: 256), \.grants, default: [],
+        "more for some people, on some guests"),
       Key("limits", limits, \.limitsSection, "how much of everything"),
       Key("guestLimits", guestLimits, \.guestLimitsSection, "what a guest may use that has no limit of its own"),
       Key("journal", journal, \.journalSection, "how much of the past is kept"),

@@ -2,16 +2,44 @@ public import GuestStore
 
 /// `lodged.yaml`. Every key has a default; `docs/operating.md` explains them.
 public struct DaemonConfiguration: Sendable, Hashable {
-  /// What members of the socket's group may do: `view`, `operate` or `admin`. Root, and the daemon's own user, may do all.
-  public enum GroupRight: Sendable, Hashable, CaseIterable { case view, operate, admin }
+  /// What somebody may do; each right includes the ones before it.
+  public enum Right: Sendable, Hashable, CaseIterable { case none, view, inspect, operate, admin }
+
+  /// A right for some people on some guests.
+  public struct Grant: Sendable, Hashable {
+    /// A user's name or number; empty for a group.
+    public var user = ""
+    /// A group's name or number; empty for a user.
+    public var group = ""
+    public var right = Right.view
+    /// Glob that guests' names match; empty for all.
+    public var guests = ""
+    /// A label that guests carry, `key=value` or `key`; empty for all.
+    public var label = ""
+
+    public init() {}
+  }
+
+  /// A bound on what all clients hold together, and on what those of one user do.
+  public struct Share: Sendable, Hashable {
+    public var total: Int
+    public var perUser: Int
+  }
 
   public var socketGroup = "lodge"
-  public var groupRight = GroupRight.operate
+  /// What members of the socket's group may do with all guests. Root, and the daemon's own user, may do everything.
+  public var groupRight = Right.operate
+  public var grants: [Grant] = []
   public var readOnlySocket = true
   public var maximumGuests = 10_000
   public var maximumConnections = 1_024
   public var connectionsPerUser = 128
   public var subscriptionsPerConnection = 64
+  public var subscriptions = Share(total: 1_024, perUser: 256)
+  public var calls = Share(total: 4_096, perUser: 1_024)
+  public var waits = Share(total: 4_096, perUser: 1_024)
+  public var journalReads = Share(total: 8, perUser: 2)
+  public var messageBytes = Share(total: 128 << 20, perUser: 32 << 20)
   /// A launch that takes longer has failed: a root filesystem on a server that does not answer, for example.
   public var launchMillis: UInt64 = 60_000
   /// For guests whose spec has no limit of its own: tasks at once, and a share of the host's memory.
@@ -28,7 +56,7 @@ public struct DaemonConfiguration: Sendable, Hashable {
 extension DaemonConfiguration {
   struct SocketSection: Sendable, Hashable {
     var group: String
-    var groupRight: GroupRight
+    var groupRight: Right
     var readOnly: Bool
   }
 
@@ -37,6 +65,17 @@ extension DaemonConfiguration {
     var connections: Int
     var connectionsPerUser: Int
     var subscriptionsPerConnection: Int
+    var subscriptions: Share
+    var calls: Share
+    var waits: Share
+    var journalReads: Share
+    var messageBytes: ByteShare
+  }
+
+  /// `Share` in the unit of sizes.
+  struct ByteShare: Sendable, Hashable {
+    var total: UInt64
+    var perUser: UInt64
   }
 
   struct GuestLimitsSection: Sendable, Hashable {
@@ -60,13 +99,21 @@ extension DaemonConfiguration {
     get {
       LimitsSection(
         guests: maximumGuests, connections: maximumConnections, connectionsPerUser: connectionsPerUser,
-        subscriptionsPerConnection: subscriptionsPerConnection)
+        subscriptionsPerConnection: subscriptionsPerConnection, subscriptions: subscriptions, calls: calls,
+        waits: waits, journalReads: journalReads,
+        messageBytes: ByteShare(total: UInt64(messageBytes.total), perUser: UInt64(messageBytes.perUser)))
     }
     set {
       maximumGuests = newValue.guests
       maximumConnections = newValue.connections
       connectionsPerUser = newValue.connectionsPerUser
       subscriptionsPerConnection = newValue.subscriptionsPerConnection
+      subscriptions = newValue.subscriptions
+      calls = newValue.calls
+      waits = newValue.waits
+      journalReads = newValue.journalReads
+      messageBytes = Share(
+        total: Int(clamping: newValue.messageBytes.total), perUser: Int(clamping: newValue.messageBytes.perUser))
     }
   }
 

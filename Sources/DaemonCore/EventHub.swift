@@ -2,6 +2,7 @@ internal import DequeModule
 internal import Dispatch
 internal import Guest
 internal import GuestStore
+internal import LinuxSystem
 internal import Logging
 internal import NIOCore
 internal import RPC
@@ -18,6 +19,7 @@ final class EventHub {
   final class Subscription {
     let id: UInt32
     let connection: RPCServerConnection
+    let access: Access
     let filter: EventFilter
     /// Everything up to this number was sent or did not match.
     var position: UInt64
@@ -32,9 +34,13 @@ final class EventHub {
     /// Its place in the scope of its connection.
     var registration: ConnectionScope.Registration?
 
-    init(id: UInt32, connection: RPCServerConnection, filter: EventFilter, position: UInt64, tickNanos: UInt64) {
+    init(
+      id: UInt32, connection: RPCServerConnection, access: Access, filter: EventFilter, position: UInt64,
+      tickNanos: UInt64
+    ) {
       self.id = id
       self.connection = connection
+      self.access = access
       self.filter = filter
       self.position = position
       self.tickNanos = tickNanos
@@ -52,6 +58,9 @@ final class EventHub {
   private var recentSize = 0
   private var subscriptions: [UInt32: Subscription] = [:]
   private var nextID: UInt32 = 1
+  /// Subscriptions that need rows from the disk.
+  private var waiting = FairQueue<UnsafeTransfer<Subscription>>()
+  private var isReadingDisk = false
   private(set) var range: JournalRange
 
   init(store: GuestStore, journal: JournalRange, eventLoop: any EventLoop, logger: Logger) {
@@ -62,8 +71,6 @@ final class EventHub {
   }
 
   var count: Int { subscriptions.count }
-
-  func count(of connection: UInt64) -> Int { subscriptions.values.count { $0.connection.id == connection } }
 
   /// Rows that are on the disk now.
   func publish(_ entries: [EncodedEntry]) {
@@ -85,10 +92,10 @@ final class EventHub {
   /// Adds a subscription that ends with its connection. Throws where the connection has ended already, or its user has
   /// as many as one user may have.
   func add(
-    on connection: RPCServerConnection, filter: EventFilter, after position: UInt64, tickMillis: UInt32
+    on connection: RPCServerConnection, access: Access, filter: EventFilter, after position: UInt64, tickMillis: UInt32
   ) throws(RPCErrorBody) -> Subscription {
     let subscription = Subscription(
-      id: nextID, connection: connection, filter: filter, position: position,
+      id: nextID, connection: connection, access: access, filter: filter, position: position,
       tickNanos: UInt64(tickMillis == 0 ? 5_000 : max(tickMillis, 10)) * 1_000_000)
     nextID &+= 1
     let hub = UnsafeTransfer(self)
@@ -176,7 +183,7 @@ final class EventHub {
 
   private func deliver(_ row: EncodedEntry, to subscription: Subscription) {
     subscription.position = row.entry.sequence
-    guard subscription.filter.matches(row.entry.event) else { return }
+    guard subscription.filter.matches(row.entry.event), subscription.access.maySee(row.entry.event) else { return }
     // event_message is the subscription's number and the row as it is stored.
     var payload = XDRWriter(capacity: 4 + row.bytes.count)
     payload.writeUInt32(subscription.id)
@@ -184,15 +191,28 @@ final class EventHub {
     subscription.connection.send(EncodedFrame.event(Admin.Event.self, payload: payload.finish()))
   }
 
+  /// One subscriber at a time, in turn by user.
   private func readFromDisk(_ subscription: Subscription) {
     subscription.isReading = true
+    let connection = subscription.connection
+    waiting.append(UnsafeTransfer(subscription), user: connection.peer.uid, connection: connection.id)
+    readNext()
+  }
+
+  private func readNext() {
+    guard !isReadingDisk, let subscription = waiting.next(where: { _ in true })?.value else { return }
+    // Its connection may have ended while it waited.
+    guard subscriptions[subscription.id] === subscription else { return readNext() }
+    isReadingDisk = true
     let sending = UnsafeTransfer((self, subscription))
     let position = subscription.position
     Self.readers.async { [store, eventLoop] in
       let result = Result { () throws(StoreError) in try store.journal(after: position, limit: 500) }
       eventLoop.execute {
         let (hub, subscription) = sending.value
+        hub.isReadingDisk = false
         hub.haveRead(result, for: subscription)
+        hub.readNext()
       }
     }
   }

@@ -29,6 +29,29 @@ struct AdminServices: Sendable {
 // What each procedure of the admin program does: typed in, typed out. All of it in the manager's own isolation, so that
 // calls of one connection are decided in the order in which they were sent.
 
+extension GuestManager {
+  /// The guest that a call is about, if the caller may do with it what the call does.
+  fileprivate func permitted(_ text: String, _ context: CallContext) throws(GuestError) -> GuestName {
+    let name = try GuestName(text)
+    try context.check(name, labels(of: name))
+    return name
+  }
+
+  private func labels(of name: GuestName) -> [Label] { guests[name]?.current.lifecycle.settings.labels ?? [] }
+
+  fileprivate func shown(_ record: RunRecord, of name: GuestName, _ context: CallContext) -> RunRecord {
+    context.access.shown(record, of: name, labels(of: name))
+  }
+
+  fileprivate func endedReply(
+    _ name: GuestName, _ ended: RunRecord?, _ context: CallContext
+  ) async throws -> Wire.GuestEndedReply {
+    Wire.GuestEndedReply(
+      guest: try await lastKnown(name, for: context.access),
+      ended: ended.map { .init(shown($0, of: name, context)) })
+  }
+}
+
 extension GuestManager: AdminService {
   typealias Context = CallContext
 
@@ -41,64 +64,66 @@ extension GuestManager: AdminService {
 
   func guestCreate(_ args: Wire.GuestCreateArgs, context: CallContext) async throws -> Wire.GuestCreateReply {
     try await once(args.request, context) { manager in
-      let name = try GuestName(args.name)
       let spec = try GuestSpec(args.spec)
+      // Of a guest that is changed, its present labels count as well as those it gets.
+      let name = try manager.permitted(args.name, context)
+      try context.check(name, spec.labels)
       var waits = false
       if args.replace {
         waits = try await manager.replace(name, spec, by: context.actor)
       } else {
         try await manager.create(name, spec, by: context.actor)
       }
-      return Wire.GuestCreateReply(guest: try manager.summary(of: name), atNextStart: waits)
+      return Wire.GuestCreateReply(guest: try manager.summary(of: name, for: context.access), atNextStart: waits)
     }
   }
 
   func guestRemove(_ args: Wire.GuestRemoveArgs, context: CallContext) async throws {
     try await once(args.request, context) { manager in
       try await manager.remove(
-        GuestName(args.name), force: args.force, by: context.actor, connection: context.connection.id)
+        manager.permitted(args.name, context), force: args.force, by: context.actor, connection: context.connection.id)
     }
   }
 
   func guestStart(_ args: Wire.GuestStartArgs, context: CallContext) async throws -> Wire.GuestStartReply {
     try await once(args.request, context) { manager in
-      let name = try GuestName(args.name)
+      let name = try manager.permitted(args.name, context)
       let run = try await manager.start(name, by: context.actor, connection: context.connection.id)
-      return Wire.GuestStartReply(guest: try await manager.lastKnown(name), run: run.bytes)
+      return Wire.GuestStartReply(guest: try await manager.lastKnown(name, for: context.access), run: run.bytes)
     }
   }
 
   func guestStop(_ args: Wire.GuestStopArgs, context: CallContext) async throws -> Wire.GuestEndedReply {
     try await once(args.request, context) { manager in
-      let name = try GuestName(args.name)
+      let name = try manager.permitted(args.name, context)
       let ended = try await manager.stop(
         name, try manager.order(.stop, args, context), connection: context.connection.id)
-      return Wire.GuestEndedReply(guest: try await manager.lastKnown(name), ended: ended.map { .init($0) })
+      return try await manager.endedReply(name, ended, context)
     }
   }
 
   func guestKill(_ args: Wire.GuestKillArgs, context: CallContext) async throws -> Wire.GuestEndedReply {
     try await once(args.request, context) { manager in
-      let name = try GuestName(args.name)
+      let name = try manager.permitted(args.name, context)
       guard (1...64).contains(args.signal) else {
         throw GuestError(.invalidArgument, "kill \(name): signal \(args.signal) does not exist; 1 to 64 do")
       }
       guard args.signal == 9 else {
         try await manager.signal(name, args.signal, by: context.actor)
-        return Wire.GuestEndedReply(guest: try await manager.lastKnown(name), ended: nil)
+        return try await manager.endedReply(name, nil, context)
       }
       let order = EndOrder(.kill, by: context.actor)
       let ended = try await manager.stop(name, order, connection: context.connection.id)
-      return Wire.GuestEndedReply(guest: try await manager.lastKnown(name), ended: ended.map { .init($0) })
+      return try await manager.endedReply(name, ended, context)
     }
   }
 
   func guestRestart(_ args: Wire.GuestStopArgs, context: CallContext) async throws -> Wire.GuestStartReply {
     try await once(args.request, context) { manager in
-      let name = try GuestName(args.name)
+      let name = try manager.permitted(args.name, context)
       let run = try await manager.restart(
         name, try manager.order(.restart, args, context), connection: context.connection.id)
-      return Wire.GuestStartReply(guest: try await manager.lastKnown(name), run: run.bytes)
+      return Wire.GuestStartReply(guest: try await manager.lastKnown(name, for: context.access), run: run.bytes)
     }
   }
 
@@ -117,29 +142,32 @@ extension GuestManager: AdminService {
   }
 
   func guestList(_ args: Wire.GuestListArgs, context: CallContext) async throws -> Wire.GuestListReply {
-    list(args)
+    list(args, for: context.access)
   }
 
   func guestShow(_ args: Wire.GuestNameArgs, context: CallContext) async throws -> Wire.GuestDetails {
-    try await details(of: GuestName(args.name))
+    let name = try permitted(args.name, context)
+    return try await details(of: name, for: context.access)
   }
 
   func guestRuns(_ args: Wire.GuestRunsArgs, context: CallContext) async throws -> Wire.GuestRunsReply {
-    let name = try GuestName(args.name)
+    let name = try permitted(args.name, context)
     let limit = args.limit == 0 ? Int(Wire.runsPageMax) : min(Int(args.limit), Int(Wire.runsPageMax))
     let runs = try await reading { try $0.runs(of: name, before: args.before, limit: limit + 1) }
-    if runs.isEmpty { _ = try await lastKnown(name) }
-    return Wire.GuestRunsReply(runs: runs.prefix(limit).map { .init($0) }, more: runs.count > limit)
+    if runs.isEmpty { _ = try await lastKnown(name, for: context.access) }
+    return Wire.GuestRunsReply(
+      runs: runs.prefix(limit).map { .init(shown($0, of: name, context)) }, more: runs.count > limit)
   }
 
   func guestWait(_ args: Wire.GuestWaitArgs, context: CallContext) async throws -> Wire.GuestEndedReply {
-    let name = try GuestName(args.name)
+    let name = try permitted(args.name, context)
     let ended = try await wait(args, name, connection: context.connection.id)
-    return Wire.GuestEndedReply(guest: try await lastKnown(name), ended: ended.map { .init($0) })
+    return try await endedReply(name, ended, context)
   }
 
   func logRead(_ args: Wire.LogReadArgs, context: CallContext) async throws -> Wire.LogReadReply {
-    try await services.logs.read(args, GuestName(args.name))
+    let name = try permitted(args.name, context)
+    return try await services.logs.read(args, name)
   }
 
   // MARK: Events
@@ -156,7 +184,7 @@ extension GuestManager: AdminService {
   }
 
   func eventsRead(_ args: Wire.EventsReadArgs, context: CallContext) async throws -> Wire.EventsReadReply {
-    try await readEvents(args)
+    try await readEvents(args, for: context.access)
   }
 
   // MARK: Hooks
@@ -170,7 +198,7 @@ extension GuestManager: AdminService {
   }
 
   func hookList(context: CallContext) async throws -> Wire.HookListReply {
-    await services.hooks.list()
+    await services.hooks.list(for: context.access)
   }
 
   // MARK: Host and daemon

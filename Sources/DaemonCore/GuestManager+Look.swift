@@ -11,15 +11,15 @@ internal import WireProtocol
 
 extension GuestManager {
   /// The guest as it is; or, when it was removed, as its history knows it.
-  func lastKnown(_ name: GuestName) async throws -> Wire.GuestSummary {
-    if let summary = try? summary(of: name) { return summary }
+  func lastKnown(_ name: GuestName, for access: Access) async throws -> Wire.GuestSummary {
+    if let summary = try? summary(of: name, for: access) { return summary }
     guard let last = try await reading({ try $0.runs(of: name, before: 0, limit: 1) }).first else {
       throw GuestError(.notFound, "\(name): there is no guest of that name", hint: "lodge ls")
     }
     let lifecycle = GuestLifecycle(
       name: name, defined: GuestSpec(rootfs: Rootfs(path: "/"), command: []), phase: .stopped,
       runCount: last.number, restarts: RestartHistory(), last: last, desired: false, note: "removed")
-    return summary(StoredGuest(lifecycle: lifecycle, createdAt: last.ended.endedAt))
+    return summary(StoredGuest(lifecycle: lifecycle, createdAt: last.ended.endedAt), for: access)
   }
 
   func wait(_ args: Wire.GuestWaitArgs, _ name: GuestName, connection: UInt64) async throws -> RunRecord? {
@@ -83,8 +83,9 @@ extension GuestManager {
     var after = hub.range.newest
     if !args.snapshot { after = try await position(args.since) }
     let subscription = try hub.add(
-      on: connection, filter: EventFilter(args.filter), after: after, tickMillis: args.tickMillis)
-    subscription.snapshot = args.snapshot ? summaries { EventFilter(args.filter).covers($0) } : nil
+      on: connection, access: context.access, filter: EventFilter(args.filter), after: after,
+      tickMillis: args.tickMillis)
+    subscription.snapshot = args.snapshot ? summaries(for: context.access) { EventFilter(args.filter).covers($0) } : nil
     return Wire.EventsSubscribeReply(
       subscription: subscription.id, after: after, oldest: hub.range.oldest, newest: hub.range.newest)
   }
@@ -108,7 +109,7 @@ extension GuestManager {
     }
   }
 
-  func readEvents(_ args: Wire.EventsReadArgs) async throws -> Wire.EventsReadReply {
+  func readEvents(_ args: Wire.EventsReadArgs, for access: Access) async throws -> Wire.EventsReadReply {
     let filter = EventFilter(args.filter)
     let limit = args.limit == 0 ? Int(Wire.eventsPageMax) : min(Int(args.limit), Int(Wire.eventsPageMax))
     var position = try await position(args.since)
@@ -117,14 +118,18 @@ extension GuestManager {
     var lost: (UInt64, UInt64) = (0, 0)
     while position < newest, found.count < limit {
       let from = position
-      let rows = try await reading { try $0.journal(after: from, limit: 500) }
-      let first = rows.first?.entry.sequence ?? newest + 1
-      if first > position + 1, lost.0 == 0 { lost = (position + 1, first - 1) }
-      if rows.isEmpty { position = newest }
-      for row in rows where found.count < limit {
-        position = row.entry.sequence
-        if filter.matches(row.entry.event) { found.append(Wire.Event(row.entry)) }
+      let wanted = limit - found.count
+      // The client may go while a long journal is searched.
+      try Task.checkCancellation()
+      let page = try await reading {
+        try JournalPage(of: $0, after: from, wanted: wanted) { event in
+          filter.matches(event) && access.maySee(event)
+        }
       }
+      let first = page.first ?? newest + 1
+      if first > position + 1, lost.0 == 0 { lost = (position + 1, first - 1) }
+      position = page.last ?? newest
+      found += page.events
     }
     return Wire.EventsReadReply(
       events: found, next: position, more: position < newest, lostFrom: lost.0, lostTo: lost.1)
@@ -151,7 +156,7 @@ extension GuestManager {
             readOnly: connection.isReadOnly, since: $0.since.nanoseconds, calls: connection.callsReceived,
             bytesIn: connection.bytesReceived, bytesOut: connection.bytesSent,
             queuedBytes: UInt64(connection.queuedBytes),
-            subscriptions: UInt32(hub.count(of: connection.id)))
+            subscriptions: UInt32(connection.scope.count(of: .subscriptions)))
         })
   }
 
@@ -160,22 +165,42 @@ extension GuestManager {
     func limit(_ name: String, _ value: Int, _ used: Int, _ meaning: String) -> Wire.DaemonLimit {
       Wire.DaemonLimit(name: name, value: UInt64(value), used: UInt64(used), meaning: meaning)
     }
-    return Wire.DaemonLimitsReply(limits: [
-      limit("guests", configuration.maximumGuests, guests.count, "guests that can be defined"),
-      limit(
-        "connections", configuration.maximumConnections, clients.connections.count, "clients at once, over both sockets"
-      ),
-      limit(
-        "connectionsPerUser", configuration.connectionsPerUser,
-        Dictionary(grouping: clients.connections.values, by: { $0.connection.peer.uid }).values.map(\.count).max() ?? 0,
-        "clients at once of one user; root may use all"),
-      limit(
-        "subscriptionsPerConnection", configuration.subscriptionsPerConnection,
-        clients.connections.keys.map { hub.count(of: $0) }.max() ?? 0, "event subscriptions of one client"),
-      limit("frameBytes", RPCLimits.frameMax, 0, "longest message"),
-      limit("callsInFlight", RPCLimits.callsInFlight, 0, "calls of one client that wait for their reply"),
-      limit("descriptors", limits.descriptors, limits.openDescriptors(), "open files of the daemon (RLIMIT_NOFILE)"),
-    ])
+    let connections = clients.connections.values.map(\.connection)
+    return Wire.DaemonLimitsReply(
+      limits: [limit("guests", configuration.maximumGuests, guests.count, "guests that can be defined")] + limits.rows()
+        + [
+          limit(
+            "subscriptionsPerConnection", configuration.subscriptionsPerConnection,
+            connections.map { $0.scope.count(of: .subscriptions) }.max() ?? 0, "event subscriptions of one client"),
+          limit("frameBytes", RPCLimits.frameMax, 0, "longest message"),
+          limit(
+            "callsInFlight", RPCLimits.callsInFlight, connections.map(\.openCalls).max() ?? 0,
+            "calls of one client that wait for their reply; further ones wait in its socket"),
+          limit(
+            "queuedBytes", RPCLimits.outputMax, connections.map(\.queuedBytes).max() ?? 0,
+            "bytes queued for one client that does not read; above \(RPCLimits.outputHighWater) it is not read either"),
+          limit(
+            "descriptors", limits.descriptors, limits.openDescriptors(), "open files of the daemon (RLIMIT_NOFILE)"),
+        ])
+  }
+}
+
+/// A piece of the journal, filtered and made ready for the wire on the reader's thread: a filter that lets nothing through
+/// walks through all of it.
+private struct JournalPage: Sendable {
+  /// Numbers of the first and the last row that were looked at; nil where there was none.
+  var first: UInt64?
+  var last: UInt64?
+  var events: [Wire.Event] = []
+
+  init(
+    of store: GuestStore, after position: UInt64, wanted: Int, where isWanted: (GuestEvent) -> Bool
+  ) throws(StoreError) {
+    for row in try store.journal(after: position, limit: 500) where events.count < wanted {
+      if first == nil { first = row.entry.sequence }
+      last = row.entry.sequence
+      if isWanted(row.entry.event) { events.append(Wire.Event(row.entry)) }
+    }
   }
 }
 

@@ -94,12 +94,13 @@ actor HookRunner {
     wakeAll()
   }
 
-  func list() -> Wire.HookListReply {
+  /// What hook programs printed last is for those who may inspect.
+  func list(for access: Access) -> Wire.HookListReply {
     Wire.HookListReply(
       hooks: hooks.values.sorted { $0.stored.name < $1.stored.name }.map {
         Wire.HookStatus(
           spec: $0.spec, position: $0.stored.position, runs: $0.stored.runs, failures: $0.stored.failures,
-          lastError: $0.stored.lastError)
+          lastError: access.base >= .inspect ? $0.stored.lastError : "")
       })
   }
 

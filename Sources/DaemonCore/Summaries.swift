@@ -11,8 +11,8 @@ internal import XDR
 func wallNow() -> Int64 { Clock.wallNanoseconds }
 
 extension GuestManager {
-  /// One line of a listing: what is on the disk, and what only this moment knows.
-  func summary(_ stored: StoredGuest) -> Wire.GuestSummary {
+  /// One line of a listing: what is on the disk, and what only this moment knows; as much of it as this caller may see.
+  func summary(_ stored: StoredGuest, for access: Access) -> Wire.GuestSummary {
     let lifecycle = stored.lifecycle
     let run = lifecycle.run
     let moment = now
@@ -23,26 +23,28 @@ extension GuestManager {
       name: lifecycle.name.value, state: .init(lifecycle.state), runs: lifecycle.runCount,
       restarts: lifecycle.restarts.total, run: run?.id.bytes, startedAt: run?.launched?.at.wall.nanoseconds ?? 0,
       upNanos: run?.launched.map { moment.boot.since($0.at.boot) } ?? 0, initPid: run?.launched?.initPID ?? 0,
-      last: lifecycle.last.map { .init($0) }, restartAt: pending?.due.wall.nanoseconds ?? 0,
+      last: lifecycle.last.map { .init(access.shown($0, of: lifecycle.name, lifecycle.settings.labels)) },
+      restartAt: pending?.due.wall.nanoseconds ?? 0,
       restartInMillis: pending.map { $0.due.boot.since(moment.boot) / 1_000_000 } ?? 0,
       restartAttempt: pending?.attempt ?? 0, restartLimit: pending == nil ? 0 : lifecycle.settings.restart.limitCount,
       autostart: lifecycle.settings.autostart, degraded: live?.degraded ?? false, stuckTasks: live?.stuckTasks ?? "",
       note: lifecycle.note, labels: lifecycle.settings.labels.map { .init($0) })
   }
 
-  func summary(of name: GuestName) throws(GuestError) -> Wire.GuestSummary {
+  func summary(of name: GuestName, for access: Access) throws(GuestError) -> Wire.GuestSummary {
     let guest = try find(name)
-    return summary(guest.committed ?? guest.current)
+    return summary(guest.committed ?? guest.current, for: access)
   }
 
-  /// Every guest that is on the disk, in order of names.
-  func summaries(matching matches: (StoredGuest) -> Bool = { _ in true }) -> [Wire.GuestSummary] {
-    guests.values.compactMap(\.committed).filter(matches).sorted { $0.lifecycle.name < $1.lifecycle.name }.map {
-      summary($0)
-    }
+  /// Every guest that is on the disk and that this caller may see, in order of names.
+  func summaries(
+    for access: Access, matching matches: (StoredGuest) -> Bool = { _ in true }
+  ) -> [Wire.GuestSummary] {
+    guests.values.compactMap(\.committed).filter { access.maySee($0) && matches($0) }
+      .sorted { $0.lifecycle.name < $1.lifecycle.name }.map { summary($0, for: access) }
   }
 
-  func list(_ args: Wire.GuestListArgs) -> Wire.GuestListReply {
+  func list(_ args: Wire.GuestListArgs, for access: Access) -> Wire.GuestListReply {
     let glob = args.pattern.isEmpty ? nil : Glob(args.pattern)
     let labels = args.labels.map { Label($0) }
     let limit = args.limit == 0 ? Int(Wire.listPageMax) : min(Int(args.limit), Int(Wire.listPageMax))
@@ -50,18 +52,18 @@ extension GuestManager {
     var page: [Wire.GuestSummary] = []
     var more = false
     for name in names {
-      guard let stored = guests[name]?.committed else { continue }
+      guard let stored = guests[name]?.committed, access.maySee(stored) else { continue }
       guard labels.allSatisfy({ stored.lifecycle.settings.labels.contains($0) }) else { continue }
       if page.count == limit {
         more = true
         break
       }
-      page.append(summary(stored))
+      page.append(summary(stored, for: access))
     }
     return Wire.GuestListReply(guests: page, more: more, sequence: hub.range.newest)
   }
 
-  func details(of name: GuestName) async throws -> Wire.GuestDetails {
+  func details(of name: GuestName, for access: Access) async throws -> Wire.GuestDetails {
     let guest = try find(name)
     let stored = guest.committed ?? guest.current
     let run = stored.lifecycle.run
@@ -69,8 +71,9 @@ extension GuestManager {
     if let link = link(of: name), run?.launched != nil, !link.isSilent {
       resources = try? await self.resources(link)
     }
+    let defined = access.shown(stored.lifecycle.defined, of: name, stored.lifecycle.settings.labels)
     return Wire.GuestDetails(
-      summary: summary(stored), spec: .init(stored.lifecycle.defined), specPending: stored.lifecycle.isSpecPending,
+      summary: summary(stored, for: access), spec: .init(defined), specPending: stored.lifecycle.isSpecPending,
       createdAt: stored.createdAt.nanoseconds,
       runDirectory: RunDirectory(runs: environment.paths.runs, guest: name).path, logPath: logPath(of: name),
       cgroup: run.map { fence.path(name, $0.id) } ?? "", memoryBytes: resources?.memoryBytes ?? 0,

@@ -37,8 +37,13 @@ public enum OwnProcess {
   }
 
   /// The number of the group of that name in /etc/group; nil if there is none.
-  public static func groupNumber(named name: String) -> UInt32? {
-    guard let text = try? Files.readText("/etc/group") else { return nil }
+  public static func groupNumber(named name: String) -> UInt32? { number(named: name, in: "/etc/group") }
+
+  /// The number of the user of that name in /etc/passwd; nil if there is none.
+  public static func userNumber(named name: String) -> UInt32? { number(named: name, in: "/etc/passwd") }
+
+  private static func number(named name: String, in file: String) -> UInt32? {
+    guard let text = try? Files.readText(file) else { return nil }
     for line in text.split(separator: "\n") {
       let fields = line.split(separator: ":", omittingEmptySubsequences: false)
       if fields.count >= 3, fields[0] == name { return UInt32(fields[2]) }

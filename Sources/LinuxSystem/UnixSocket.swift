@@ -6,18 +6,37 @@ public struct PeerCredentials: Equatable, Hashable, Sendable {
   public var pid: Int32
   public var uid: UInt32
   public var gid: UInt32
+  /// Supplementary groups, as they were when it connected.
+  public var groups: [UInt32]
 
-  public init(pid: Int32, uid: UInt32, gid: UInt32) {
+  public init(pid: Int32, uid: UInt32, gid: UInt32, groups: [UInt32] = []) {
     self.pid = pid
     self.uid = uid
     self.gid = gid
+    self.groups = groups
   }
 
   /// Asks the kernel about a connected socket.
   public init(of socket: Int32) throws(SystemError) {
     var peer = ls_peer()
     try check("read peer credentials", on: "fd \(socket)") { ls_peer(socket, &peer) }
-    self.init(pid: peer.pid, uid: peer.uid, gid: peer.gid)
+    self.init(pid: peer.pid, uid: peer.uid, gid: peer.gid, groups: PeerCredentials.groups(of: socket))
+  }
+
+  /// SO_PEERGROUPS, unix(7); none where the kernel (before 4.13) does not tell.
+  private static func groups(of socket: Int32) -> [UInt32] {
+    let option: Int32 = 59
+    var groups = [UInt32](repeating: 0, count: 64)
+    for _ in 0..<2 {
+      var size = socklen_t(groups.count * MemoryLayout<UInt32>.stride)
+      if getsockopt(socket, SOL_SOCKET, option, &groups, &size) == 0 {
+        return Array(groups.prefix(Int(size) / MemoryLayout<UInt32>.stride))
+      }
+      // Too small: the kernel has said how much it takes.
+      guard errno == ERANGE else { return [] }
+      groups = [UInt32](repeating: 0, count: Int(size) / MemoryLayout<UInt32>.stride)
+    }
+    return []
   }
 }
 

@@ -74,7 +74,8 @@ extension ServerSession {
       return nil
     }
     let reply = Wire.HelloReply(
-      server: configuration.serverName.prefixFitting(128), versions: [program.version], features: program.features)
+      server: configuration.serverName.prefixFitting(128), versions: [program.version],
+      features: program.features + ["right.\(admission.right)"])
     do throws(XDRError) {
       var header = frame.header
       header.type = .reply

@@ -34,7 +34,7 @@ public protocol RPCEvent: Sendable {
 
 /// What a caller must be allowed to do; each right includes the ones before it.
 public enum RPCRight: UInt8, Sendable, Hashable, Comparable {
-  case none, view, operate, admin
+  case none, view, inspect, operate, admin
 
   @inlinable
   public static func < (one: RPCRight, other: RPCRight) -> Bool { one.rawValue < other.rawValue }

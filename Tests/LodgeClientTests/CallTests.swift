@@ -14,7 +14,7 @@ import XDR
     try await daemon.start()
     let lodge = try await LodgeClient.connect(daemon.options)
     #expect(lodge.server == "fake 1.0")
-    #expect(lodge.features == ["events.gap"])
+    #expect(lodge.features == ["events.gap", "right.admin"])
     #expect(try await lodge.guests().map(\.name.value) == (100..<400).map { "guest-\($0)" })
     #expect(await daemon.onLoop { $0.calls } == [7, 7, 7])
     await daemon.stop()

@@ -40,7 +40,8 @@ import XDR
       Array(reply.payload) == [
         0, 0, 0, 8, 116, 111, 121, 100, 32, 49, 46, 48,  // "toyd 1.0"
         0, 0, 0, 1, 0, 0, 0, 1,  // one version: 1
-        0, 0, 0, 1, 0, 0, 0, 8, 116, 111, 121, 46, 101, 99, 104, 111,  // one feature: "toy.echo"
+        0, 0, 0, 2, 0, 0, 0, 8, 116, 111, 121, 46, 101, 99, 104, 111,  // two features: "toy.echo",
+        0, 0, 0, 10, 114, 105, 103, 104, 116, 46, 110, 111, 110, 101, 0, 0,  // and the caller's right: "right.none"
       ])
   }
 
@@ -60,6 +61,7 @@ import XDR
   @Test(arguments: [
     Caller(right: .none, readOnly: false, allowed: []), Caller(right: .none, readOnly: true, allowed: []),
     Caller(right: .view, readOnly: false, allowed: [1]), Caller(right: .view, readOnly: true, allowed: [1]),
+    Caller(right: .inspect, readOnly: false, allowed: [1]), Caller(right: .inspect, readOnly: true, allowed: [1]),
     Caller(right: .operate, readOnly: false, allowed: [1, 2, 4]),
     Caller(right: .operate, readOnly: true, allowed: [1, 4]),
     Caller(right: .admin, readOnly: false, allowed: [1, 2, 3, 4]),

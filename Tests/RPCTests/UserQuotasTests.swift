@@ -193,3 +193,25 @@ import Testing
     }
   }
 }
+
+@Suite struct TurnBudgetTests {
+  @Test func aGoEndsAtItsLimitAndAPauseBeginsANewOne() {
+    var budget = TurnBudget(limit: 1000, pause: 200)
+    var now: UInt64 = 10_000
+    var done = 0
+    while budget.mayWork(at: now) {
+      budget.worked(from: now, to: now + 100)
+      now += 150
+      done += 1
+    }
+    #expect(done == 10, "short pauses do not count")
+    let afterAPause = budget.mayWork(at: now + 200)
+    #expect(afterAPause)
+    budget.worked(from: now + 200, to: now + 5000)
+    let afterLongWork = budget.mayWork(at: now + 5001)
+    #expect(!afterLongWork, "one long piece of work uses up the go")
+    budget.renew()
+    let afterOthers = budget.mayWork(at: now + 5001)
+    #expect(afterOthers)
+  }
+}

@@ -1,6 +1,6 @@
 /// What a documentation comment says to the compiler: `@right admin`, `@readonly`, `@open` and so on.
 public struct Annotations: Sendable, Equatable {
-  /// `view`, `operate`, `admin` or `none`
+  /// `view`, `inspect`, `operate`, `admin` or `none`
   public var right: String?
   public var isReadOnly = false
   public var isEvent = false
@@ -219,7 +219,7 @@ struct DocumentationReader {
     }
     switch name {
     case "right":
-      let rights = ["none", "view", "operate", "admin"]
+      let rights = ["none", "view", "inspect", "operate", "admin"]
       guard let value = argument(bytes, &index), rights.contains(value) else {
         return diagnostics.error(
           .invalidAnnotation, "'@right' needs one of \(rights.joined(separator: ", "))", at: range)

@@ -103,7 +103,7 @@ extension Comparison {
   }
 
   func policy(_ one: ProcedureDefinition, _ other: ProcedureDefinition) {
-    let order = ["none", "view", "operate", "admin"]
+    let order = ["none", "view", "inspect", "operate", "admin"]
     let before = order.firstIndex(of: one.annotations.right ?? "none") ?? 0
     let after = order.firstIndex(of: other.annotations.right ?? "none") ?? 0
     if before != after {

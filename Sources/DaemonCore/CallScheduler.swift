@@ -1,0 +1,99 @@
+internal import Guest
+internal import LinuxSystem
+internal import NIOCore
+internal import RPC
+internal import RPCNIO
+internal import WireProtocol
+internal import XDR
+
+/// Begins calls in turn, so that one user's thousand calls delay another's by one call.
+///
+/// A call begins at once while there is little to do. Under load calls queue up by user and connection, a millisecond of
+/// them is begun, then sockets and timers get their turn. A call waits, too, while its client does not read its replies,
+/// and for its turn at the journal. Touched on the event loop only.
+final class CallScheduler: @unchecked Sendable {
+  private struct Pending: Sendable {
+    let call: IncomingCall
+    let connection: RPCServerConnection
+    let registration: ConnectionScope.Registration
+  }
+
+  /// Procedures that read the journal or the history of runs from the disk, page by page.
+  static let journalReaders: Set<Int32> = [Admin.EventsRead.number, Admin.GuestRuns.number]
+  /// Procedures that wait for a guest or its log, for as long as that takes.
+  static let waiters: Set<Int32> = [Admin.GuestWait.number, Admin.LogRead.number]
+
+  private let eventLoop: any EventLoop
+  private let limits: ClientLimits
+  private let begin: (IncomingCall, RPCServerConnection, _ held: [ConnectionScope.Registration]) -> Void
+  private var queue = FairQueue<Pending>()
+  private var budget = TurnBudget(limit: 1_000_000, pause: 200_000)
+  private var isResuming = false
+
+  /// - Parameter begin: serves a call; to release what is held when it is done, and to call `pump` then.
+  init(
+    eventLoop: any EventLoop, limits: ClientLimits,
+    begin: @escaping (IncomingCall, RPCServerConnection, _ held: [ConnectionScope.Registration]) -> Void
+  ) {
+    self.eventLoop = eventLoop
+    self.limits = limits
+    self.begin = begin
+  }
+
+  func submit(_ call: IncomingCall, on connection: RPCServerConnection) {
+    do throws(RPCErrorBody) {
+      let pending = Pending(
+        call: call, connection: connection, registration: try connection.scope.register(.calls))
+      queue.append(pending, user: connection.peer.uid, connection: connection.id)
+    } catch {
+      return connection.fail(call, error)
+    }
+    pump()
+  }
+
+  /// Something may have changed: a call is done, a client reads again.
+  func pump() {
+    guard !queue.isEmpty, !isResuming else { return }
+    while true {
+      let start = NIODeadline.now().uptimeNanoseconds
+      guard budget.mayWork(at: start) else { return resumeLater() }
+      guard let next = queue.next(where: isReady) else { return }
+      serve(next)
+      budget.worked(from: start, to: NIODeadline.now().uptimeNanoseconds)
+    }
+  }
+
+  /// The calls of a connection that has ended and that were not begun.
+  func drop(_ connection: RPCServerConnection) {
+    queue.removeAll(user: connection.peer.uid, connection: connection.id)
+  }
+
+  private func isReady(_ pending: Pending) -> Bool {
+    guard pending.connection.isWritable else { return false }
+    return !Self.journalReaders.contains(pending.call.procedure.number)
+      || limits.hasRoom(for: .journalReads, user: pending.connection.peer.uid)
+  }
+
+  private func serve(_ pending: Pending) {
+    let scope = pending.connection.scope
+    var held = [pending.registration]
+    do throws(RPCErrorBody) {
+      if Self.journalReaders.contains(pending.call.procedure.number) { held.append(try scope.register(.journalReads)) }
+      if Self.waiters.contains(pending.call.procedure.number) { held.append(try scope.register(.waits)) }
+    } catch {
+      for registration in held { scope.release(registration) }
+      return pending.connection.fail(pending.call, error)
+    }
+    begin(pending.call, pending.connection, held)
+  }
+
+  /// A moment later and not at once: the event loop looks at its sockets only when no task is due.
+  private func resumeLater() {
+    isResuming = true
+    eventLoop.assumeIsolated().scheduleTask(in: .microseconds(20)) {
+      self.isResuming = false
+      self.budget.renew()
+      self.pump()
+    }
+  }
+}

@@ -1,0 +1,163 @@
+import Foundation
+import Glibc
+import LinuxSystem
+import TestSupport
+import Testing
+
+extension IntegrationTests {
+  /// Every procedure of the protocol, called by everybody who may be a caller: is it refused as its annotation says, and
+  /// does any byte of what comes back hold what that caller may not see.
+  @Suite struct Rights {
+    struct Procedure: Sendable {
+      var name: String
+      var number: UInt32
+      var right: String
+      var isReadOnly: Bool
+    }
+
+    /// Read from admin.x by another program than the compiler that made the server's table.
+    static let procedures: [Procedure] = {
+      let repository = Files.parent(of: Files.parent(of: Files.parent(of: #filePath)))
+      var procedures: [Procedure] = []
+      var comment = ""
+      for line in Files.textOrEmpty("\(repository)/protocol/admin.x").split(separator: "\n") {
+        if line.contains("/**") { comment = "" }
+        comment += line
+        guard line.hasPrefix("        "), let open = line.range(of: " ADMIN_"), let paren = line.range(of: "("),
+          let equals = line.range(of: ") = "), line.hasSuffix(";")
+        else { continue }
+        let right = comment.range(of: "@right ").map { String(comment[$0.upperBound...].prefix { $0.isLetter }) }
+        if !comment.contains("@event") {
+          procedures.append(
+            Procedure(
+              name: String(line[open.lowerBound..<paren.lowerBound].dropFirst()),
+              number: UInt32(line[equals.upperBound...].dropLast()) ?? .max, right: right ?? "none",
+              isReadOnly: comment.contains("@readonly")))
+        }
+        comment = ""
+      }
+      return procedures
+    }()
+
+    static let order = ["none", "view", "inspect", "operate", "admin"]
+    static func rank(_ right: String) -> Int { order.firstIndex(of: right) ?? -1 }
+
+    static let secrets = ["SECRET-IN-ENVIRONMENT", "SECRET-IN-ARGUMENT", "SECRET-ON-CONSOLE"]
+
+    /// Arguments with which a procedure says as much as it can about the guest; nil for a procedure that this test does
+    /// not know: whoever adds one adds how it is asked.
+    static func arguments(_ procedure: UInt32, guest: String) -> [UInt8]? {
+      typealias Raw = RawConnection
+      func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
+      let name = Raw.string(guest)
+      switch procedure {
+      case 0: return Raw.string("test")
+      // What changes something is only asked about a guest that does not exist: refused or not found.
+      case 1: return []
+      case 2, 3: return zeros(4) + Raw.string("nobody") + zeros(4)
+      case 4, 6: return zeros(4) + Raw.string("nobody") + zeros(4) + [UInt8](repeating: 0xff, count: 8) + zeros(4)
+      case 5: return zeros(4) + Raw.string("nobody") + Raw.bytes(9)
+      case 7: return zeros(16)
+      case 8: return name
+      case 9: return name + zeros(8)
+      case 10: return name + zeros(16) + [UInt8](repeating: 0xff, count: 8)
+      case 11: return name + zeros(12)
+      // Everything since the beginning, with a snapshot, and a tick every 10 ms that says when that was all.
+      case 12: return Raw.bytes(1) + zeros(8) + Raw.bytes(1) + zeros(16) + Raw.bytes(10)
+      case 13: return Raw.bytes(9999)
+      case 14: return Raw.bytes(1) + zeros(8) + zeros(16) + zeros(4)
+      case 19: return []
+      case 20: return Raw.string("nobody")
+      case 21, 22, 23, 24, 25: return []
+      case 26: return Raw.string("nonsense")
+      default: return nil
+      }
+    }
+
+    /// Everything that comes back, events included.
+    static func ask(_ connection: RawConnection, _ procedure: Procedure, guest: String) throws -> [RawConnection.Frame]
+    {
+      let payload = try #require(
+        Self.arguments(procedure.number, guest: guest),
+        "\(procedure.name) is new: say here how it is asked, and what of its answer needs which right")
+      try connection.send(RawConnection.frame(procedure: procedure.number, serial: 9, payload: payload))
+      var frames: [RawConnection.Frame] = []
+      while let frame = try connection.receive() {
+        frames.append(frame)
+        let isLast = procedure.number == 12 && frames[0].status == 0 ? frame.procedure == 17 : frame.type == 1
+        if isLast { break }
+      }
+      return frames
+    }
+
+    @Test(.requiresGuests) func everyProcedureShowsOnlyWhatItsCallerMaySee() async throws {
+      #expect(Self.procedures.count >= 23)
+      let users: [(right: String, uid: UInt32)] = Self.order.enumerated().map {
+        ($0.element, 70_000 + UInt32($0.offset))
+      }
+      let grants = users.map { "  - {user: \"\($0.uid)\", right: \($0.right)}" }.joined(separator: "\n")
+      try await withDaemon(configuration: "socket: {groupRight: none}\ngrants:\n\(grants)\n") { daemon in
+        try FileManager.default.setAttributes([.posixPermissions: 0o666], ofItemAtPath: daemon.socketPath)
+        try await daemon.define(
+          "web", ["--restart", "never", "--env", "TOKEN=\(Self.secrets[0])"],
+          ["/bin/sh", "-c", "echo \(Self.secrets[2]); exit 3", Self.secrets[1]])
+        try await daemon.succeed("start", "web")
+        _ = try await daemon.end(of: "web")
+        var seen: Set<String> = []
+        for (right, uid) in users + [("view", 0)] {
+          let path = uid == 0 ? daemon.readOnlySocketPath : daemon.socketPath
+          for procedure in Self.procedures {
+            let connection = try asUser(uid == 0 ? 65_534 : uid) { try RawConnection(to: path) }
+            let frames = try Self.ask(connection, procedure, guest: "web")
+            let reply = try #require(frames.first, "\(procedure.name) is answered")
+            let isAllowed =
+              Self.rank(right) >= Self.rank(procedure.right) && (uid != 0 || procedure.isReadOnly)
+            let isDaemonWide = procedure.number > 15
+            // Grants are rights on guests: what is about the daemon itself needs the right of the group, which is none.
+            if !isAllowed || (isDaemonWide && uid != 0) {
+              #expect(reply.errorCode == 6, "\(procedure.name) by \(right): \(reply.text)")
+            } else {
+              #expect(reply.errorCode != 6, "\(procedure.name) by \(right): \(reply.text)")
+            }
+            for frame in frames {
+              for secret in Self.secrets where frame.text.contains(secret) {
+                #expect(Self.rank(right) >= Self.rank("inspect"), "\(procedure.name) shows \(secret) to \(right)")
+                if right == "inspect" { seen.insert(secret) }
+              }
+            }
+          }
+        }
+        #expect(seen == Set(Self.secrets), "the right to inspect shows all of them")
+      }
+    }
+
+    /// A right on some guests is none on the others: not to see them, not in lists, not in events, not to stop them.
+    @Test(.requiresGuests) func aGrantOnSomeGuestsIsNoneOnTheOthers() async throws {
+      let configuration = "socket: {groupRight: none}\ngrants: [{user: \"70001\", right: admin, guests: \"web*\"}]\n"
+      try await withDaemon(configuration: configuration) { daemon in
+        try FileManager.default.setAttributes([.posixPermissions: 0o666], ofItemAtPath: daemon.socketPath)
+        for name in ["web1", "db1"] { try await daemon.define(name, ["--restart", "never"], ["/bin/sleep", "1000"]) }
+        func answer(_ procedure: UInt32, guest: String) throws -> [RawConnection.Frame] {
+          let connection = try asUser(70_001) { try RawConnection(to: daemon.socketPath) }
+          let known = try #require(Self.procedures.first { $0.number == procedure })
+          return try Self.ask(connection, known, guest: guest)
+        }
+        for procedure: UInt32 in [8, 9, 10, 11] {
+          #expect(try answer(procedure, guest: "db1").first?.errorCode == 6, "\(procedure)")
+          #expect(try answer(procedure, guest: "web1").first?.errorCode != 6, "\(procedure)")
+        }
+        for procedure: UInt32 in [7, 12, 14] {
+          let text = try answer(procedure, guest: "").map(\.text).joined()
+          #expect(text.contains("web1") && !text.contains("db1"), "\(procedure): \(text)")
+        }
+        for (procedure, tail) in [(UInt32(2), RawConnection.bytes(1)), (3, []), (5, RawConnection.bytes(9))] {
+          let connection = try asUser(70_001) { try RawConnection(to: daemon.socketPath) }
+          let payload = RawConnection.bytes(0) + RawConnection.string("db1") + tail
+          try connection.send(RawConnection.frame(procedure: procedure, serial: 1, payload: payload))
+          #expect(try connection.receive()?.errorCode == 6, "\(procedure)")
+        }
+        #expect(try await daemon.guest("db1").runs == 0)
+      }
+    }
+  }
+}
