@@ -62,13 +62,13 @@ vm_lodge() {
 vm_packages() {
   vm_packaged "$1"
   say "vm: the packages: install, upgrade, remove, purge"
-  vm_boot "$1" package 'VM: done' 600
+  vm_boot "$1" package 'VM: done' 1200
 }
 
 vm_units() {
   vm_packaged "$1"
   say "vm: sandbox options of lodged.service"
-  vm_boot "$1" units 'VM: done' 1200
+  vm_boot "$1" units 'VM: done' 1800
   grep ' | ' "$1/console.text"
 }
 
