@@ -62,6 +62,9 @@ let package = Package(
     // The table of keys that files, messages, the database and the reference of specs share.
     .target(name: "SpecKeys", dependencies: ["Guest"], swiftSettings: pure),
     .target(name: "GuestWire", dependencies: ["Guest", "SpecKeys", "WireProtocol", "XDR"], swiftSettings: pure),
+    // Version 1: its messages, rows and files, read into the values of today. For the daemon only.
+    .target(
+      name: "FormerProtocol", dependencies: ["Guest", "GuestWire", "WireProtocol", "XDR"], swiftSettings: pure),
 
     // Act: the kernel.
     .target(name: "CLinuxSystem"),
@@ -96,14 +99,14 @@ let package = Package(
 
     // The daemon.
     .target(
-      name: "GuestStore", dependencies: ["Guest", "GuestWire", "WireProtocol", "XDR", grdb],
+      name: "GuestStore", dependencies: ["FormerProtocol", "Guest", "GuestWire", "WireProtocol", "XDR", grdb],
       swiftSettings: common + crashPoints),
     .target(
       name: "DaemonCore",
       dependencies: [
-        "Guest", "GuestWire", "GuestStore", "WireProtocol", "WireServices", "XDR", "RPC", "RPCNIO", "LinuxSystem",
-        "Cgroups", "ConsoleLog", "ContainerRuntime", "SpecFile", "SpecKeys", nioCore, nioPosix, deque, logging,
-        lifecycle,
+        "FormerProtocol", "Guest", "GuestWire", "GuestStore", "WireProtocol", "WireServices", "XDR", "RPC", "RPCNIO",
+        "LinuxSystem", "Cgroups", "ConsoleLog", "ContainerRuntime", "SpecFile", "SpecKeys", nioCore, nioPosix, deque,
+        logging, lifecycle,
       ],
       swiftSettings: common + crashPoints),
     .executableTarget(
@@ -137,6 +140,8 @@ let package = Package(
     .testTarget(name: "GuestTests", dependencies: ["Guest"], swiftSettings: common),
     .testTarget(
       name: "GuestWireTests", dependencies: ["GuestWire", "Guest", "WireProtocol", "XDR"], swiftSettings: common),
+    .testTarget(
+      name: "FormerProtocolTests", dependencies: ["FormerProtocol", "Guest", "GuestWire"], swiftSettings: common),
     .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem"], swiftSettings: common),
     .testTarget(name: "CgroupsTests", dependencies: ["Cgroups", "LinuxSystem"], swiftSettings: common),
     .testTarget(name: "ConsoleLogTests", dependencies: ["ConsoleLog", "LinuxSystem"], swiftSettings: common),
@@ -166,7 +171,9 @@ let package = Package(
         "WireProtocol", "XDR",
       ],
       swiftSettings: common),
-    .testTarget(name: "GuestStoreTests", dependencies: ["GuestStore", "Guest", grdb], swiftSettings: common),
+    .testTarget(
+      name: "GuestStoreTests", dependencies: ["FormerProtocol", "GuestStore", "Guest", "WireProtocol", "XDR", grdb],
+      swiftSettings: common),
     .testTarget(
       name: "DaemonCoreTests",
       dependencies: ["DaemonCore", "Guest", "GuestStore", "SpecFile", "WireProtocol", "RPC", "LinuxSystem", "XDR"],

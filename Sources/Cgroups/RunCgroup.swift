@@ -232,31 +232,30 @@ public final class RunCgroup {
     }.joined(separator: ", ")
   }
 
-  /// What the run uses now.
+  /// What the run uses now; nil for a figure that this host does not count.
   public struct Usage: Equatable, Sendable {
-    public var memoryBytes: UInt64 = 0
-    public var memoryPeakBytes: UInt64 = 0
-    public var cpuMicros: UInt64 = 0
-    public var tasks: UInt64 = 0
+    public var memoryBytes: UInt64?
+    public var memoryPeakBytes: UInt64?
+    public var cpuMicros: UInt64?
+    public var tasks: UInt64?
 
     public init() {}
   }
 
-  /// 0 for what this host does not count.
   public func usage() -> Usage {
     var usage = Usage()
     if let memory {
       usage.memoryBytes =
-        number(memory.folder + (memory.legacy ? "/memory.usage_in_bytes" : "/memory.current")) ?? 0
+        number(memory.folder + (memory.legacy ? "/memory.usage_in_bytes" : "/memory.current"))
       usage.memoryPeakBytes =
-        number(memory.folder + (memory.legacy ? "/memory.max_usage_in_bytes" : "/memory.peak")) ?? 0
+        number(memory.folder + (memory.legacy ? "/memory.max_usage_in_bytes" : "/memory.peak"))
     }
     // cpu.stat is there in every v2 group, with the cpu controller and without.
-    if let stat = try? Files.read(folder + "/cpu.stat") { usage.cpuMicros = keyedValue("usage_usec", in: stat) ?? 0 }
+    if let stat = try? Files.read(folder + "/cpu.stat") { usage.cpuMicros = keyedValue("usage_usec", in: stat) }
     if let current = self.folder(of: "pids").flatMap({ number($0 + "/pids.current") }) {
       usage.tasks = current
-    } else {
-      usage.tasks = UInt64(((try? Files.read(folder + "/cgroup.threads")) ?? []).count { $0 == UInt8(ascii: "\n") })
+    } else if let threads = try? Files.read(folder + "/cgroup.threads") {
+      usage.tasks = UInt64(threads.count { $0 == UInt8(ascii: "\n") })
     }
     return usage
   }

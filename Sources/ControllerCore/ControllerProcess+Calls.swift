@@ -155,10 +155,12 @@ extension ControllerProcess {
   }
 
   private func resources() -> Wire.ResourcesReply {
-    let usage = group?.usage() ?? RunCgroup.Usage()
+    let used = group?.usage() ?? RunCgroup.Usage()
     return Wire.ResourcesReply(
-      memoryBytes: usage.memoryBytes, memoryPeakBytes: usage.memoryPeakBytes, cpuMicros: usage.cpuMicros,
-      tasks: usage.tasks)
+      usage: GuestUsage(
+        memoryBytes: used.memoryBytes, memoryPeakBytes: used.memoryPeakBytes, cpuMicros: used.cpuMicros,
+        tasks: used.tasks
+      ).measures)
   }
 
   // MARK: Signals

@@ -9,6 +9,8 @@ final class ControllerLink {
   let connection: RPCClientConnection
   /// Signals only ever go through this: a pid may by now be somebody else's (pidfd_open(2)).
   let process: ProcessHandle?
+  /// Found out by its first answer; what this daemon spawns is of its own release.
+  var version = ControllerVersion.current
   /// Ours to reap; false for one that an earlier daemon spawned.
   let isChild: Bool
   /// LAUNCH was answered, one way or the other, or this link was adopted.

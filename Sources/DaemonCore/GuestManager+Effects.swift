@@ -86,8 +86,7 @@ extension GuestManager {
       executable: environment.controllerPath,
       arguments: [
         "lodge-controller", "--guest", name.value, "--fd", "3", "--lock-fd", "4", "--run-dir-fd", "5", "--run-dir",
-        directory.path, "--usual-tasks", "\(environment.configuration.usualPids)", "--usual-memory",
-        "\(Kernel.memoryBytes / 100 * UInt64(environment.configuration.usualMemoryPercent))",
+        directory.path,
       ] + (run.spec.network == .host ? [] : ["--network", "own"]),
       environment: ProcessEnvironment.forControllers)
     plan.descriptors = [(theirs.rawValue, 3), (lock.fd.rawValue, 4), (folder.rawValue, 5), (2, 2)]
@@ -167,8 +166,7 @@ extension GuestManager {
 
   func heard(_ event: IncomingEvent, _ name: GuestName, _ run: RunID) {
     do {
-      if let exit = try event.decode(Controller.Exit.self) {
-        let record = try ExitRecord(exit.record)
+      if let record = try ExitRecord(event) {
         guard record.run == run, record.guest == name else {
           return logger.error("an exit event of another run", metadata: ["guest": "\(name)", "run": "\(record.run)"])
         }
@@ -307,20 +305,15 @@ extension GuestManager {
     if order.isForce {
       if link.isSilent { return destroy(link, because: .orderOverdue(number: order.number)) }
       let sending = UnsafeTransfer(link)
-      link.connection.call(
-        Controller.Kill.self, .init(by: .init(order.by), signal: 9, order: .init(order)), deadline: .now() + .seconds(2)
-      ) { result in
+      link.kill(by: order.by, signal: 9, order: order, deadline: .now() + .seconds(2)) { result in
         if case .failure(let error) = result {
           self.onLoop { $0.killFailed(error, sending.value, order) }
         }
       }
     } else {
-      link.connection.call(
-        Controller.Stop.self,
-        .init(
-          order: .init(order), signal: order.signal ?? policy.signal,
-          timeoutMillis: order.timeoutMillis ?? policy.timeoutMillis), deadline: .now() + .seconds(60)
-      ) { _ in }
+      link.stop(
+        order, signal: order.signal ?? policy.signal, timeoutMillis: order.timeoutMillis ?? policy.timeoutMillis,
+        deadline: .now() + .seconds(60))
     }
   }
 

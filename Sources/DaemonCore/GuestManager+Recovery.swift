@@ -191,17 +191,19 @@ extension GuestManager {
     if case .starting? = guests[name]?.current.lifecycle.phase {
       deadline = .now() + .milliseconds(Int64(environment.configuration.launchMillis))
     }
-    connection.call(Controller.Status.self, XDRVoid(), deadline: deadline) { result in
+    connection.controllerStatus(deadline: deadline) { result in
       self.onLoop { $0.adopted(run.id, result) }
     }
   }
 
-  private func adopted(_ run: RunID, _ result: Result<Wire.StatusReply, RPCCallError>) {
+  private func adopted(_ run: RunID, _ result: Result<ControllerStatus, RPCCallError>) {
     guard let link = links[run] else { return }
-    guard case .success(let status) = result else {
+    guard case .success(let answer) = result else {
       if case .starting? = guests[link.guest]?.current.lifecycle.phase { destroy(link, because: .launchOverdue) }
       return
     }
+    let status = answer.reply
+    link.version = answer.version
     guard status.run == link.run.bytes else {
       logger.error("a controller of another run", metadata: ["guest": "\(link.guest)"])
       return destroy(link)
@@ -224,7 +226,7 @@ extension GuestManager {
     }
     if case .stopping(let run, _)? = guests[link.guest]?.current.lifecycle.phase, let order = run.orders.current {
       // The controller keeps the deadline of an order it has; it takes over one it never got.
-      if order.isForce || !orders.kept.contains(where: { $0.number == order.number }) {
+      if order.isForce || !answer.has(order) {
         perform(.stop(run, order), link.guest)
       }
     }
@@ -308,12 +310,13 @@ extension GuestManager {
       }
       guard !link.isProbing, !link.isSilent else { continue }
       link.isProbing = true
-      link.connection.call(Controller.Status.self, XDRVoid()) { result in
+      link.connection.controllerStatus { result in
         self.onLoop { manager in
           guard let link = manager.links[run.id] else { return }
           link.isProbing = false
           guard !link.hasEnded else { return }
-          if case .success(let status) = result {
+          if case .success(let answer) = result {
+            let status = answer.reply
             manager.noteStuck(status.stuckTasks, of: name)
             // It did all that can be done.
             if isLate, !status.stuckTasks.isEmpty { link.stopDeadline = manager.now.boot.adding(milliseconds: 5_000) }

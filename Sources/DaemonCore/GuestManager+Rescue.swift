@@ -85,13 +85,17 @@ extension GuestManager {
         handlers: .init(
           event: { event in self.onLoop { if let run = box.run { $0.heard(event, name, run) } } },
           close: { _ in self.onLoop { if let run = box.run { $0.closed(run) } } }))
-      let status = try await connection.call(Controller.Status.self, XDRVoid(), timeout: .seconds(5))
+      let answer = try await withCheckedThrowingContinuation { continuation in
+        connection.controllerStatus(deadline: .now() + .seconds(5)) { continuation.resume(with: $0) }
+      }
+      let status = answer.reply
       guard let run = RunID(status.run), let launched = status.launched else { return connection.close() }
       box.run = run
       let link = ControllerLink(
         guest: name, run: run, connection: connection, process: try? ProcessHandle(opening: connection.peer.pid),
         isChild: false)
       link.isLaunched = true
+      link.version = answer.version
       links[run] = link
       var spec = GuestSpec(rootfs: Rootfs(path: "/"), command: ["/unknown"])
       spec.restart.mode = .never

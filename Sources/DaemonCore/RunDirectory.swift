@@ -1,4 +1,5 @@
 internal import ContainerRuntime
+internal import FormerProtocol
 internal import Guest
 internal import GuestWire
 internal import LinuxSystem
@@ -52,10 +53,10 @@ struct RunDirectory {
     }
   }
 
-  /// The record that the controller wrote; nil if there is none.
+  /// The record that the controller wrote, in this format or a former one; nil if there is none.
   func exitRecord() throws -> ExitRecord? {
     guard Files.exists(path + "/" + ExitRecordFile.name) else { return nil }
-    return try ExitRecordFile.decode(Files.read(path + "/" + ExitRecordFile.name))
+    return try FormerExitRecord.decode(Files.read(path + "/" + ExitRecordFile.name))
   }
 
   func remove() throws(SystemError) {

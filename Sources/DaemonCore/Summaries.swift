@@ -67,35 +67,31 @@ extension GuestManager {
     let guest = try find(name)
     let stored = guest.committed ?? guest.current
     let run = stored.lifecycle.run
-    var resources: Wire.ResourcesReply?
+    var usage = GuestUsage()
     if let link = link(of: name), run?.launched != nil, !link.isSilent {
-      resources = try? await self.resources(link)
+      usage = (try? await self.usage(link)) ?? usage
     }
     let defined = access.shown(stored.lifecycle.defined, of: name, stored.lifecycle.settings.labels)
+    let running = run.map { access.shown($0.spec, of: name, stored.lifecycle.settings.labels) }
     return Wire.GuestDetails(
-      summary: summary(stored, for: access), spec: .init(defined), specPending: stored.lifecycle.isSpecPending,
+      summary: summary(stored, for: access), defined: .init(defined), running: running.map { .init($0) },
       createdAt: stored.createdAt.nanoseconds,
       runDirectory: RunDirectory(runs: environment.paths.runs, guest: name).path, logPath: logPath(of: name),
-      cgroup: run.map { fence.path(name, $0.id) } ?? "", memoryBytes: resources?.memoryBytes ?? 0,
-      cpuMicros: resources?.cpuMicros ?? 0, tasks: resources?.tasks ?? 0)
+      cgroup: run.map { fence.path(name, $0.id) } ?? "", usage: usage.measures)
   }
 
-  private func resources(_ link: ControllerLink) async throws -> Wire.ResourcesReply {
+  private func usage(_ link: ControllerLink) async throws -> GuestUsage {
     try await withCheckedThrowingContinuation { continuation in
-      link.connection.call(Controller.Resources.self, XDRVoid(), deadline: .now() + .milliseconds(500)) { result in
-        continuation.resume(with: result)
-      }
+      link.usage(deadline: .now() + .milliseconds(500)) { continuation.resume(with: $0) }
     }
   }
 
   func signal(_ link: ControllerLink, _ signal: Int32, by actor: Actor) async throws {
     let name = link.guest
     try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-      link.connection.call(
-        Controller.Kill.self, .init(by: .init(actor), signal: signal, order: nil), deadline: .now() + .seconds(5)
-      ) { result in
+      link.kill(by: actor, signal: signal, order: nil, deadline: .now() + .seconds(5)) { result in
         continuation.resume(
-          with: result.map { _ in () }.mapError { error in
+          with: result.mapError { error in
             if case .remote(let body) = error { return GuestError(body) as any Error }
             return GuestError(.unavailable, "signal \(name): its controller does not answer: \(error)")
           })

@@ -65,7 +65,7 @@ extension GuestStore {
       sql: "INSERT OR IGNORE INTO runs (guest_id, number, guest, run, sequence, record) VALUES (?, ?, ?, ?, ?, ?)"
     ).execute(arguments: [
       id, Int64(run.number), name.value, Data(run.ended.run.bytes), Int64(sequence),
-      Data(try Wire.RunRecord(run).xdrEncoded()),
+      Data(try Wire.StoredRunRow(run).xdrEncoded()),
     ])
     let oldest = Int64(run.number) - Int64(retention.runsPerGuest)
     if oldest > 0 {

@@ -20,7 +20,7 @@ extension GuestStore {
       }
       let hooks = try Row.fetchAll(db, sql: "SELECT * FROM hooks ORDER BY name").map { row in
         StoredHook(
-          name: row["name"], spec: bytes(row["spec"]), position: UInt64(row["position"] as Int64),
+          name: row["name"], spec: try self.hookSpec(bytes(row["spec"])), position: UInt64(row["position"] as Int64),
           runs: UInt64(row["runs"] as Int64), failures: UInt64(row["failures"] as Int64), lastError: row["last_error"],
           started: UInt64(row["started"] as Int64), attempt: UInt64(row["attempt"] as Int64))
       }
@@ -137,10 +137,21 @@ extension GuestStore {
   }
 
   private func run(_ data: Data) throws -> RunRecord {
-    do { return try RunRecord(Wire.RunRecord(xdr: Array(data))) } catch {
+    do { return try Wire.StoredRunRow(xdr: Array(data)).restored() } catch {
       throw StoreError.damaged(path: path, reason: "run record: \(error)")
     }
   }
+
+  /// A row is a format and the hook's spec behind it.
+  private func hookSpec(_ row: [UInt8]) throws -> [UInt8] {
+    guard row.starts(with: Self.rowFormat) else {
+      throw StoreError.damaged(path: path, reason: "the row of a hook has an unknown format")
+    }
+    return Array(row.dropFirst(Self.rowFormat.count))
+  }
+
+  /// What every row begins with.
+  static let rowFormat: [UInt8] = [0, 0, 0, UInt8(Wire.storedFormat)]
 
   func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
     do { return try pool.read(body) } catch { throw Self.storeError(error, path: path) }

@@ -47,7 +47,7 @@ extension GuestStore {
             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             """,
           arguments: [
-            hook.name, Data(hook.spec), Int64(clamping: hook.position), Int64(clamping: hook.runs),
+            hook.name, Data(Self.rowFormat + hook.spec), Int64(clamping: hook.position), Int64(clamping: hook.runs),
             Int64(clamping: hook.failures), hook.lastError, Int64(clamping: hook.started),
             Int64(clamping: hook.attempt),
           ])

@@ -8,7 +8,7 @@ public import Guest
 /// reads run beside them.
 public final class GuestStore: Sendable {
   /// Format written by this version (`PRAGMA user_version`). It only grows.
-  static let format = 3
+  static let format = 5
 
   public let path: String
   let pool: DatabasePool
@@ -74,8 +74,12 @@ public final class GuestStore: Sendable {
       throw StoreError.damaged(path: path, reason: problem)
     }
     if version > 0, version < format {
+      try keepFormer(db, path: path, format: version)
       try db.inTransaction {
         try migrate(db)
+        try upgradeRows(db, path: path)
+        // A former version reads this and refuses the database with a sentence.
+        try db.execute(sql: "INSERT OR REPLACE INTO meta VALUES ('minimum_reader', ?)", arguments: [format])
         try db.execute(sql: "PRAGMA user_version = \(format)")
         return .commit
       }
@@ -98,7 +102,7 @@ public final class GuestStore: Sendable {
   /// retention has emptied the table.
   private static let schema = """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-    INSERT INTO meta VALUES ('minimum_reader', 1);
+    INSERT INTO meta VALUES ('minimum_reader', 5);
     CREATE TABLE guests (
       id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, record BLOB NOT NULL, run_spec BLOB);
     CREATE TABLE runs (

@@ -15,14 +15,14 @@ public struct StoredGuest: Sendable, Hashable {
 
   /// - Parameter runSpec: encoding of `stored_run_spec`, where the present run has another spec than the defined one.
   init(name: GuestName, encoded bytes: [UInt8], runSpec: [UInt8]?) throws {
-    let stored = try Wire.StoredGuest(xdr: bytes)
+    let stored = try Wire.StoredGuestRow(xdr: bytes)
     self.init(
       lifecycle: try stored.restored(name: name, runSpec: runSpec.map { try Wire.StoredRunSpec(xdr: $0) }),
-      createdAt: Timestamp(nanoseconds: stored.createdAt))
+      createdAt: Timestamp(nanoseconds: stored.guest.createdAt))
   }
 
   func encoded() throws(XDRError) -> [UInt8] {
-    try Wire.StoredGuest(lifecycle: lifecycle, createdAt: createdAt).xdrEncoded()
+    try Wire.StoredGuestRow(lifecycle: lifecycle, createdAt: createdAt).xdrEncoded()
   }
 
   /// Nil where the defined spec is the run's, or there is no run.

@@ -37,34 +37,6 @@ extension WaitStatus {
   init(_ wire: Wire.WaitStatus) {
     self = wire.signaled ? .signaled(wire.value, coreDumped: wire.coreDumped) : .exited(wire.value)
   }
-
-  /// Nil for "signal 0", which in format 1 stands for an init that was never executed.
-  init?(formerly wire: Wire.WaitStatus) {
-    if wire.signaled, wire.value == 0 { return nil }
-    self.init(wire)
-  }
-}
-
-// MARK: Format 1
-
-extension EndCause {
-  /// Of a record of format 1.
-  public init(_ wire: Wire.EndCause) {
-    switch wire {
-    case .exited(let code): self = .exited(code: code)
-    case .signaled(let status): self = .signaled(status.value, coreDumped: status.coreDumped)
-    case .oom(let oom): self = .oom(OutOfMemory(oom))
-    case .reboot: self = .reboot
-    case .halt: self = .halt
-    case .powerOff: self = .powerOff
-    case .stopped(let stopped):
-      self = .stopped(
-        by: Actor(stopped.by), how: StopMethod(stopped.how), status: WaitStatus(formerly: stopped.status))
-    case .startFailed(let failure): self = .startFailed(StartFailure(failure))
-    case .controllerLost: self = .controllerLost
-    case .hostReset: self = .hostReset
-    }
-  }
 }
 
 extension Wire.OomEnd {
@@ -89,27 +61,6 @@ extension OutOfMemory {
     self.init(
       victim: victim, limit: Limit(wire.limit), limitBytes: wire.limitBytes, kills: wire.kills,
       status: WaitStatus(wire.status))
-  }
-}
-
-extension ExitRecord {
-  /// Of a record of format 1: its cause stands, and no facts were recorded then. Throws where a name breaks its rules.
-  public init(_ wire: Wire.ExitRecord) throws(GuestError) {
-    self.init(
-      guest: try GuestName(wire.guest), run: RunID(wire.run) ?? .zero, boot: BootID(wire.boot) ?? .zero,
-      cause: EndCause(wire.cause), startedAt: wire.startedAt == 0 ? nil : Timestamp(nanoseconds: wire.startedAt),
-      endedAt: Timestamp(nanoseconds: wire.endedAt), lengthNanos: wire.lengthNanos, usage: RunUsage(wire.usage),
-      logTail: wire.logTail)
-  }
-}
-
-extension RunUsage {
-  /// In format 1, 0 stands for a figure that is not known.
-  public init(_ wire: Wire.RunUsage) {
-    func known(_ figure: UInt64) -> UInt64? { figure > 0 ? figure : nil }
-    self.init(
-      memoryPeakBytes: known(wire.memoryPeakBytes), memoryLimitBytes: known(wire.memoryLimitBytes),
-      cpuMicros: known(wire.cpuMicros))
   }
 }
 
@@ -447,23 +398,6 @@ extension EndCause {
 }
 
 // MARK: Records
-
-extension RunUsage {
-  private static let memoryPeak = "memory.peakBytes"
-  private static let memoryLimit = "memory.limitBytes"
-  private static let cpu = "cpu.micros"
-
-  var measures: [Wire.Measure] {
-    [(Self.memoryPeak, memoryPeakBytes), (Self.memoryLimit, memoryLimitBytes), (Self.cpu, cpuMicros)]
-      .compactMap { key, value in value.map { Wire.Measure(key: key, value: $0) } }
-  }
-
-  init(_ measures: [Wire.Measure]) {
-    func figure(_ key: String) -> UInt64? { measures.first { $0.key == key }?.value }
-    self.init(
-      memoryPeakBytes: figure(Self.memoryPeak), memoryLimitBytes: figure(Self.memoryLimit), cpuMicros: figure(Self.cpu))
-  }
-}
 
 extension Wire.RunEnd {
   public init(_ record: ExitRecord) {

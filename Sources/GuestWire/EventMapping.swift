@@ -63,29 +63,35 @@ extension Wire.Event {
   public init(_ entry: JournalEntry) {
     let event = entry.event
     self.init(
-      sequence: entry.sequence, time: entry.time.nanoseconds, boot: entry.boot.bytes, type: .init(event.kind),
-      guest: event.guest?.value ?? "", run: event.run?.bytes, runNumber: event.runNumber, from: .init(event.from),
-      to: .init(event.to), by: .init(event.by), message: cut(event.message, Wire.textMax),
-      ended: event.ended.map { .init($0) }, order: event.order.map { .init($0) }, labels: event.labels.map { .init($0) }
-    )
+      format: UInt32(Wire.eventFormat), sequence: entry.sequence, time: entry.time.nanoseconds, boot: entry.boot.bytes,
+      type: .init(event.kind), guest: event.guest?.value ?? "", run: event.run?.bytes, runNumber: event.runNumber,
+      detail: .init(
+        from: .init(event.from), to: .init(event.to), by: .init(event.by), message: cut(event.message, Wire.textMax),
+        ended: event.ended.map { .init($0) }, order: event.order.map { .init($0) },
+        labels: event.labels.map { .init($0) }))
   }
 }
 
 extension JournalEntry {
-  /// Throws where a name breaks its rules. Types and states that a newer peer invented become a notice.
+  /// Throws where a name breaks its rules, or for a row of another format. Types and states that a newer peer invented
+  /// become a notice.
   public init(_ wire: Wire.Event) throws(GuestError) {
+    guard wire.format == UInt32(Wire.eventFormat) else {
+      throw GuestError(.badFrame, "event \(wire.sequence): format \(wire.format) is unknown")
+    }
     let name: GuestName? = wire.guest.isEmpty ? nil : try GuestName(wire.guest)
     let run = wire.run.flatMap { RunID($0) }
     let time = Timestamp(nanoseconds: wire.time)
     let boot = BootID(wire.boot) ?? .zero
+    let detail = wire.detail
     var ended: ExitRecord?
-    if let end = wire.ended, let name, let run { ended = ExitRecord(end, guest: name, run: run, boot: boot) }
+    if let end = detail.ended, let name, let run { ended = ExitRecord(end, guest: name, run: run, boot: boot) }
     self.init(
       sequence: wire.sequence, time: time, boot: boot,
       event: GuestEvent(
         GuestEvent.Kind(wire.type) ?? .notice, guest: name, run: run, runNumber: wire.runNumber,
-        from: GuestState(wire.from) ?? .stopped, to: GuestState(wire.to) ?? .stopped, by: Actor(wire.by),
-        message: wire.message, ended: ended, order: wire.order.map { EndOrder($0) },
-        labels: wire.labels.map { Label($0) }))
+        from: GuestState(detail.from) ?? .stopped, to: GuestState(detail.to) ?? .stopped, by: Actor(detail.by),
+        message: detail.message, ended: ended, order: detail.order.map { EndOrder($0) },
+        labels: detail.labels.map { Label($0) }))
   }
 }

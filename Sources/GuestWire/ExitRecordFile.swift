@@ -3,14 +3,12 @@ internal import WireProtocol
 internal import XDR
 
 /// The file in a run directory that says how the run ended: XDR with a magic number and a format in front and a checksum
-/// behind. Written in the newest format; every format that there was is read.
+/// behind. Formats before this one are read by `FormerExitRecord`.
 public enum ExitRecordFile {
   public static let name = "exit"
   private static let checksumSize = 4
-  private static let magic = UInt32(Wire.exitRecordMagic)
+  private static let magic = UInt32(Wire.endRecordMagic)
   private static let format = UInt32(Wire.endRecordFormat)
-  /// Of a controller of a former version: the cause, and no facts.
-  private static let formerFormat = UInt32(Wire.exitRecordFormat)
 
   /// Throws only for a record that breaks the wire's bounds, which `ExitRecord`'s makers do not build.
   public static func encode(_ record: ExitRecord) throws(GuestError) -> [UInt8] {
@@ -30,29 +28,24 @@ public enum ExitRecordFile {
 
   /// Throws `badFrame` for a file that is torn, altered, or of a format this version does not know.
   public static func decode(_ bytes: [UInt8]) throws(GuestError) -> ExitRecord {
+    let found = try soundFormat(of: bytes)
+    guard found == format else { throw GuestError(.badFrame, "exit record: format \(found) is unknown") }
+    let file: Wire.EndRecordFile
+    do { file = try Wire.EndRecordFile(xdr: bytes) } catch { throw GuestError(.badFrame, "exit record: \(error)") }
+    return try ExitRecord(file.record)
+  }
+
+  /// The format of a whole file: its kind and its checksum are those of an exit record.
+  public static func soundFormat(of bytes: [UInt8]) throws(GuestError) -> UInt32 {
     func number(at offset: Int) -> UInt32 {
       bytes[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) }
     }
     guard bytes.count >= 12 else { throw GuestError(.badFrame, "exit record: \(bytes.count) bytes are none") }
     guard number(at: 0) == magic else { throw GuestError(.badFrame, "exit record: it is another kind of file") }
-    let found = number(at: 4)
-    guard found == format || found == formerFormat else {
-      throw GuestError(.badFrame, "exit record: format \(found) is unknown")
-    }
     guard number(at: bytes.count - checksumSize) == crc32(bytes.dropLast(checksumSize)) else {
       throw GuestError(.badFrame, "exit record: its checksum does not fit")
     }
-    do {
-      return found == format
-        ? try ExitRecord(Wire.EndRecordFile(xdr: bytes).record)
-        : try ExitRecord(Wire.ExitRecordFile(xdr: bytes).record)
-    } catch let error as XDRError {
-      throw GuestError(.badFrame, "exit record: \(error)")
-    } catch let error as GuestError {
-      throw error
-    } catch {
-      throw GuestError(.internalError, "exit record: \(error)")
-    }
+    return number(at: 4)
   }
 
   /// CRC-32 of IEEE 802.3, bit by bit: a record is a few hundred bytes, and a table would be a kilobyte in each controller.

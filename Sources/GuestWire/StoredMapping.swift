@@ -3,43 +3,36 @@ public import WireProtocol
 
 // The lifecycle as the daemon's database keeps it (`protocol/store.x`).
 
-extension Wire.StoredGuest {
+extension Wire.StoredGuestRow {
   public init(lifecycle: GuestLifecycle, createdAt: Timestamp) {
     self.init(
-      format: UInt32(Wire.storedGuestFormat), spec: .init(lifecycle.defined), createdAt: createdAt.nanoseconds,
-      specPending: lifecycle.isSpecPending,
-      phase: .init(lifecycle.phase), runCount: lifecycle.runCount, restartAttempt: lifecycle.restarts.attempt,
-      restartTotal: lifecycle.restarts.total, restartTimes: lifecycle.restarts.recent.suffix(1000).map(\.nanoseconds),
-      last: lifecycle.last.map {
-        .init(number: $0.number, startedBy: .init($0.startedBy), ended: .init($0.ended))
-      },
-      desired: lifecycle.desired, note: cut(lifecycle.note, Wire.textMax))
+      format: UInt32(Wire.storedFormat),
+      guest: .init(
+        spec: .init(lifecycle.defined), createdAt: createdAt.nanoseconds, specPending: lifecycle.isSpecPending,
+        phase: .init(lifecycle.phase), runCount: lifecycle.runCount, restartAttempt: lifecycle.restarts.attempt,
+        restartTotal: lifecycle.restarts.total,
+        restartTimes: lifecycle.restarts.recent.suffix(1000).map(\.nanoseconds),
+        last: lifecycle.last.map { .init($0) }, desired: lifecycle.desired, note: cut(lifecycle.note, Wire.textMax)))
   }
 
   /// The lifecycle in it.
   ///
   /// - Parameter runSpec: the spec that was stored beside it; one of another run is an older version's leftover.
   public func restored(name: GuestName, runSpec: Wire.StoredRunSpec?) throws(GuestError) -> GuestLifecycle {
-    guard format == UInt32(Wire.storedGuestFormat) else {
-      throw GuestError(.storage, "guest \(name): its record has format \(format), which is unknown")
-    }
-    let spec = try GuestSpec(self.spec, checkingRules: false)
-    var last: RunRecord?
-    if let stored = self.last {
-      last = RunRecord(number: stored.number, startedBy: Actor(stored.startedBy), ended: try ExitRecord(stored.ended))
-    }
+    try checkFormat(format, "guest \(name): its record")
+    let spec = try GuestSpec(guest.spec, checkingRules: false)
     var inForce = spec
-    if let runSpec, runSpec.run == phase.run?.id {
-      guard runSpec.format == UInt32(Wire.storedRunSpecFormat) else {
-        throw GuestError(.storage, "guest \(name): the spec of its run has format \(runSpec.format), which is unknown")
-      }
+    if let runSpec, runSpec.run == guest.phase.run?.id {
+      try checkFormat(runSpec.format, "guest \(name): the spec of its run")
       inForce = try GuestSpec(runSpec.spec, checkingRules: false)
     }
     return GuestLifecycle(
-      name: name, defined: spec, phase: .init(phase, spec: inForce), runCount: runCount,
+      name: name, defined: spec, phase: .init(guest.phase, spec: inForce), runCount: guest.runCount,
       restarts: RestartHistory(
-        attempt: restartAttempt, recent: restartTimes.map { BootTime(nanoseconds: $0) }, total: restartTotal),
-      last: last, desired: desired, note: note)
+        attempt: guest.restartAttempt, recent: guest.restartTimes.map { BootTime(nanoseconds: $0) },
+        total: guest.restartTotal),
+      last: try guest.last.map { run throws(GuestError) in try RunRecord(run) }, desired: guest.desired,
+      note: guest.note)
   }
 }
 
@@ -47,7 +40,26 @@ extension Wire.StoredRunSpec {
   /// Nil where the defined spec is the run's, or there is no run.
   public init?(_ lifecycle: GuestLifecycle) {
     guard lifecycle.isSpecPending, let run = lifecycle.run else { return nil }
-    self.init(format: UInt32(Wire.storedRunSpecFormat), run: run.id.bytes, spec: .init(run.spec))
+    self.init(format: UInt32(Wire.storedFormat), run: run.id.bytes, spec: .init(run.spec))
+  }
+}
+
+extension Wire.StoredRunRow {
+  public init(_ run: RunRecord) { self.init(format: UInt32(Wire.storedFormat), run: .init(run)) }
+
+  public func restored() throws(GuestError) -> RunRecord {
+    try checkFormat(format, "run")
+    return try RunRecord(run)
+  }
+}
+
+extension Wire.StoredHookRow {
+  public init(_ hook: Wire.HookSpec) { self.init(format: UInt32(Wire.storedFormat), hook: hook) }
+}
+
+private func checkFormat(_ format: UInt32, _ noun: String) throws(GuestError) {
+  guard format == UInt32(Wire.storedFormat) else {
+    throw GuestError(.storage, "\(noun) has format \(format), which is unknown")
   }
 }
 

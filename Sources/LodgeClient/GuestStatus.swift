@@ -70,29 +70,29 @@ public struct GuestStatus: Sendable, Hashable {
 /// All there is to know about one guest.
 public struct GuestDetails: Sendable, Hashable {
   public var status: GuestStatus
-  /// As defined: what the next start takes.
-  public var spec: GuestSpec
-  /// Whether the spec was changed since the present run began.
-  public var isSpecPending: Bool
+  /// The next start takes it.
+  public var defined: GuestSpec
+  /// In force for the present run; nil without one.
+  public var running: GuestSpec?
   public var createdAt: Timestamp
   public var runDirectory: String
   public var logPath: String
   /// Of the present run.
   public var cgroup: String?
-  public var memoryBytes: UInt64
-  public var cpuMicros: UInt64
-  public var tasks: UInt64
+  /// Of the present run. A figure that is not known is nil.
+  public var usage: GuestUsage
+
+  /// Whether the spec was changed since the present run began.
+  public var isSpecPending: Bool { running.map { $0 != defined } ?? false }
 
   init(_ wire: Wire.GuestDetails) throws(GuestError) {
     status = try GuestStatus(wire.summary)
-    spec = try GuestSpec(wire.spec)
-    isSpecPending = wire.specPending
+    defined = try GuestSpec(wire.defined, checkingRules: false)
+    running = try wire.running.map { spec throws(GuestError) in try GuestSpec(spec, checkingRules: false) }
     createdAt = Timestamp(nanoseconds: wire.createdAt)
     runDirectory = wire.runDirectory
     logPath = wire.logPath
     cgroup = wire.cgroup.isEmpty ? nil : wire.cgroup
-    memoryBytes = wire.memoryBytes
-    cpuMicros = wire.cpuMicros
-    tasks = wire.tasks
+    usage = GuestUsage(wire.usage)
   }
 }

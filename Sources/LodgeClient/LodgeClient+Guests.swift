@@ -47,7 +47,7 @@ extension LodgeClient {
   public func create(_ name: GuestName, _ spec: GuestSpec) async throws(GuestError) -> GuestStatus {
     let reply = try await call(
       Admin.GuestCreate.self,
-      .init(request: newRequest(), name: name.value, spec: Wire.GuestSpec(spec), replace: false))
+      .init(request: newRequest(), name: name.value, spec: Wire.GuestSettings(spec), replace: false))
     return try GuestStatus(reply.guest)
   }
 
@@ -55,7 +55,8 @@ extension LodgeClient {
   @discardableResult
   public func change(_ name: GuestName, to spec: GuestSpec) async throws(GuestError) -> Bool {
     try await call(
-      Admin.GuestCreate.self, .init(request: newRequest(), name: name.value, spec: Wire.GuestSpec(spec), replace: true)
+      Admin.GuestCreate.self,
+      .init(request: newRequest(), name: name.value, spec: Wire.GuestSettings(spec), replace: true)
     ).atNextStart
   }
 

@@ -40,9 +40,11 @@ public struct IncomingEvent: Sendable {
   /// The encoded body.
   public let body: ArraySlice<UInt8>
 
-  /// The body, if this is an event of that kind.
+  /// The body, if this is an event of that kind, in that version of its program.
   public func decode<Event: RPCEvent>(_ event: Event.Type) throws(XDRError) -> Event.Body? {
-    guard program == Event.Program.number, procedure == Event.number else { return nil }
+    guard program == Event.Program.number, version == Event.Program.version, procedure == Event.number else {
+      return nil
+    }
     return try Event.Body(xdr: body)
   }
 }

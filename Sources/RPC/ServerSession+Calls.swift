@@ -49,7 +49,8 @@ extension ServerSession {
     guard header.version == program.version else {
       return .failure(
         RPCErrorBody(
-          .unknownProgram, "program \(program.name): version \(header.version) is not served, \(program.version) is"))
+          .unknownProgram, "program \(program.name): version \(header.version) is not served, \(program.version) is",
+          hint: "use programs of one release on both sides"))
     }
     guard let procedure = program.procedure(header.procedure) else {
       return .failure(

@@ -70,10 +70,13 @@ import Testing
     spec.mounts = [
       MountSpec(.bind("/srv/data"), at: "/data", readOnly: true), MountSpec(.tmpfs(bytes: 64 << 20), at: "/tmp"),
     ]
+    var running = spec
+    running.limits.memoryBytes = 256 << 20
+    running.limits.pids = 100
     return GuestDetails(
-      guest: Samples.web, spec: spec, isSpecPending: true, createdAt: Samples.ago(seconds: 1_000_000),
+      guest: Samples.web, defined: spec, running: running, createdAt: Samples.ago(seconds: 1_000_000),
       runDirectory: "/run/lodge/guests/web", logPath: "/var/log/lodge/web/console.log", cgroup: "/lodge/web-6f1c",
-      memoryBytes: 13_400_000, cpuMicros: 1_500_000, tasks: 3)
+      usage: GuestUsage(memoryBytes: 13_400_000, cpuMicros: 1_500_000, tasks: 3))
   }
 
   @Test func whyInEveryCase() throws {

@@ -1,7 +1,9 @@
+import FormerProtocol
 import Foundation
 import GRDB
 import Guest
 import Testing
+import XDR
 
 @testable import GuestStore
 
@@ -72,7 +74,7 @@ import Testing
       var broken = Self.stored("web")
       // More than the record's bound: the second change of the batch cannot be encoded.
       var spec = broken.lifecycle.defined
-      spec.labels = (0..<100).map { Label("k\($0)", "v") }
+      spec.command = (0..<20).map { _ in String(repeating: "x", count: 100_000) }
       broken.lifecycle = GuestLifecycle(name: Self.web, defined: spec)
       #expect(throws: StoreError.self) {
         try store.commit(
@@ -170,16 +172,21 @@ import Testing
   /// Hooks of format 1 had no attempts.
   @Test func aDatabaseOfTheFirstFormatIsTakenOver() throws {
     try withStore { store, path in
-      let hook = StoredHook(name: "mail", spec: [1, 2], position: 7)
+      let spec = WireV1.HookSpec(
+        name: "mail", filter: .init(guestPattern: "w*", types: [], causes: [], labels: []), program: "/bin/mail",
+        timeoutMillis: 5, retries: 2)
+      var hook = StoredHook(name: "mail", spec: try FormerRow.hook(spec.xdrEncoded()).xdrEncoded(), position: 7)
       try store.save(hook)
       try store.pool.write { db in
         for column in ["started", "attempt"] { try db.execute(sql: "ALTER TABLE hooks DROP COLUMN \(column)") }
+        try db.execute(sql: "UPDATE hooks SET spec = ?", arguments: [Data(try spec.xdrEncoded())])
         try db.execute(sql: "PRAGMA user_version = 1")
       }
       try store.close()
       for _ in 0..<2 {
         let again = try GuestStore(path: path, boot: Self.boot)
         #expect(try again.load().hooks == [hook])
+        hook.position += 1
         try again.save(hook)
         try again.close()
       }

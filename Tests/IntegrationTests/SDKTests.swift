@@ -26,7 +26,7 @@ extension IntegrationTests {
         let details = try await lodge.guest(web)
         #expect(details.status.state == .running)
         #expect(details.status.run == run)
-        #expect(details.spec.command == ["/bin/sleep", "1000"])
+        #expect(details.defined.command == ["/bin/sleep", "1000"])
         #expect(try await lodge.guests(matching: "w*").map(\.name) == [web])
 
         let error = await #expect(throws: GuestError.self) { try await lodge.start(web) }

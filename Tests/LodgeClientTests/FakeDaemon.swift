@@ -84,9 +84,12 @@ final class FakeDaemon: RPCServerDelegate, @unchecked Sendable {
     let number = first + UInt64(journal.count)
     journal.append(
       Wire.Event(
-        sequence: number, time: Int64(number), boot: [UInt8](repeating: 7, count: 16), type: .notice, guest: "web",
-        run: nil, runNumber: 0, from: .stopped, to: .stopped, by: Wire.Actor(kind: .daemon, uid: 0, pid: 0),
-        message: "event \(number)", ended: nil, order: nil, labels: []))
+        format: 2, sequence: number, time: Int64(number), boot: [UInt8](repeating: 7, count: 16), type: .notice,
+        guest: "web",
+        run: nil, runNumber: 0,
+        detail: .init(
+          from: .stopped, to: .stopped, by: Wire.Actor(kind: .daemon, uid: 0, pid: 0), message: "event \(number)",
+          ended: nil, order: nil, labels: [])))
   }
 
   /// Retention: everything up to this number is dropped.

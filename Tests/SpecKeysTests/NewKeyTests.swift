@@ -69,7 +69,7 @@ import Testing
     #expect(named == Self.places)
     let protocolFiles = try FileManager.default.contentsOfDirectory(
       at: root.appendingPathComponent("protocol"), includingPropertiesForKeys: nil)
-    for file in protocolFiles where file.pathExtension == "x" && !Self.former.contains(file.lastPathComponent) {
+    for file in protocolFiles where file.pathExtension == "x" {
       #expect(!(try String(contentsOf: file, encoding: .utf8).contains("cpu_millis")), "\(file.lastPathComponent)")
     }
   }
@@ -78,7 +78,6 @@ import Testing
     "Guest/GuestSpec.swift", "SpecKeys/GuestKeys.swift", "ControllerCore/ContainerSpec+Guest.swift",
     "Cgroups/CgroupLimits.swift", "Cgroups/RunCgroup.swift",
     // The former protocol, whose closed structs name every key.
-    "GuestWire/SpecMapping.swift",
+    "FormerProtocol/FormerSpec.swift",
   ]
-  private static let former: Set<String> = ["guest.x"]
 }

@@ -9,10 +9,11 @@ import XDR
   /// What the header in front of `body` must be for these bytes, and the other way round.
   private func expect<Body: XDRCodable & Equatable>(
     _ bytes: [UInt8], program: UInt32, procedure: Int32, _ type: Wire.RpcMessageType, serial: UInt32 = 0,
-    status: Wire.RpcStatus = .ok, _ body: Body, sourceLocation: SourceLocation = #_sourceLocation
+    status: Wire.RpcStatus = .ok, version: UInt32 = 2, _ body: Body, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     let header = Wire.RpcHeader(
-      length: UInt32(28 + body.xdrSize), program: program, version: 1, procedure: procedure, type: type, serial: serial,
+      length: UInt32(28 + body.xdrSize), program: program, version: version, procedure: procedure, type: type,
+      serial: serial,
       status: status)
     #expect(try header.xdrEncoded() + body.xdrEncoded() == bytes, sourceLocation: sourceLocation)
     try #require(bytes.count >= 28, sourceLocation: sourceLocation)
@@ -26,7 +27,7 @@ import XDR
       Wire.HelloArgs(client: "lodge 1.0"))
     try expect(
       GoldenBytes.helloReply, program: Admin.number, procedure: 0, .reply,
-      Wire.HelloReply(server: "lodged 1.0", versions: [1], features: ["events.ticks"]))
+      Wire.HelloReply(server: "lodged 1.0", versions: [2], features: ["events.ticks"]))
   }
 
   @Test func aCall() throws {
@@ -52,8 +53,10 @@ import XDR
   }
 
   @Test func keepalive() throws {
-    try expect(GoldenBytes.ping, program: Keepalive.number, procedure: Keepalive.Ping.number, .event, XDRVoid())
-    try expect(GoldenBytes.pong, program: Keepalive.number, procedure: Keepalive.Pong.number, .event, XDRVoid())
+    try expect(
+      GoldenBytes.ping, program: Keepalive.number, procedure: Keepalive.Ping.number, .event, version: 1, XDRVoid())
+    try expect(
+      GoldenBytes.pong, program: Keepalive.number, procedure: Keepalive.Pong.number, .event, version: 1, XDRVoid())
   }
 
   /// Stream data and descriptors have no type of their own: the header, and what the framing puts behind it.
@@ -85,12 +88,14 @@ import XDR
 
   @Test func adminEvents() throws {
     let event = Wire.Event(
-      sequence: 42, time: 1_000_000_000, boot: Self.boot, type: .state, guest: "web", run: Self.run, runNumber: 5,
-      from: .running, to: .stopped, by: Wire.Actor(kind: .guest, uid: 0, pid: 0), message: "",
-      ended: Self.end(
-        .exited, Wire.WaitStatus(signaled: false, value: 3, coreDumped: false),
-        usage: [Wire.Measure(key: "memory.peakBytes", value: 1 << 20), Wire.Measure(key: "cpu.micros", value: 1000)]),
-      order: nil, labels: [Wire.Label(key: "tie", value: "a")])
+      format: 2, sequence: 42, time: 1_000_000_000, boot: Self.boot, type: .state, guest: "web", run: Self.run,
+      runNumber: 5,
+      detail: Wire.EventDetail(
+        from: .running, to: .stopped, by: Wire.Actor(kind: .guest, uid: 0, pid: 0), message: "",
+        ended: Self.end(
+          .exited, Wire.WaitStatus(signaled: false, value: 3, coreDumped: false),
+          usage: [Wire.Measure(key: "memory.peakBytes", value: 1 << 20), Wire.Measure(key: "cpu.micros", value: 1000)]),
+        order: nil, labels: [Wire.Label(key: "tie", value: "a")]))
     try expect(
       GoldenBytes.event, program: Admin.number, procedure: Admin.Event.number, .event,
       Wire.EventMessage(subscription: 2, event: event))

@@ -43,7 +43,7 @@ static void transfer(int fd, char *bytes, size_t count, int writing) {
 static uint32_t send_call(int fd, int procedure, xdrproc_t encode, void *args) {
   XDR x;
   rpc_header header = {
-      .program_ = ADMIN_PROGRAM, .version_ = ADMIN_V1, .procedure = procedure,
+      .program_ = ADMIN_PROGRAM, .version_ = ADMIN_V2, .procedure = procedure,
       .type = RPC_MESSAGE_TYPE_CALL, .serial = next_serial++, .status = RPC_STATUS_OK};
   xdrmem_create(&x, frame, sizeof frame, XDR_ENCODE);
   xdr_setpos(&x, RPC_HEADER_SIZE);
@@ -116,18 +116,50 @@ static const char *state_name(guest_state state) {
   return "unknown";
 }
 
-static void print_cause(const end_cause *cause) {
-  switch (cause->kind) {
-    case END_KIND_EXITED: printf(" exited %d", cause->end_cause_u.code); break;
-    case END_KIND_SIGNALED: printf(" signal %d", cause->end_cause_u.signaled.value); break;
+/*
+ * What can grow is carried as bytes. Its fields are decoded from them in a second step; fields that a newer daemon has added
+ * behind them are left alone.
+ */
+static int decode_fields(u_int length, char *bytes, xdrproc_t decode, void *value, size_t size) {
+  XDR x;
+  memset(value, 0, size);
+  xdrmem_create(&x, bytes, length, XDR_DECODE);
+  return decode(&x, value);
+}
+#define FIELDS(type, from, to) \
+  decode_fields((from).type##_len, (from).type##_val, (xdrproc_t)xdr_##type##_fields, (to), sizeof *(to))
+
+static void print_end(run_end *end) {
+  run_end_fields fields;
+  end_headline_fields headline;
+  if (!FIELDS(run_end, *end, &fields) || !FIELDS(end_headline, fields.headline, &headline)) return;
+  wait_status *status = headline.status;
+  switch (headline.kind) {
+    case END_KIND_EXITED: printf(" exited %d", status ? status->value : -1); break;
+    case END_KIND_SIGNALED: printf(" signal %d", status ? status->value : -1); break;
     case END_KIND_OOM: printf(" out of memory"); break;
     case END_KIND_REBOOT: printf(" reboot"); break;
     case END_KIND_HALT: printf(" halt"); break;
     case END_KIND_POWER_OFF: printf(" power off"); break;
-    case END_KIND_STOPPED: printf(" stopped by uid %u", cause->end_cause_u.stopped.by.uid); break;
-    case END_KIND_START_FAILED: printf(" start failed: %s", cause->end_cause_u.start_failed.message); break;
+    case END_KIND_STOPPED: printf(" stopped by uid %u", headline.by ? headline.by->uid : 0); break;
+    case END_KIND_START_FAILED:
+      printf(" start failed: %s", headline.start_failure ? headline.start_failure->message : "");
+      break;
     case END_KIND_CONTROLLER_LOST: printf(" controller lost"); break;
     case END_KIND_HOST_RESET: printf(" host reset"); break;
+    default: printf(" not known"); break;
+  }
+  xdr_free((xdrproc_t)xdr_end_headline_fields, &headline);
+  xdr_free((xdrproc_t)xdr_run_end_fields, &fields);
+}
+
+static void print_last(run_record *run) {
+  run_record_fields last;
+  end_record_fields ended;
+  if (FIELDS(run_record, *run, &last) && FIELDS(end_record, last.ended, &ended)) {
+    print_end(&ended.end);
+    xdr_free((xdrproc_t)xdr_end_record_fields, &ended);
+    xdr_free((xdrproc_t)xdr_run_record_fields, &last);
   }
 }
 
@@ -149,11 +181,13 @@ static void list(int fd) {
     memset(&reply, 0, sizeof reply);
     call(fd, ADMIN_GUEST_LIST, (xdrproc_t)xdr_guest_list_args, &args, (xdrproc_t)xdr_guest_list_reply, &reply);
     for (u_int i = 0; i < reply.guests.guests_len; i++) {
-      guest_summary *guest = &reply.guests.guests_val[i];
-      printf("%s %s runs %u", guest->name, state_name(guest->state), guest->runs);
-      if (guest->last) print_cause(&guest->last->ended.cause);
+      guest_summary_fields guest;
+      if (!FIELDS(guest_summary, reply.guests.guests_val[i], &guest)) fail("list", "a guest cannot be read");
+      printf("%s %s runs %u", guest.name, state_name(guest.state), guest.runs);
+      if (guest.last) print_last(guest.last);
       printf("\n");
-      snprintf(after, sizeof after, "%s", guest->name);
+      snprintf(after, sizeof after, "%s", guest.name);
+      xdr_free((xdrproc_t)xdr_guest_summary_fields, &guest);
     }
     more = reply.more && reply.guests.guests_len > 0;
     xdr_free((xdrproc_t)xdr_guest_list_reply, &reply);
@@ -161,16 +195,19 @@ static void list(int fd) {
 }
 
 static void print_event(const event *event) {
+  event_detail_fields detail;
+  if (!FIELDS(event_detail, event->detail, &detail)) return;
   printf("%llu %s", (unsigned long long)event->sequence, event->guest[0] ? event->guest : "-");
   switch (event->type) {
     case EVENT_TYPE_CREATED: printf(" created"); break;
     case EVENT_TYPE_CHANGED: printf(" changed"); break;
     case EVENT_TYPE_REMOVED: printf(" removed"); break;
-    case EVENT_TYPE_STATE: printf(" %s -> %s", state_name(event->from), state_name(event->to)); break;
-    default: printf(" %s", event->message); break;
+    case EVENT_TYPE_STATE: printf(" %s -> %s", state_name(detail.from), state_name(detail.to)); break;
+    default: printf(" %s", detail.message); break;
   }
-  if (event->cause) print_cause(event->cause);
+  if (detail.ended) print_end(detail.ended);
   printf("\n");
+  xdr_free((xdrproc_t)xdr_event_detail_fields, &detail);
   fflush(stdout);
 }
 

@@ -71,6 +71,7 @@ dev_xdrgen() {
 dev_generate() {
   dev_xdrgen generate --namespace Wire --no-services --output Sources/WireProtocol/Generated "$@" protocol/*.x &&
     dev_xdrgen generate --namespace Wire --services-above WireProtocol --output Sources/WireServices/Generated "$@" protocol/*.x &&
+    dev_xdrgen generate --namespace WireV1 --no-services --output Sources/FormerProtocol/Generated "$@" protocol/v1/*.x &&
     dev_xdrgen generate --borrowed --inline-opaque 32 --output tools/benchmarks/codec/Sources/codec "$@" \
       tools/benchmarks/codec/records.x
 }

@@ -44,11 +44,10 @@ final class StopProgress {
     var policy = StopPolicy()
     if let client = try? context.client(for: Admin.GuestShow.self),
       let ticket = try? client.send(Admin.GuestShow.self, .init(name: name)),
-      let details = try? client.receive(ticket, within: 300_000_000)
+      let details = try? client.receive(ticket, within: 300_000_000),
+      let spec = try? GuestSpec(details.running ?? details.defined, checkingRules: false)
     {
-      let stop = details.spec.stop
-      policy = StopPolicy(
-        signal: stop.signal, timeoutMillis: stop.timeoutMillis, termTimeoutMillis: stop.termTimeoutMillis)
+      policy = spec.stop
     }
     if let signal = order.signal { policy.signal = signal }
     if let timeout = order.timeoutMillis { policy.timeoutMillis = timeout }

@@ -108,10 +108,10 @@ struct ShowVerb: Verb {
     if spec {
       for (index, details) in found.enumerated() {
         if context.format == .json || context.format == .jsonl {
-          let value = GuestSpecFile.value(details.spec)
+          let value = GuestSpecFile.value(details.defined)
           context.console.line(context.format == .json ? value.indentedJSON : value.json)
         } else {
-          context.console.write((index > 0 ? "---\n" : "") + GuestSpecFile.yaml(details.spec))
+          context.console.write((index > 0 ? "---\n" : "") + GuestSpecFile.yaml(details.defined))
         }
       }
     } else if context.format == .csv || context.format == .name {

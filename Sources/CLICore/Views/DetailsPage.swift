@@ -9,7 +9,8 @@ struct DetailsPage {
   func text(_ details: GuestDetails) -> String {
     let guest = details.guest
     var lines = [screen.style(.bold, guest.name.value)]
-    lines += state(details).lines(screen) + [""] + spec(details.spec, of: guest).lines(screen) + [""]
+    lines +=
+      state(details).lines(screen) + [""] + spec(details.running ?? details.defined, of: guest).lines(screen) + [""]
     var places = Fields(indent: 2)
     places.add("Log", Visible.text(details.logPath))
     places.add("Created", TimeText.moment(details.createdAt, screen.zone))
@@ -24,17 +25,20 @@ struct DetailsPage {
   private func state(_ details: GuestDetails) -> Fields {
     let guest = details.guest
     var fields = Fields(indent: 2)
-    if !details.spec.description.isEmpty { fields.add("What for", Visible.text(details.spec.description)) }
+    if !details.defined.description.isEmpty { fields.add("What for", Visible.text(details.defined.description)) }
     fields.add("State", [Span(guest.state.word, guest.state.color), Span(since(guest))])
     if guest.initPID > 0 { fields.add("Init", "process \(guest.initPID)") }
     if guest.isUp {
       fields.add("Run", "\(guest.runs), \(guest.run?.description ?? "")")
       // A guest whose controller does not answer cannot be measured: unknown, not 0.
-      if !guest.degraded {
-        fields.add("Memory", memory(details))
-        fields.add("CPU time", TimeText.span(nanoseconds: details.cpuMicros &* 1000))
-        fields.add("Tasks", "\(details.tasks)" + (details.spec.limits.pids.map { " of \($0)" } ?? ""))
+      let usage = details.usage
+      let limits = (details.running ?? details.defined).limits
+      if let bytes = usage.memoryBytes {
+        let limit = limits.memoryBytes.map { " of \(Quantities.size($0))" } ?? ""
+        fields.add("Memory", SizeText.approximate(bytes) + limit)
       }
+      if let micros = usage.cpuMicros { fields.add("CPU time", TimeText.span(nanoseconds: micros &* 1000)) }
+      if let tasks = usage.tasks { fields.add("Tasks", "\(tasks)" + (limits.pids.map { " of \($0)" } ?? "")) }
     } else {
       fields.add("Runs", "\(guest.runs)")
     }
@@ -45,8 +49,8 @@ struct DetailsPage {
     }
     if guest.restarts > 0 { fields.add("Restarts", "\(guest.restarts) by its policy") }
     if guest.next != "-" { fields.add("Next", guest.next, guest.nextColor) }
-    if details.isSpecPending {
-      fields.add("Pending", "the spec was changed; it takes effect at the next start", .yellow)
+    if let running = details.running, details.isSpecPending {
+      fields.add("Pending", "at the next start: \(changes(from: running, to: details.defined))", .yellow)
     }
     return fields
   }
@@ -100,16 +104,21 @@ struct DetailsPage {
     }
   }
 
+  /// The keys that differ, with their values: `limits.memory 512M -> 1G, hostname none -> web-1`.
+  private func changes(from running: GuestSpec, to defined: GuestSpec) -> String {
+    GuestKeys.leaves.map(\.path).compactMap { key in
+      let (now, then) = (GuestKeys.text(of: key, in: running), GuestKeys.text(of: key, in: defined))
+      guard now != then else { return nil }
+      func shown(_ text: String?) -> String { text.map { Visible.text($0, limit: 60) } ?? "none" }
+      return "\(key) \(shown(now)) -> \(shown(then))"
+    }.joined(separator: ", ")
+  }
+
   private func since(_ guest: GuestView) -> String {
     guard guest.isUp, let startedAt = guest.startedAt else { return "" }
     let link = guest.state == .running ? "" : "; it runs"
     let length = TimeText.span(nanoseconds: guest.upNanos)
     return "\(link) for \(length), since \(TimeText.moment(startedAt, screen.zone))"
-  }
-
-  private func memory(_ details: GuestDetails) -> String {
-    guard let limit = details.spec.limits.memoryBytes else { return SizeText.approximate(details.memoryBytes) }
-    return "\(SizeText.approximate(details.memoryBytes)) of \(Quantities.size(limit))"
   }
 
   private func mode(_ rootfs: Rootfs) -> String {

@@ -23,8 +23,9 @@ extension GuestView {
 extension GuestDetails {
   init(_ wire: Wire.GuestDetails) throws(GuestError) {
     self.init(
-      guest: try GuestView(wire.summary), spec: try GuestSpec(wire.spec), isSpecPending: wire.specPending,
+      guest: try GuestView(wire.summary), defined: try GuestSpec(wire.defined, checkingRules: false),
+      running: try wire.running.map { spec throws(GuestError) in try GuestSpec(spec, checkingRules: false) },
       createdAt: Timestamp(nanoseconds: wire.createdAt), runDirectory: wire.runDirectory, logPath: wire.logPath,
-      cgroup: wire.cgroup, memoryBytes: wire.memoryBytes, cpuMicros: wire.cpuMicros, tasks: wire.tasks)
+      cgroup: wire.cgroup, usage: GuestUsage(wire.usage))
   }
 }

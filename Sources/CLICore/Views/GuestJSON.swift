@@ -40,14 +40,16 @@ extension GuestDetails {
     guard case .object(let members) = guest.json else { preconditionFailure("a guest is an object") }
     let more = DataValue.members([
       "createdAt": .time(createdAt),
-      "memory": .unsigned(memoryBytes),
-      "cpuTime": .decimal(Double(cpuMicros) / 1_000_000),
-      "tasks": .unsigned(tasks),
+      "memory": .optional(usage.memoryBytes.map { .unsigned($0) }),
+      "memoryPeak": .optional(usage.memoryPeakBytes.map { .unsigned($0) }),
+      "cpuTime": .optional(usage.cpuMicros.map { .decimal(Double($0) / 1_000_000) }),
+      "tasks": .optional(usage.tasks.map { .unsigned($0) }),
       "cgroup": cgroup.isEmpty ? .null : .text(cgroup),
       "runDirectory": .text(runDirectory),
       "logPath": .text(logPath),
       "specPending": .bool(isSpecPending),
-      "spec": GuestSpecFile.value(spec),
+      "spec": GuestSpecFile.value(defined),
+      "running": .optional(running.map { GuestSpecFile.value($0) }),
     ])
     guard case .object(let others) = more else { preconditionFailure("members make an object") }
     return .object(members + others)

@@ -85,16 +85,18 @@ extension GuestView.PendingRestart {
 /// Everything `show` knows.
 struct GuestDetails: Sendable, Hashable {
   var guest: GuestView
-  var spec: GuestSpec
-  /// The spec was changed since the present run began.
-  var isSpecPending: Bool
+  /// The next start takes it.
+  var defined: GuestSpec
+  /// In force for the present run; nil without one.
+  var running: GuestSpec?
   var createdAt: Timestamp
   var runDirectory: String
   var logPath: String
   var cgroup: String
-  var memoryBytes: UInt64
-  var cpuMicros: UInt64
-  var tasks: UInt64
+  var usage: GuestUsage
+
+  /// The spec was changed since the present run began.
+  var isSpecPending: Bool { running.map { $0 != defined } ?? false }
 }
 
 extension GuestState {
