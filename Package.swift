@@ -59,6 +59,7 @@ let package = Package(
     .target(name: "WireServices", dependencies: ["WireProtocol", "XDR"], swiftSettings: pure),
     .target(name: "RPC", dependencies: ["WireProtocol", "XDR"], swiftSettings: pure),
     .target(name: "Guest", swiftSettings: pure),
+    .target(name: "Supervision", dependencies: ["Guest"], swiftSettings: pure),
     // The table of keys that files, messages, the database and the reference of specs share.
     .target(name: "SpecKeys", dependencies: ["Guest"], swiftSettings: pure),
     .target(name: "GuestWire", dependencies: ["Guest", "SpecKeys", "WireProtocol", "XDR"], swiftSettings: pure),
@@ -99,12 +100,15 @@ let package = Package(
 
     // The daemon.
     .target(
-      name: "GuestStore", dependencies: ["FormerProtocol", "Guest", "GuestWire", "WireProtocol", "XDR", grdb],
+      name: "GuestStore",
+      dependencies: ["FormerProtocol", "Guest", "GuestWire", "Supervision", "WireProtocol", "XDR", grdb],
       swiftSettings: common + crashPoints),
     .target(
       name: "DaemonCore",
       dependencies: [
-        "FormerProtocol", "Guest", "GuestWire", "GuestStore", "WireProtocol", "WireServices", "XDR", "RPC", "RPCNIO",
+        "FormerProtocol", "Guest", "GuestWire", "GuestStore", "Supervision", "WireProtocol", "WireServices", "XDR",
+        "RPC",
+        "RPCNIO",
         "LinuxSystem", "Cgroups", "ConsoleLog", "ContainerRuntime", "SpecFile", "SpecKeys", nioCore, nioPosix, deque,
         logging, lifecycle,
       ],
@@ -138,6 +142,7 @@ let package = Package(
     .testTarget(name: "WireProtocolTests", dependencies: ["WireProtocol", "XDR"], swiftSettings: common),
     .testTarget(name: "RPCTests", dependencies: ["RPC", "WireProtocol", "XDR"], swiftSettings: common),
     .testTarget(name: "GuestTests", dependencies: ["Guest"], swiftSettings: common),
+    .testTarget(name: "SupervisionTests", dependencies: ["Supervision", "Guest"], swiftSettings: common),
     .testTarget(
       name: "GuestWireTests", dependencies: ["GuestWire", "Guest", "WireProtocol", "XDR"], swiftSettings: common),
     .testTarget(
@@ -172,11 +177,14 @@ let package = Package(
       ],
       swiftSettings: common),
     .testTarget(
-      name: "GuestStoreTests", dependencies: ["FormerProtocol", "GuestStore", "Guest", "WireProtocol", "XDR", grdb],
+      name: "GuestStoreTests",
+      dependencies: ["FormerProtocol", "GuestStore", "Guest", "Supervision", "WireProtocol", "XDR", grdb],
       swiftSettings: common),
     .testTarget(
       name: "DaemonCoreTests",
-      dependencies: ["DaemonCore", "Guest", "GuestStore", "SpecFile", "WireProtocol", "RPC", "LinuxSystem", "XDR"],
+      dependencies: [
+        "DaemonCore", "Guest", "GuestStore", "SpecFile", "Supervision", "WireProtocol", "RPC", "LinuxSystem", "XDR",
+      ],
       swiftSettings: common),
     .testTarget(
       name: "CLICoreTests", dependencies: ["CLICore", "Guest", "WireProtocol"], exclude: ["Golden"],

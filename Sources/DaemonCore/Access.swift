@@ -1,6 +1,7 @@
 internal import Guest
 internal import GuestStore
 internal import LinuxSystem
+internal import Supervision
 internal import XDR
 
 /// What one caller may do with which guests, and what it is shown of them. Decided once, when it connects.

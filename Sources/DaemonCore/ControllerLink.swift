@@ -13,8 +13,6 @@ final class ControllerLink {
   var version = ControllerVersion.current
   /// Ours to reap; false for one that an earlier daemon spawned.
   let isChild: Bool
-  /// LAUNCH was answered, one way or the other, or this link was adopted.
-  var isLaunched = false
   /// The end of the run is known; what remains is the controller's own.
   var hasEnded = false
   /// Its end is stored, and it has been told so: it has nothing left to do but to go.

@@ -6,6 +6,7 @@ internal import NIOCore
 internal import RPC
 internal import RPCNIO
 internal import SpecKeys
+internal import Supervision
 internal import WireProtocol
 internal import WireServices
 internal import XDR
@@ -37,7 +38,7 @@ extension GuestManager {
     return name
   }
 
-  private func labels(of name: GuestName) -> [Label] { guests[name]?.current.lifecycle.settings.labels ?? [] }
+  private func labels(of name: GuestName) -> [Label] { book[name]?.current.lifecycle.settings.labels ?? [] }
 
   fileprivate func shown(_ record: RunRecord, of name: GuestName, _ context: CallContext) -> RunRecord {
     context.access.shown(record, of: name, labels(of: name))
@@ -63,68 +64,53 @@ extension GuestManager: AdminService {
   // MARK: Guests
 
   func guestCreate(_ args: Wire.GuestCreateArgs, context: CallContext) async throws -> Wire.GuestCreateReply {
-    try await once(args.request, context) { manager in
-      let spec = try GuestSpec(args.spec)
-      // Of a guest that is changed, its present labels count as well as those it gets.
-      let name = try manager.permitted(args.name, context)
-      try context.check(name, spec.labels)
-      var waits = false
-      if args.replace {
-        waits = try await manager.replace(name, spec, by: context.actor)
-      } else {
-        try await manager.create(name, spec, by: context.actor)
-      }
-      return Wire.GuestCreateReply(guest: try manager.summary(of: name, for: context.access), atNextStart: waits)
-    }
+    let asked = try Asked(Admin.GuestCreate.self, args, id: args.request, context)
+    let spec = try GuestSpec(args.spec)
+    // Of a guest that is changed, its present labels count as well as those it gets.
+    let name = try permitted(args.name, context)
+    try context.check(name, spec.labels)
+    let atNextStart = try await define(name, spec, replacing: args.replace, asked)
+    return Wire.GuestCreateReply(guest: try await lastKnown(name, for: context.access), atNextStart: atNextStart)
   }
 
   func guestRemove(_ args: Wire.GuestRemoveArgs, context: CallContext) async throws {
-    try await once(args.request, context) { manager in
-      try await manager.remove(
-        manager.permitted(args.name, context), force: args.force, by: context.actor, connection: context.connection.id)
-    }
+    let asked = try Asked(Admin.GuestRemove.self, args, id: args.request, context)
+    try await remove(permitted(args.name, context), force: args.force, asked)
   }
 
   func guestStart(_ args: Wire.GuestStartArgs, context: CallContext) async throws -> Wire.GuestStartReply {
-    try await once(args.request, context) { manager in
-      let name = try manager.permitted(args.name, context)
-      let run = try await manager.start(name, by: context.actor, connection: context.connection.id)
-      return Wire.GuestStartReply(guest: try await manager.lastKnown(name, for: context.access), run: run.bytes)
-    }
+    let asked = try Asked(Admin.GuestStart.self, args, id: args.request, context)
+    let name = try permitted(args.name, context)
+    let run = try await start(name, asked)
+    return Wire.GuestStartReply(guest: try await lastKnown(name, for: context.access), run: run.bytes)
   }
 
   func guestStop(_ args: Wire.GuestStopArgs, context: CallContext) async throws -> Wire.GuestEndedReply {
-    try await once(args.request, context) { manager in
-      let name = try manager.permitted(args.name, context)
-      let ended = try await manager.stop(
-        name, try manager.order(.stop, args, context), connection: context.connection.id)
-      return try await manager.endedReply(name, ended, context)
-    }
+    let asked = try Asked(Admin.GuestStop.self, args, id: args.request, context)
+    let name = try permitted(args.name, context)
+    let ended = try await stop(name, try order(.stop, args, context), asked)
+    return try await endedReply(name, ended, context)
   }
 
   func guestKill(_ args: Wire.GuestKillArgs, context: CallContext) async throws -> Wire.GuestEndedReply {
-    try await once(args.request, context) { manager in
-      let name = try manager.permitted(args.name, context)
-      guard (1...64).contains(args.signal) else {
-        throw GuestError(.invalidArgument, "kill \(name): signal \(args.signal) does not exist; 1 to 64 do")
-      }
-      guard args.signal == 9 else {
-        try await manager.signal(name, args.signal, by: context.actor)
-        return try await manager.endedReply(name, nil, context)
-      }
-      let order = EndOrder(.kill, by: context.actor)
-      let ended = try await manager.stop(name, order, connection: context.connection.id)
-      return try await manager.endedReply(name, ended, context)
+    let asked = try Asked(Admin.GuestKill.self, args, id: args.request, context)
+    let name = try permitted(args.name, context)
+    guard (1...64).contains(args.signal) else {
+      throw GuestError(.invalidArgument, "kill \(name): signal \(args.signal) does not exist; 1 to 64 do")
     }
+    guard args.signal == 9 else {
+      try await signal(name, args.signal, asked)
+      return try await endedReply(name, nil, context)
+    }
+    let ended = try await stop(name, EndOrder(.kill, by: context.actor), asked)
+    return try await endedReply(name, ended, context)
   }
 
   func guestRestart(_ args: Wire.GuestStopArgs, context: CallContext) async throws -> Wire.GuestStartReply {
-    try await once(args.request, context) { manager in
-      let name = try manager.permitted(args.name, context)
-      let run = try await manager.restart(
-        name, try manager.order(.restart, args, context), connection: context.connection.id)
-      return Wire.GuestStartReply(guest: try await manager.lastKnown(name, for: context.access), run: run.bytes)
-    }
+    let asked = try Asked(Admin.GuestRestart.self, args, id: args.request, context)
+    let name = try permitted(args.name, context)
+    let run = try await restart(name, try order(.restart, args, context), asked)
+    return Wire.GuestStartReply(guest: try await lastKnown(name, for: context.access), run: run.bytes)
   }
 
   fileprivate func order(
@@ -161,7 +147,7 @@ extension GuestManager: AdminService {
 
   func guestWait(_ args: Wire.GuestWaitArgs, context: CallContext) async throws -> Wire.GuestEndedReply {
     let name = try permitted(args.name, context)
-    let ended = try await wait(args, name, connection: context.connection.id)
+    let ended = try await wait(args, name)
     return try await endedReply(name, ended, context)
   }
 

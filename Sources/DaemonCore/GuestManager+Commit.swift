@@ -1,68 +1,51 @@
+internal import DequeModule
 internal import Guest
 internal import GuestStore
 internal import Logging
 internal import NIOCore
+internal import Supervision
 
-/// A decision on its way to the disk.
-struct PendingChange {
-  var change: Change
-  /// The guest as it will be once this is stored.
-  var snapshot: StoredGuest?
-  var effects: [GuestLifecycle.Effect]
-  /// A request can be taken back when the disk does not take it; a fact cannot: it has happened.
-  var isRequest: Bool
-  var done: ((Result<Void, GuestError>) -> Void)?
-}
+// Between the book and the disk: batches go to the writer, and the steps that follow are carried out.
 
 extension GuestManager {
   /// Lets a guest's lifecycle decide, and queues what follows.
   ///
-  /// - Parameter request: false for facts, which are kept and tried again when the disk does not take them.
+  /// - Parameter stored: told when that is on the disk, or was refused by it.
+  @discardableResult
   func decide(
-    _ name: GuestName, request: Bool, done: ((Result<Void, GuestError>) -> Void)? = nil,
+    _ name: GuestName, _ weight: GuestBook.Weight, stored: EventLoopPromise<Void>? = nil,
+    request: (GuestLifecycle) -> RequestLedger.Record? = { _ in nil },
     _ body: (inout GuestLifecycle, GuestLifecycle.Context) throws(GuestError) -> GuestLifecycle.Transition
-  ) throws(GuestError) {
-    guard var guest = guests[name] else {
-      throw GuestError(.notFound, "\(name): there is no guest of that name", hint: "lodge ls")
-    }
-    let context = context()
-    let transition = try body(&guest.current.lifecycle, context)
-    var launching: GuestLifecycle.Run?
-    for case .launch(let run) in transition.effects { launching = run }
-    let leaves = transition.effects.contains(.delete)
-    if leaves { guest.isLeaving = true }
-    if let ended = transition.ended { guest.unstoredEnds.append(ended) }
-    guests[name] = guest
-    enqueue(
-      PendingChange(
-        change: Change(
-          guest: name, record: leaves ? .delete : .save(guest.current), events: transition.events,
-          ended: transition.ended, time: context.now.wall),
-        snapshot: leaves ? nil : guest.current, effects: transition.effects, isRequest: request, done: done))
-    if let launching { prepare(launching, name) }
+  ) throws(GuestError) -> GuestBook.Decision {
+    var record: RequestLedger.Record?
+    let decision = try book.decide(
+      name, weight, context(),
+      request: { lifecycle in
+        record = request(lifecycle)
+        return record
+      }, body)
+    if let record { ledger.decided(record, decision.ticket, now: now.boot) }
+    take(decision, stored)
+    if let run = decision.launching { prepare(run, name) }
+    return decision
   }
 
   /// The same for facts, which no lifecycle refuses.
   func note(
     _ name: GuestName, _ body: (inout GuestLifecycle, GuestLifecycle.Context) -> GuestLifecycle.Transition
   ) {
-    guard guests[name] != nil else { return }
+    guard book[name] != nil else { return }
     do throws(GuestError) {
-      try decide(name, request: false) { lifecycle, context throws(GuestError) in body(&lifecycle, context) }
+      try decide(name, .fact) { lifecycle, context throws(GuestError) in body(&lifecycle, context) }
     } catch {
       preconditionFailure("a fact about \(name) was refused: \(error)")
     }
   }
 
-  func enqueue(_ change: PendingChange) {
-    // A fact that changed nothing and asks for nothing needs no disk.
-    if change.change.events.isEmpty, change.change.ended == nil, !change.isRequest, queue.isEmpty, !isWriting,
-      change.effects.allSatisfy({ if case .acknowledge = $0 { true } else { false } })
-    {
-      return finish(change, [])
-    }
-    queue.append(change)
-    carryOutUnstored(&queue[queue.count - 1])
+  /// Carries out what follows at once from a decision, and sets the disk to work.
+  func take(_ decision: GuestBook.Decision, _ stored: EventLoopPromise<Void>? = nil) {
+    if let stored { tickets[decision.ticket, default: []].append(stored) }
+    carryOut(decision.steps)
     write()
   }
 
@@ -75,112 +58,87 @@ extension GuestManager {
   }
 
   private func resumeSettling() {
-    guard queue.isEmpty && !isWriting || storageFault != nil else { return }
+    guard book.isSettled || storageFault != nil else { return }
     let waiting = settling
     settling = []
     for continuation in waiting { continuation.resume() }
   }
 
   private func write() {
-    guard !isWriting, !queue.isEmpty else { return }
-    isWriting = true
-    let batch = Array(queue.prefix(256))
-    queue.removeFirst(batch.count)
-    let sending = UnsafeTransfer(batch)
-    writer.commit(batch.map(\.change), retention: environment.configuration.retention, on: eventLoop) { result in
-      self.onLoop { $0.written(sending.value, result) }
+    if storageFault?.isFinal == true, rescue == nil { return }
+    guard let batch = book.takeBatch() else { return }
+    writer.commit(batch, retention: environment.configuration.retention, on: eventLoop) { result in
+      self.onLoop { $0.written(result) }
     }
   }
 
-  private func written(_ batch: [PendingChange], _ result: Result<[[EncodedEntry]], StoreError>) {
-    isWriting = false
+  private func written(_ result: Result<[[EncodedEntry]], StoreError>) {
     switch result {
-    case .success(let entries):
+    case .success(let rows):
       storageWorks()
-      for (change, entries) in zip(batch, entries) { finish(change, entries) }
+      unpublished += rows
+      book.stored()
+      while let steps = book.finishNext() { carryOut(steps) }
+      noteBoot()
       write()
     case .failure(let error):
-      if storageFault == nil {
-        logger.error(
-          "cannot store: guests run on, ends are kept and tried again", metadata: ["error": "\(error)"])
-      }
-      if error.isFull { releaseReserve() }
-      storageFault = error
-      takeBack(batch, error)
-      for index in queue.indices { carryOutUnstored(&queue[index]) }
+      storageFails(error)
       _ = eventLoop.scheduleTask(in: .milliseconds(500)) { self.onLoop { $0.write() } }
     }
     resumeSettling()
   }
 
-  /// While the disk takes nothing, stops are carried out all the same, and who waits for an end is told of it. Not
-  /// before this is in the queue: what follows from it comes after it.
-  private func carryOutUnstored(_ change: inout PendingChange) {
-    guard storageFault != nil, !change.isRequest, let name = change.change.guest else { return }
-    let stops = change.effects.filter { if case .stop = $0 { true } else { false } }
-    change.effects.removeAll { stops.contains($0) }
-    let waiting = UnsafeTransfer(change.done)
-    change.done = nil
-    let ended = change.change.ended
-    eventLoop.execute {
-      self.onLoop { manager in
-        for stop in stops { manager.perform(stop, name) }
-        waiting.value?(.success(()))
-        manager.answerWaiters(name, ended: ended)
-      }
+  /// Once all that a boot of the host has ended is stored, and not before: a daemon that dies in between has to know of the
+  /// boot again.
+  private func noteBoot() {
+    guard !isBootNoted, rescue == nil, book.isSettled else { return }
+    isBootNoted = true
+    writer.perform { [logger] store in
+      do { try store.noteBoot() } catch { logger.error("cannot note the boot", metadata: ["error": "\(error)"]) }
     }
   }
 
-  /// Puts facts back in front of the queue, and takes back requests of guests that no fact depends on.
-  private func takeBack(_ batch: [PendingChange], _ error: StoreError) {
-    let all = batch + queue
-    var withFacts: Set<GuestName> = []
-    for change in all where !change.isRequest { if let name = change.change.guest { withFacts.insert(name) } }
-    queue = []
-    for change in all {
-      guard change.isRequest, let name = change.change.guest, !withFacts.contains(name) else {
-        queue.append(change)
-        continue
-      }
-      if var guest = guests[name] {
-        if let committed = guest.committed {
-          guest.current = committed
-          guest.unstoredEnds = []
-          guest.isLeaving = false
-          guests[name] = guest
-        } else {
-          guests[name] = nil
-        }
-      }
-      for case .launch(let run) in change.effects { discard(run.id, name) }
-      change.done?(.failure(storageError(error)))
+  /// The disk has refused a batch, or the database was found unusable.
+  func storageFails(_ error: StoreError) {
+    if storageFault == nil {
+      logger.error("cannot store: guests run on, ends are kept and tried again", metadata: ["error": "\(error)"])
     }
+    if error.isFull { releaseReserve() }
+    storageFault = error
+    carryOut(book.refused(storageError(error)))
   }
 
   func storageError(_ error: StoreError) -> GuestError {
     GuestError(.storage, "\(error); nothing was changed", hint: error.isFull ? "free some space, then try again" : nil)
   }
 
-  /// It is on the disk: now it is true for everybody.
-  private func finish(_ change: PendingChange, _ entries: [EncodedEntry]) {
-    let name = change.change.guest
-    if let name {
-      if case .delete = change.change.record {
-        let leaving = guests.removeValue(forKey: name)
-        leaving?.restartTimer?.cancel()
-        for waiter in leaving?.waiters ?? [] { answer(waiter, ended: change.change.ended, removed: true) }
-      } else if let snapshot = change.snapshot {
-        guests[name]?.committed = snapshot
-        if let run = change.change.ended?.ended.run { guests[name]?.unstoredEnds.removeAll { $0.ended.run == run } }
+  private func carryOut(_ steps: [GuestBook.Step]) {
+    for step in steps {
+      switch step {
+      case .publish(let name, let ended):
+        guard let rows = unpublished.popFirst() else { preconditionFailure("a stored change without its rows") }
+        publish(rows, name, ended)
+      case .perform(let effect, let name): perform(effect, name)
+      case .settled(let ticket):
+        for promise in tickets.removeValue(forKey: ticket) ?? [] { promise.succeed() }
+      case .refused(let ticket, let error):
+        for promise in tickets.removeValue(forKey: ticket) ?? [] { promise.fail(error) }
+      case .look(let name, let ended): answer(waiters.look(at: name, ended: ended, in: book))
+      case .removed(let name, let ended):
+        restartTimers.removeValue(forKey: name)?.cancel()
+        answer(waiters.removed(name, ended: ended))
+      case .discard(let run, let name): discard(run, name)
+      case .requestStored(let key): ledger.stored(key)
+      case .requestRefused(let key): ledger.refused(key)
       }
     }
-    hub.publish(entries)
-    if let last = entries.last { published?(last.entry.sequence) }
-    if let name, change.change.ended != nil { logEnded?(logPath(of: name)) }
-    if let name { for effect in change.effects { perform(effect, name) } }
-    change.done?(.success(()))
-    if let name { answerWaiters(name, ended: change.change.ended) }
-    for entry in entries { trace(entry.entry) }
+  }
+
+  private func publish(_ rows: [EncodedEntry], _ name: GuestName?, _ ended: RunRecord?) {
+    hub.publish(rows)
+    if let last = rows.last { published?(last.entry.sequence) }
+    if let name, ended != nil { logEnded?(logPath(of: name)) }
+    for row in rows { trace(row.entry) }
   }
 
   private func trace(_ entry: JournalEntry) {

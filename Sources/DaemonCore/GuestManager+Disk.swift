@@ -2,6 +2,7 @@ internal import Guest
 internal import GuestStore
 internal import LinuxSystem
 internal import Logging
+internal import Supervision
 
 // A full disk. A file that is there to be given up makes room for ends to be stored; until there is room again for more
 // than that, nothing new is begun.
@@ -15,7 +16,7 @@ extension GuestManager {
 
   /// A commit has succeeded. After a full disk that may have been the reserve's doing.
   func storageWorks() {
-    guard let fault = storageFault, rescue == nil else { return }
+    guard let fault = storageFault, rescue == nil, !fault.isFinal else { return }
     if fault.isFull { return lookForSpace() }
     storageFault = nil
     logger.notice("storage works again")
@@ -23,7 +24,7 @@ extension GuestManager {
 
   /// Once a second while the disk is full.
   func lookForSpace() {
-    guard let fault = storageFault, fault.isFull, rescue == nil, queue.isEmpty,
+    guard let fault = storageFault, fault.isFull, rescue == nil, book.isSettled,
       let free = Files.freeBytes(environment.paths.state), free >= Self.comfortBytes
     else { return }
     storageFault = nil

@@ -6,6 +6,7 @@ internal import Logging
 internal import NIOCore
 internal import RPC
 internal import RPCNIO
+internal import Supervision
 internal import WireProtocol
 internal import XDR
 
@@ -18,8 +19,7 @@ extension GuestManager {
     case .stop(let run, let order): stop(run, order, name)
     case .armTimer(let due): armTimer(due, name)
     case .disarmTimer:
-      guests[name]?.restartTimer?.cancel()
-      guests[name]?.restartTimer = nil
+      restartTimers.removeValue(forKey: name)?.cancel()
     case .acknowledge(let run): acknowledge(run, name)
     case .delete: removeFiles(of: name)
     }
@@ -31,7 +31,7 @@ extension GuestManager {
   /// network namespace of its own, and it ends by itself when we do; so a start that is never stored leaves nothing.
   func prepare(_ run: GuestLifecycle.Run, _ name: GuestName) {
     // What is in the folder may be an end that is not stored yet. Then the launch waits for that, and spawns.
-    guard storageFault == nil, rescue == nil, guests[name]?.unstoredEnds.isEmpty == true,
+    guard storageFault == nil, rescue == nil, book[name]?.unstoredEnds.isEmpty == true,
       !RunDirectory(runs: environment.paths.runs, guest: name).exists
     else { return }
     do throws(SystemError) { prepared[run.id] = try spawnController(run, name) } catch {
@@ -51,7 +51,7 @@ extension GuestManager {
 
   private func launch(_ run: GuestLifecycle.Run, _ name: GuestName) {
     // Overtaken by a stop before there was anything to stop: that effect tells the end.
-    guard case .starting(let present)? = guests[name]?.current.lifecycle.phase, present.id == run.id
+    guard case .starting(let present)? = book[name]?.current.lifecycle.phase, present.id == run.id
     else { return discard(run.id, name) }
     let link: ControllerLink
     do throws(SystemError) {
@@ -68,6 +68,7 @@ extension GuestManager {
         run.id, name,
         StartFailure(step: "spawn the controller", errno: error.errno, message: "spawn the controller: \(error)"))
     }
+    ordered.insert(run.id)
     let args = Wire.LaunchArgs(
       guest: name.value, run: run.id.bytes, spec: .init(run.spec),
       cgroupParent: environment.paths.cgroupParent, logPath: logPath(of: name))
@@ -117,13 +118,12 @@ extension GuestManager {
 
   private func silence(_ isSilent: Bool, _ name: GuestName, _ run: RunID) {
     links[run]?.isSilent = isSilent
-    guard guests[name]?.current.lifecycle.run?.id == run else { return }
+    guard book[name]?.current.lifecycle.run?.id == run else { return }
     note(name) { lifecycle, _ in lifecycle.degraded(isSilent) }
   }
 
   private func launchAnswered(_ run: RunID, _ name: GuestName, _ result: Result<Wire.LaunchReply, RPCCallError>) {
     guard let link = links[run] else { return }
-    link.isLaunched = true
     switch result {
     case .success(let reply): launched(run, name, reply)
     case .failure(.remote(let body)):
@@ -135,11 +135,10 @@ extension GuestManager {
       }
       endStart(
         run, name,
-        StartFailure(step: error.step ?? "launch", errno: error.errno ?? 0, message: error.message), link: link)
+        StartFailure(step: error.step ?? "launch", errno: error.errno ?? 0, message: error.message))
     case .failure(let error):
       // Its end is told by the close of the connection; one that does not answer at all is ended here.
       logger.warning("no answer to a launch", metadata: ["guest": "\(name)", "error": "\(error)"])
-      link.isLaunched = false
       destroy(link, because: .launchOverdue)
     }
   }
@@ -153,10 +152,10 @@ extension GuestManager {
   }
 
   /// A start that is known not to have executed init.
-  private func endStart(_ run: RunID, _ name: GuestName, _ failure: StartFailure, link: ControllerLink? = nil) {
+  private func endStart(_ run: RunID, _ name: GuestName, _ failure: StartFailure) {
     var facts = EndFacts(
       initExecuted: .no, startFailure: failure, startBoot: environment.boot, endBoot: environment.boot)
-    if let present = guests[name]?.current.lifecycle.run, present.id == run { facts.orders = present.orders }
+    if let present = book[name]?.current.lifecycle.run, present.id == run { facts.orders = present.orders }
     ended(
       ExitRecord(
         guest: name, run: run, boot: environment.boot, facts: facts, startedAt: nil, endedAt: now.wall, lengthNanos: 0))
@@ -182,9 +181,9 @@ extension GuestManager {
   }
 
   func ended(_ record: ExitRecord) {
+    ordered.remove(record.run)
     var record = record
-    if let fence = links[record.run]?.fence, let run = guests[record.guest]?.current.lifecycle.run, run.id == record.run
-    {
+    if let fence = links[record.run]?.fence, let run = book[record.guest]?.current.lifecycle.run, run.id == record.run {
       record.add(run.orders, fence: fence)
     }
     note(record.guest) { lifecycle, context in lifecycle.ended(record, context) }
@@ -202,60 +201,16 @@ extension GuestManager {
     reap(link)
     guard !link.hasEnded, !isShuttingDown else { return }
     link.hasEnded = true
-    settle(link.run, link.guest, wasLaunched: link.isLaunched, fence: link.fence, status: link.initStatus)
-  }
-
-  /// Finds out how a run ended whose controller is gone: by the record it left, or else by nobody's word. Then the guest
-  /// is fenced, so that nothing runs on unknown.
-  ///
-  /// - Parameters:
-  ///   - because: why the daemon had killed it already; nil where the controller died by itself.
-  ///   - status: how init ended, if that could be read before.
-  func settle(
-    _ run: RunID, _ name: GuestName, wasLaunched: Bool, fence because: Fence? = nil, status: InitStatus? = nil
-  ) {
-    let directory = RunDirectory(runs: environment.paths.runs, guest: name)
-    do {
-      if var record = try directory.exitRecord(), record.run == run {
-        if let because, let present = guests[name]?.current.lifecycle.run, present.id == run {
-          record.add(present.orders, fence: because)
-        }
-        // It may have died before it cleaned up.
-        fence.kill(name, run)
-        let whole = record
-        return waitUntilFenced(name, run, attempt: 0) { $0.ended(whole) }
-      }
-    } catch {
-      logger.error("exit record cannot be read", metadata: ["guest": "\(name)", "error": "\(error)"])
-    }
-    logger.warning("controller lost", metadata: ["guest": "\(name)", "run": "\(run)"])
-    CrashPoint.reach("daemon.lost.before-fence")
-    let left = directory.initExecuted
-    fence.kill(name, run)
-    waitUntilFenced(name, run, attempt: 0) { manager in
-      let moment = manager.now
-      let present = manager.guests[name]?.current.lifecycle.run
-      let launched = present?.launched
-      var record = ExitRecord(
-        guest: name, run: run, boot: manager.environment.boot,
-        facts: EndFacts(
-          initExecuted: wasLaunched || launched != nil ? .yes : left, status: status, rebootWatched: false,
-          fence: because ?? .controllerDied, startBoot: manager.environment.boot, endBoot: manager.environment.boot),
-        startedAt: launched?.at.wall, endedAt: moment.wall,
-        lengthNanos: launched.map { moment.boot.since($0.at.boot) } ?? 0)
-      if let present, present.id == run { record.add(present.orders, fence: because) }
-      manager.ended(record)
-    }
+    fences[run] = link.fence
+    statuses[run] = link.initStatus
+    settle(link.run, link.guest)
   }
 
   /// An end is an end only when nothing of the guest is left.
-  private func waitUntilFenced(
+  func waitUntilFenced(
     _ name: GuestName, _ run: RunID, attempt: Int, _ done: @escaping @Sendable (isolated GuestManager) -> Void
   ) {
-    if fence.isEmpty(name, run) {
-      fence.remove(name, run)
-      return done(self)
-    }
+    if fence.isEmpty(name, run) { return done(self) }
     if attempt >= 12 {
       let tasks = fence.tasks(name, run)
       if attempt == 12 {
@@ -288,16 +243,20 @@ extension GuestManager {
 
   private func stop(_ run: GuestLifecycle.Run, _ order: EndOrder, _ name: GuestName) {
     // One that has ended meanwhile needs no stop, and its folder may be another run's.
-    guard guests[name]?.current.lifecycle.run?.id == run.id else { return }
+    guard book[name]?.current.lifecycle.run?.id == run.id else { return }
     let policy = run.spec.stop
     let deadline = stopDeadline(of: order, policy)
+    if prepared[run.id] != nil {
+      discard(run.id, name)
+      return endStart(run.id, name, StartFailure(step: "launch", errno: 0, message: "launch: called off"))
+    }
     guard let link = links[run.id] else {
       // Nothing was spawned, or it is gone and its end on the way, or it has not been reached.
       let directory = RunDirectory(runs: environment.paths.runs, guest: name)
       if directory.isHeld() {
         unreachedDeadlines[run.id] = deadline
-      } else if !directory.exists {
-        endStart(run.id, name, StartFailure(step: "launch", errno: 0, message: "launch: called off"))
+      } else {
+        settle(run.id, name)
       }
       return
     }
@@ -355,7 +314,7 @@ extension GuestManager {
 
   /// How the init of a run ended that its controller has not reaped; nil where that cannot be read.
   func unreapedStatus(_ run: RunID, _ name: GuestName) -> InitStatus? {
-    guard let present = guests[name]?.current.lifecycle.run, present.id == run, let launched = present.launched,
+    guard let present = book[name]?.current.lifecycle.run, present.id == run, let launched = present.launched,
       let status = LinuxSystem.WaitStatus(ofZombie: launched.initPID, startTime: launched.initStartTime)
     else { return nil }
     switch status {
@@ -367,10 +326,10 @@ extension GuestManager {
   // MARK: Timers and the end
 
   private func armTimer(_ due: BootTime, _ name: GuestName) {
-    guests[name]?.restartTimer?.cancel()
+    restartTimers[name]?.cancel()
     // The loop's clock stands still while the host is suspended, boot time does not: look again now and then.
     let delay = min(due.since(now.boot) / 1_000_000 + 1, 10_000)
-    guests[name]?.restartTimer = eventLoop.scheduleTask(in: .milliseconds(Int64(delay))) {
+    restartTimers[name] = eventLoop.scheduleTask(in: .milliseconds(Int64(delay))) {
       self.onLoop { manager in
         if due > manager.now.boot { return manager.armTimer(due, name) }
         manager.note(name) { lifecycle, context in lifecycle.timerFired(context) }
@@ -378,17 +337,16 @@ extension GuestManager {
     }
   }
 
-  /// The end is stored: the run directory, which would tell it again, can go.
+  /// The end is stored: the run directory, which would tell it again, can go, and so can what is left of the cgroup,
+  /// which was the witness that the run had been executed.
   private func acknowledge(_ run: RunID, _ name: GuestName) {
     CrashPoint.reach("daemon.end.stored")
     // What is stored in a rescue is not stored: the record stays for the daemon that has its database back.
     if rescue != nil { return }
+    if links[run] == nil { fence.remove(name, run) }
     // A new run may have the folder by now; of that one nothing is stored.
-    if let present = guests[name]?.current.lifecycle.run?.id, present != run,
-      links[present] != nil || prepared[present] != nil
-    {
-      return
-    }
+    let hasSuccessor = links.values.contains { $0.guest == name && $0.run != run && !$0.hasEnded }
+    if hasSuccessor || prepared.values.contains(where: { $0.guest == name }) { return }
     do { try RunDirectory(runs: environment.paths.runs, guest: name).remove() } catch {
       logger.warning("run directory stays", metadata: ["guest": "\(name)", "error": "\(error)"])
     }

@@ -5,6 +5,7 @@ internal import LinuxSystem
 internal import NIOCore
 internal import RPC
 internal import RPCNIO
+internal import Supervision
 internal import WireProtocol
 
 // Looking: waits, events, and reports about the daemon itself.
@@ -22,19 +23,19 @@ extension GuestManager {
     return summary(StoredGuest(lifecycle: lifecycle, createdAt: last.ended.endedAt), for: access)
   }
 
-  func wait(_ args: Wire.GuestWaitArgs, _ name: GuestName, connection: UInt64) async throws -> RunRecord? {
+  func wait(_ args: Wire.GuestWaitArgs, _ name: GuestName) async throws -> RunRecord? {
     let timeout = args.timeoutMillis < 0 ? nil : args.timeoutMillis
     switch args.condition {
     case .running:
-      _ = try find(name)
-      if case .gone = try await wait(for: .running, of: name, connection: connection, timeoutMillis: timeout) {
+      _ = try book.find(name)
+      if case .gone = try await wait(for: .running, of: name, timeoutMillis: timeout) {
         throw GuestError(.notFound, "wait for \(name): it was removed")
       }
       return nil
     case .stopped:
-      if guests[name] == nil { return try await newestEnd(of: name) }
+      if book[name] == nil { return try await newestEnd(of: name) }
       if case .ended(let record) = try await wait(
-        for: .stopped, of: name, connection: connection, timeoutMillis: timeout)
+        for: .stopped, of: name, timeoutMillis: timeout)
       {
         return record
       }
@@ -42,9 +43,9 @@ extension GuestManager {
     case .ended:
       if let run = args.run.flatMap({ RunID($0) }) {
         // Memory first: it may end, and be stored, while the disk is being asked.
-        let lifecycle = guests[name]?.current.lifecycle
+        let lifecycle = book[name]?.current.lifecycle
         if lifecycle?.run?.id == run || lifecycle?.last?.ended.run == run {
-          return try await end(of: run, name, connection, timeoutMillis: timeout)
+          return try await end(of: run, name, timeoutMillis: timeout)
         }
         if let found = try await reading({ try $0.run(run) }) { return found.run }
         throw GuestError(.notFound, "wait for \(name): it has no run \(run)", hint: "lodge runs \(name)")
@@ -53,8 +54,8 @@ extension GuestManager {
         return found
       }
       // A run whose end is not on the disk yet is the present one still.
-      if let guest = guests[name], let run = guest.current.lifecycle.run ?? guest.committed?.lifecycle.run {
-        return try await end(of: run.id, name, connection, timeoutMillis: timeout)
+      if let guest = book[name], let run = guest.current.lifecycle.run ?? guest.committed?.lifecycle.run {
+        return try await end(of: run.id, name, timeoutMillis: timeout)
       }
       guard args.since == 0 else {
         throw GuestError(.wrongState, "wait for \(name): no run of it has ended since, and none is present")
@@ -65,9 +66,9 @@ extension GuestManager {
   }
 
   private func newestEnd(of name: GuestName) async throws -> RunRecord {
-    if let last = guests[name]?.committed?.lifecycle.last { return last }
+    if let last = book[name]?.committed?.lifecycle.last { return last }
     if let last = try await reading({ try $0.runs(of: name, before: 0, limit: 1) }).first { return last }
-    _ = try find(name)
+    _ = try book.find(name)
     throw GuestError(.wrongState, "wait for \(name): it has never run", hint: "lodge start \(name)")
   }
 
@@ -141,7 +142,7 @@ extension GuestManager {
     Wire.DaemonStatusReply(
       version: LodgeVersion.current, pid: OwnProcess.pid, startedAt: startedAt.nanoseconds,
       root: environment.paths.root, database: environment.paths.database, storage: storageFault?.description ?? "",
-      guests: UInt32(guests.count), running: UInt32(guests.values.count { $0.current.lifecycle.run != nil }),
+      guests: UInt32(book.count), running: UInt32(book.all.count { $0.current.lifecycle.run != nil }),
       connections: UInt32(clients.connections.count), subscriptions: UInt32(hub.count),
       journalOldest: hub.range.oldest, journalNewest: hub.range.newest, journalBytes: journalBytes, logLevel: level)
   }
@@ -167,7 +168,7 @@ extension GuestManager {
     }
     let connections = clients.connections.values.map(\.connection)
     return Wire.DaemonLimitsReply(
-      limits: [limit("guests", configuration.maximumGuests, guests.count, "guests that can be defined")] + limits.rows()
+      limits: [limit("guests", configuration.maximumGuests, book.count, "guests that can be defined")] + limits.rows()
         + [
           limit(
             "subscriptionsPerConnection", configuration.subscriptionsPerConnection,

@@ -6,69 +6,149 @@ internal import Logging
 internal import NIOCore
 internal import RPC
 internal import RPCNIO
+internal import Supervision
 internal import WireProtocol
 internal import XDR
 
-// What a daemon does first: finds out what happened while there was none.
+// Bringing the stored state and the world together, after a start of the daemon and after a controller was lost. What is
+// done about what is found is the table in `Recovery`; here it is looked for and done.
 //
-//   run directory, lock held          the controller lives      -> connect, ask, adopt
-//   run directory, lock free, record  it wrote the end down     -> import it
-//   run directory, lock free          it died without a word    -> fence, controllerLost
-//   no run directory                  host reset, or the end was stored already, or nothing was spawned
-//
-// Records are imported in the order in which the runs ended, so that the journal tells them so.
+// Records are imported in the order in which the runs ended, so that the journal has them in that order.
 
 extension GuestManager {
-  /// Brings the stored state and the world together. `formerBoot`: the boot in which the state was last stored.
+  /// The first thing a daemon does. `formerBoot`: the boot in which the state was last stored.
   func recover(formerBoot: BootID?) {
     let hostBooted = formerBoot != environment.boot
-    enqueue(
-      PendingChange(
-        change: Change(
-          guest: nil, record: .none,
-          events: [
-            GuestEvent(
-              .daemon, guest: nil, by: .daemon, message: hostBooted ? "started after a boot of the host" : "started")
-          ],
-          time: now.wall),
-        snapshot: nil, effects: [], isRequest: false))
+    take(
+      book.note(
+        [
+          GuestEvent(
+            .daemon, guest: nil, by: .daemon, message: hostBooted ? "started after a boot of the host" : "started")
+        ], .fact, at: now.wall))
 
     let unknownEnds = tellUnknownEnds()
     var records: [ExitRecord] = []
-    var lost: [(RunID, GuestName, wasLaunched: Bool)] = []
-    for (name, guest) in guests.sorted(by: { $0.key < $1.key }) {
+    var others: [(GuestName, Recovery.Verdict)] = []
+    for name in book.names.sorted() {
+      guard let guest = book[name] else { continue }
       let directory = RunDirectory(runs: environment.paths.runs, guest: name)
-      guard let run = guest.current.lifecycle.run else {
-        // Its end is stored, or its start was not; a death came between that and what follows.
-        if unknownEnds.contains(directory.path) { continue }
-        if directory.isHeld() { _ = fence.killController(holding: directory.lockPath) }
-        removeLeftover(name, directory, attempt: 0)
-        continue
-      }
-      let wasLaunched = run.launched != nil
-      if directory.isHeld() {
-        unreachedDeadlines[run.id] = answerDeadline(guest.current)
-        adopt(run, name, directory)
-      } else if let record = (try? directory.exitRecord()) ?? nil, record.run == run.id {
-        records.append(record)
-      } else if hostBooted {
-        records.append(hostReset(run, name, from: formerBoot))
-      } else if directory.exists || wasLaunched || !fence.isEmpty(name, run.id) {
-        lost.append((run.id, name, wasLaunched))
-      } else {
-        records.append(neverSpawned(run, name))
+      switch Recovery.verdict(guest.current.lifecycle.phase, observe(name, hostBooted: hostBooted)) {
+      case .importRecord: if let record = (try? directory.exitRecord()) ?? nil { records.append(record) }
+      case .clear where unknownEnds.contains(directory.path): break
+      case .end(.hostReset):
+        if let run = guest.current.lifecycle.run { records.append(record(of: run, name, .hostReset, from: formerBoot)) }
+      case let verdict: others.append((name, verdict))
       }
     }
     for record in records.sorted(by: { $0.endedAt < $1.endedAt }) { ended(record) }
     removeUnknown(except: unknownEnds)
-    for (run, name, wasLaunched) in lost { settle(run, name, wasLaunched: wasLaunched) }
-    for name in guests.keys.sorted() { note(name) { $0.daemonStarted(hostBooted: hostBooted, $1) } }
-    writer.perform { [logger] store in
-      do { try store.noteBoot() } catch { logger.error("cannot note the boot", metadata: ["error": "\(error)"]) }
-    }
+    for (name, verdict) in others { act(verdict, name) }
+    for name in book.names.sorted() { note(name) { $0.daemonStarted(hostBooted: hostBooted, $1) } }
     restoreReserve()
     startWatchdog()
     _ = eventLoop.scheduleTask(in: .milliseconds(Self.farewellMillis)) { self.onLoop { $0.endLingering() } }
+  }
+
+  /// What the host has of a guest's present run.
+  private func observe(_ name: GuestName, hostBooted: Bool = false) -> Recovery.Found {
+    let directory = RunDirectory(runs: environment.paths.runs, guest: name)
+    var found = Recovery.Found.Directory.none
+    if directory.isHeld() {
+      found = .held
+    } else if directory.exists {
+      do { found = .free(record: try directory.exitRecord()?.run) } catch {
+        logger.error("an exit record cannot be read", metadata: ["guest": "\(name)", "error": "\(error)"])
+        found = .free(record: nil)
+      }
+    }
+    let run = book[name]?.current.lifecycle.run?.id
+    return Recovery.Found(
+      directory: found, cgroup: run.map { fence.cgroup(of: name, $0) } ?? .absent, hostBooted: hostBooted,
+      wasOrdered: run.map { ordered.contains($0) } ?? false, mark: directory.initExecuted)
+  }
+
+  /// Looks again at a run to whose controller there is no connection.
+  func settle(_ run: RunID, _ name: GuestName) {
+    guard let guest = book[name], guest.current.lifecycle.run?.id == run else { return }
+    act(Recovery.verdict(guest.current.lifecycle.phase, observe(name)), name)
+  }
+
+  private func act(_ verdict: Recovery.Verdict, _ name: GuestName) {
+    let directory = RunDirectory(runs: environment.paths.runs, guest: name)
+    let run = book[name]?.current.lifecycle.run
+    switch verdict {
+    case .nothing: break
+    case .clear(let killsController):
+      if killsController { _ = fence.killController(holding: directory.lockPath) }
+      removeLeftover(name, directory, attempt: 0)
+    case .ask:
+      guard let run else { break }
+      if unreachedDeadlines[run.id] == nil { unreachedDeadlines[run.id] = answerDeadline(name) }
+      adopt(run, name, directory)
+    case .importRecord:
+      guard let run, var record = (try? directory.exitRecord()) ?? nil else { break }
+      if let because = fences.removeValue(forKey: run.id) { record.add(run.orders, fence: because) }
+      let whole = record
+      // Its controller may have died before it cleaned up.
+      fence.kill(name, run.id)
+      waitUntilFenced(name, run.id, attempt: 0) { $0.ended(whole) }
+    case .end(let end):
+      guard let run else { break }
+      finish(run, name, end)
+    case .launch:
+      guard let run else { break }
+      logger.notice(
+        "a start that was decided is carried out", metadata: ["guest": "\(name)", "run": "\(run.id.short)"])
+      perform(.launch(run), name)
+    }
+  }
+
+  /// Ends a run that nothing tells the end of, once nothing of it is left.
+  private func finish(_ run: GuestLifecycle.Run, _ name: GuestName, _ end: Recovery.UntoldEnd) {
+    logger.warning("a run without the word of its end", metadata: ["guest": "\(name)", "run": "\(run.id.short)"])
+    CrashPoint.reach("daemon.lost.before-fence")
+    fence.kill(name, run.id)
+    waitUntilFenced(name, run.id, attempt: 0) { manager in
+      // With the orders that came meanwhile.
+      var present = run
+      if let known = manager.book[name]?.current.lifecycle.run, known.id == run.id { present = known }
+      manager.ended(manager.record(of: present, name, end))
+    }
+  }
+
+  /// The facts of an end that no record tells, as far as they were seen.
+  ///
+  /// - Parameter formerBoot: the boot in which the run began, where the host has booted since.
+  private func record(
+    of run: GuestLifecycle.Run, _ name: GuestName, _ end: Recovery.UntoldEnd, from formerBoot: BootID? = nil
+  ) -> ExitRecord {
+    let moment = now
+    let boot = environment.boot
+    let because = fences.removeValue(forKey: run.id)
+    let status = statuses.removeValue(forKey: run.id)
+    var length = run.launched.map { moment.boot.since($0.at.boot) } ?? 0
+    var facts: EndFacts
+    switch end {
+    case .hostReset:
+      length = 0
+      facts = EndFacts(
+        initExecuted: run.launched == nil ? .notKnown : .yes, rebootWatched: false, startBoot: formerBoot ?? .zero,
+        endBoot: boot)
+    case .controllerLost:
+      facts = EndFacts(
+        initExecuted: run.launched == nil ? .notKnown : .yes, status: status, rebootWatched: false,
+        fence: because ?? .controllerDied, startBoot: boot, endBoot: boot)
+    case .notExecuted:
+      let failure = StartFailure(
+        step: "launch", errno: 0, message: "launch: the controller died before it executed init")
+      facts = EndFacts(initExecuted: .no, startFailure: failure, startBoot: boot, endBoot: boot)
+    }
+    facts.orders = run.orders
+    var record = ExitRecord(
+      guest: name, run: run.id, boot: boot, facts: facts, startedAt: run.launched?.at.wall, endedAt: moment.wall,
+      lengthNanos: length)
+    if let because { record.add(run.orders, fence: because) }
+    return record
   }
 
   /// Ends controllers of earlier daemons that should have gone: the lock that they hold is of no run directory any more.
@@ -83,7 +163,7 @@ extension GuestManager {
 
   /// Removes the directory of a guest that has no run, once its controller is gone.
   private func removeLeftover(_ name: GuestName, _ directory: RunDirectory, attempt: Int) {
-    guard directory.exists, guests[name]?.current.lifecycle.run == nil else { return }
+    guard directory.exists, book[name]?.current.lifecycle.run == nil else { return }
     guard directory.isHeld() else {
       try? directory.remove()
       return
@@ -94,35 +174,15 @@ extension GuestManager {
     }
   }
 
-  private func hostReset(_ run: GuestLifecycle.Run, _ name: GuestName, from formerBoot: BootID?) -> ExitRecord {
-    ExitRecord(
-      guest: name, run: run.id, boot: environment.boot,
-      facts: EndFacts(
-        initExecuted: run.launched == nil ? .notKnown : .yes, rebootWatched: false, orders: run.orders,
-        startBoot: formerBoot ?? .zero, endBoot: environment.boot),
-      startedAt: run.launched?.at.wall, endedAt: now.wall, lengthNanos: 0)
-  }
-
-  private func neverSpawned(_ run: GuestLifecycle.Run, _ name: GuestName) -> ExitRecord {
-    let failure = StartFailure(
-      step: "spawn the controller", errno: 0, message: "spawn the controller: the daemon ended before it could")
-    return ExitRecord(
-      guest: name, run: run.id, boot: environment.boot,
-      facts: EndFacts(
-        initExecuted: .no, startFailure: failure, orders: run.orders, startBoot: environment.boot,
-        endBoot: environment.boot),
-      startedAt: nil, endedAt: now.wall, lengthNanos: 0)
-  }
-
   // MARK: Adoption
 
   /// How long a controller from before may take to be reached. One whose guest runs may take for ever: it holds the truth
   /// about it.
-  private func answerDeadline(_ guest: StoredGuest) -> BootTime? {
-    switch guest.lifecycle.phase {
+  private func answerDeadline(_ name: GuestName) -> BootTime? {
+    switch book[name]?.current.lifecycle.phase {
     case .starting: now.boot.adding(milliseconds: environment.configuration.launchMillis)
     case .stopping(let run, _): run.orders.current.flatMap { stopDeadline(of: $0, run.spec.stop) }
-    case .running, .stopped, .waiting: nil
+    case .running, .stopped, .waiting, nil: nil
     }
   }
 
@@ -142,19 +202,19 @@ extension GuestManager {
   private func cannotAdopt(
     _ run: GuestLifecycle.Run, _ name: GuestName, _ directory: RunDirectory, _ attempt: Int, _ error: any Error
   ) {
-    guard let guest = guests[name], guest.current.lifecycle.run?.id == run.id else { return }
+    guard let guest = book[name], guest.current.lifecycle.run?.id == run.id else { return }
+    let isOverdue = unreachedDeadlines[run.id].map { $0 < now.boot } ?? false
     // It lived a moment ago. Either it has ended since, or it is not listening yet, or it hangs: look again.
     if !directory.isHeld() {
-      let isOverdue = unreachedDeadlines.removeValue(forKey: run.id).map { $0 < now.boot } ?? false
-      return settle(
-        run.id, name, wasLaunched: run.launched != nil, fence: isOverdue ? overdue(guest.current.lifecycle) : nil,
-        status: unreachedStatuses.removeValue(forKey: run.id))
+      unreachedDeadlines[run.id] = nil
+      if isOverdue { fences[run.id] = overdue(guest.current.lifecycle) }
+      return settle(run.id, name)
     }
-    if let deadline = unreachedDeadlines[run.id], deadline < now.boot {
+    if let deadline = unreachedDeadlines[run.id], isOverdue {
       fence.kill(name, run.id)
       // The controller goes last: until then the kernel shows how init ended.
       if fence.isEmpty(name, run.id) || now.boot.since(deadline) > 2_000_000_000 {
-        unreachedStatuses[run.id] = unreapedStatus(run.id, name)
+        statuses[run.id] = unreapedStatus(run.id, name)
         let killed = fence.killController(holding: directory.lockPath)
         logger.warning(
           "killed a controller that could not be reached", metadata: ["guest": "\(name)", "processes": "\(killed)"])
@@ -179,16 +239,15 @@ extension GuestManager {
   }
 
   private func adopt(_ run: GuestLifecycle.Run, _ name: GuestName, _ connection: RPCClientConnection) {
-    guard guests[name]?.current.lifecycle.run?.id == run.id else { return connection.close() }
+    guard book[name]?.current.lifecycle.run?.id == run.id else { return connection.close() }
     let link = ControllerLink(
       guest: name, run: run.id, connection: connection, process: try? ProcessHandle(opening: connection.peer.pid),
       isChild: false)
-    link.isLaunched = run.launched != nil
     links[run.id] = link
     // It listens, which is not to say that it answers.
     link.stopDeadline = unreachedDeadlines.removeValue(forKey: run.id)
     var deadline: NIODeadline?
-    if case .starting? = guests[name]?.current.lifecycle.phase {
+    if case .starting? = book[name]?.current.lifecycle.phase {
       deadline = .now() + .milliseconds(Int64(environment.configuration.launchMillis))
     }
     connection.controllerStatus(deadline: deadline) { result in
@@ -197,38 +256,50 @@ extension GuestManager {
   }
 
   private func adopted(_ run: RunID, _ result: Result<ControllerStatus, RPCCallError>) {
-    guard let link = links[run] else { return }
+    guard let link = links[run], let phase = book[link.guest]?.current.lifecycle.phase else { return }
     guard case .success(let answer) = result else {
-      if case .starting? = guests[link.guest]?.current.lifecycle.phase { destroy(link, because: .launchOverdue) }
+      if case .starting = phase { destroy(link, because: .launchOverdue) }
       return
     }
     let status = answer.reply
     link.version = answer.version
-    guard status.run == link.run.bytes else {
-      logger.error("a controller of another run", metadata: ["guest": "\(link.guest)"])
-      return destroy(link)
-    }
-    logger.notice("adopted a controller", metadata: ["guest": "\(link.guest)", "phase": "\(status.phase)"])
-    if let ended = status.ended, let record = try? ExitRecord(ended) {
-      link.hasEnded = true
-      return self.ended(record)
-    }
-    if let reply = status.launched {
-      link.isLaunched = true
-      launched(link.run, link.guest, reply)
-    } else if status.phase == .idle {
-      // Spawned, but told nothing: the daemon died just then.
-      return destroy(link)
-    }
     let orders = EndOrders(status.orders)
-    for order in orders.kept where order.givenUp {
-      note(link.guest) { lifecycle, _ in lifecycle.orderGivenUp(link.run, number: order.number) }
-    }
-    if case .stopping(let run, _)? = guests[link.guest]?.current.lifecycle.phase, let order = run.orders.current {
-      // The controller keeps the deadline of an order it has; it takes over one it never got.
-      if order.isForce || !answer.has(order) {
-        perform(.stop(run, order), link.guest)
+    let current = book[link.guest]?.current.lifecycle.run?.orders.current
+    switch Recovery.adoption(
+      phase,
+      .init(
+        run: RunID(status.run) ?? .zero, phase: .init(status.phase), hasOrder: current.map { answer.has($0) } ?? false))
+    {
+    case .dismiss:
+      logger.notice("a controller that has only to go", metadata: ["guest": "\(link.guest)"])
+      return waitUntilGone(link, attempt: 0)
+    case .adopt(let order):
+      logger.notice("adopted a controller", metadata: ["guest": "\(link.guest)", "phase": "\(status.phase)"])
+      if let ended = status.ended, let record = try? ExitRecord(ended) {
+        link.hasEnded = true
+        return self.ended(record)
       }
+      ordered.insert(run)
+      if let reply = status.launched { launched(link.run, link.guest, reply) }
+      for order in orders.kept where order.givenUp {
+        note(link.guest) { lifecycle, _ in lifecycle.orderGivenUp(link.run, number: order.number) }
+      }
+      if let order, let run = book[link.guest]?.current.lifecycle.run { perform(.stop(run, order), link.guest) }
+    }
+  }
+
+  /// A former run's controller, which is about to end, or one that was never told to launch, which ends because its daemon
+  /// has: what is to be done follows from what it leaves behind.
+  private func waitUntilGone(_ link: ControllerLink, attempt: Int64) {
+    links[link.run] = nil
+    link.hasEnded = true
+    link.connection.close()
+    let directory = RunDirectory(runs: environment.paths.runs, guest: link.guest)
+    guard directory.isHeld() else { return settle(link.run, link.guest) }
+    if attempt * 10 == Self.farewellMillis { _ = try? link.process?.signal(9) }
+    let sending = UnsafeTransfer(link)
+    _ = eventLoop.scheduleTask(in: .milliseconds(10)) {
+      self.onLoop { $0.waitUntilGone(sending.value, attempt: attempt + 1) }
     }
   }
 
@@ -242,7 +313,7 @@ extension GuestManager {
       guard let name = try? GuestName(entry.name) else { continue }
       let directory = RunDirectory(runs: environment.paths.runs, guest: name)
       guard let record = (try? directory.exitRecord()) ?? nil,
-        guests[name]?.current.lifecycle.run?.id != record.run, isUnknown(record, name)
+        book[name]?.current.lifecycle.run?.id != record.run, isUnknown(record, name)
       else { continue }
       found.append((record, directory.path))
     }
@@ -250,12 +321,11 @@ extension GuestManager {
       logger.warning("the end of a run that the database does not know", metadata: ["path": "\(path)"])
       let event = GuestEvent(
         .state, guest: record.guest, run: record.run, from: .running,
-        to: guests[record.guest]?.current.lifecycle.state ?? .stopped, by: .daemon,
+        to: book[record.guest]?.current.lifecycle.state ?? .stopped, by: .daemon,
         message: "a run that the database does not know", ended: record)
-      enqueue(
-        PendingChange(
-          change: Change(guest: nil, record: .none, events: [event], time: now.wall), snapshot: nil, effects: [],
-          isRequest: false, done: { if case .success = $0 { try? Files.removeTree(path) } }))
+      let stored = eventLoop.makePromise(of: Void.self)
+      stored.futureResult.whenSuccess { try? Files.removeTree(path) }
+      take(book.note([event], .fact, at: now.wall), stored)
     }
     return Set(found.map(\.path))
   }
@@ -272,12 +342,12 @@ extension GuestManager {
 
   /// Cgroups of runs and run directories of guests that nobody knows.
   private func removeUnknown(except kept: Set<String>) {
-    fence.removeUnknown(known: RunFence.groupNames(guests.values.map(\.current))) { [logger] group in
+    fence.removeUnknown(known: RunFence.groupNames(book.all.map(\.current))) { [logger] group in
       logger.warning("removed a cgroup that no run has", metadata: ["cgroup": "\(group)"])
     }
     guard let entries = try? Files.list(environment.paths.runs) else { return }
     for entry in entries where entry.kind == .directory {
-      if let name = try? GuestName(entry.name), guests[name] != nil { continue }
+      if let name = try? GuestName(entry.name), book[name] != nil { continue }
       let path = environment.paths.runs + "/" + entry.name
       if kept.contains(path) { continue }
       logger.warning("removed a run directory that no guest has", metadata: ["path": "\(path)"])
@@ -298,8 +368,9 @@ extension GuestManager {
     let moment = now.boot
     hub.tick(now: now)
     lookForSpace()
-    for (name, guest) in guests {
-      guard case .stopping(let run, _) = guest.current.lifecycle.phase, let order = run.orders.current,
+    for name in book.names {
+      guard let guest = book[name], case .stopping(let run, _) = guest.current.lifecycle.phase,
+        let order = run.orders.current,
         let link = links[run.id], !link.hasEnded
       else { continue }
       let isLate = link.stopDeadline.map { $0 < moment } ?? false
@@ -333,5 +404,19 @@ extension GuestManager {
     logger.warning("a controller did not carry out a stop", metadata: ["guest": "\(link.guest)"])
     link.stopDeadline = nil
     destroy(link, because: .orderOverdue(number: order.number))
+  }
+}
+
+extension Recovery.Status.Phase {
+  fileprivate init(_ wire: Wire.ControllerPhase) {
+    switch wire {
+    case .idle: self = .idle
+    case .launching: self = .launching
+    case .running: self = .running
+    case .stopping: self = .stopping
+    case .ended: self = .ended
+    // A newer controller's: it lives, and is asked again when its guest is stopped.
+    case .unknown: self = .running
+    }
   }
 }

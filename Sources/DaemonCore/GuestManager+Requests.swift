@@ -3,84 +3,96 @@ internal import Guest
 internal import GuestStore
 internal import Logging
 internal import NIOCore
+internal import Supervision
 
-// What an administrator can ask. Each returns when what was asked for is true on the disk.
+// What an administrator can ask. Each request is decided, once for each id; then its answer follows from the decision
+// alone, when that is true on the disk. So the same request sent again, also to the next daemon, has the same answer.
 
 extension GuestManager {
-  func create(_ name: GuestName, _ spec: GuestSpec, by actor: Actor) async throws {
-    if let guest = guests[name] {
-      throw GuestError(
-        .alreadyExists,
-        "create \(name): a guest of that name exists" + (guest.isLeaving ? " until its removal is stored" : ""),
-        hint: "lodge create --replace \(name) ... changes it")
+  /// Defines a guest, or changes it with `replacing`.
+  ///
+  /// - Returns: true if a run with another spec goes on, so that the change waits for the next start.
+  func define(_ name: GuestName, _ spec: GuestSpec, replacing: Bool, _ asked: Asked) async throws -> Bool {
+    let sequel =
+      replacing
+      ? try await request(
+        asked, name,
+        unless: { manager throws(GuestError) in
+          try manager.refuseIfFull("change \(name)")
+          _ = try manager.book.find(name)
+        }, sequel: { .defined(atNextStart: $0.isSpecPending) }
+      ) { lifecycle, _ throws(GuestError) in lifecycle.configure(spec, by: asked.actor) }
+      : try await create(name, spec, asked)
+    switch sequel {
+    case .defined(let atNextStart): return atNextStart
+    case .removed, .started, .stopped, .restarted, .signaled: return false
     }
-    guard guests.count < environment.configuration.maximumGuests else {
+  }
+
+  private func create(_ name: GuestName, _ spec: GuestSpec, _ asked: Asked) async throws -> RequestLedger.Sequel {
+    if let before = try await decidedBefore(asked) { return before }
+    if book[name] == nil, book.count >= environment.configuration.maximumGuests {
       throw GuestError(
         .limitReached,
-        "create \(name): there are \(guests.count) guests, as many as limits.guests in \(environment.paths.configuration) allows"
+        "create \(name): there are \(book.count) guests, as many as limits.guests in \(environment.paths.configuration) allows"
       )
     }
     try refuseIfFull("create \(name)")
-    let lifecycle = GuestLifecycle(name: name, defined: spec)
-    let moment = now.wall
-    let stored = StoredGuest(lifecycle: lifecycle, createdAt: moment)
-    guests[name] = ManagedGuest(stored, isStored: false)
-    try await store(
-      PendingChange(
-        change: Change(guest: name, record: .save(stored), events: lifecycle.created(by: actor).events, time: moment),
-        snapshot: stored, effects: [], isRequest: true))
+    let sequel = RequestLedger.Sequel.defined(atNextStart: false)
+    let moment = now
+    let record = asked.record(name, sequel, at: moment.wall)
+    let decision = try book.create(name, spec, by: asked.actor, at: moment.wall, request: record)
+    if let record { ledger.decided(record, decision.ticket, now: moment.boot) }
+    let stored = eventLoop.makePromise(of: Void.self)
+    take(decision, stored)
+    try await stored.futureResult.get()
+    return sequel
   }
 
-  /// - Returns: true if the guest runs with another spec, so that the change waits for its next start.
-  func replace(_ name: GuestName, _ spec: GuestSpec, by actor: Actor) async throws -> Bool {
-    try refuseIfFull("change \(name)")
-    var guest = try find(name)
-    let transition = guest.current.lifecycle.configure(spec, by: actor)
-    let waits = guest.current.lifecycle.isSpecPending
-    guests[name] = guest
-    try await store(
-      PendingChange(
-        change: Change(guest: name, record: .save(guest.current), events: transition.events, time: now.wall),
-        snapshot: guest.current, effects: [], isRequest: true))
-    return waits
-  }
-
-  func remove(_ name: GuestName, force: Bool, by actor: Actor, connection: UInt64?) async throws {
-    try refuseIfFull("remove \(name)")
-    _ = try find(name)
-    let run = try await request(name) { lifecycle, context throws(GuestError) in
-      try lifecycle.remove(by: actor, force: force, context)
+  func remove(_ name: GuestName, force: Bool, _ asked: Asked) async throws {
+    let sequel = try await request(
+      asked, name,
+      unless: { manager throws(GuestError) in
+        try manager.refuseIfFull("remove \(name)")
+        _ = try manager.book.find(name)
+      }, sequel: { .removed($0.run?.id) }
+    ) { lifecycle, context throws(GuestError) in try lifecycle.remove(by: asked.actor, force: force, context) }
+    guard case .removed(let run?) = sequel else { return }
+    switch try await wait(for: .ended(run), of: name, ordered: true) {
+    case .stuck(let tasks): throw Self.stuck("remove \(name)", name, tasks)
+    case .unstored(let record): throw unstored("remove \(name)", record)
+    case .holds, .ended, .gone: return
     }
-    guard let run else { return }
-    let result = try await wait(for: .ended(run.id), of: name, connection: connection, hearsOfStuckTasks: true)
-    if case .stuck(let tasks) = result { throw GuestManager.stuck("remove \(name)", name, tasks) }
   }
 
   /// Starts it; returns the run once its init has been executed.
-  func start(_ name: GuestName, by actor: Actor, connection: UInt64?) async throws -> RunID {
-    try refuseIfFull("start \(name)")
-    _ = try find(name)
-    let run = try await request(name) { lifecycle, context throws(GuestError) in
-      try lifecycle.start(by: actor, context)
-    }
-    return try await outcome(of: run?.id, name, connection)
+  func start(_ name: GuestName, _ asked: Asked) async throws -> RunID {
+    let sequel = try await request(
+      asked, name,
+      unless: { manager throws(GuestError) in
+        try manager.refuseIfFull("start \(name)")
+        _ = try manager.book.find(name)
+      }, sequel: { .started($0.run?.id ?? .zero) }
+    ) { lifecycle, context throws(GuestError) in try lifecycle.start(by: asked.actor, context) }
+    guard case .started(let run) = sequel else { throw Self.otherSequel(name) }
+    return try await outcome(of: run, name)
   }
 
   /// Stops it; returns the run that ended, or nil where only a pending restart had to be cancelled.
-  func stop(_ name: GuestName, _ order: EndOrder, connection: UInt64?) async throws -> RunRecord? {
-    _ = try find(name)
-    // A stop is carried out whether or not the disk takes it: a full disk must not keep a guest running.
-    let run = try await request(name, revocable: false) { lifecycle, context throws(GuestError) in
-      try lifecycle.stop(order, context)
-    }
-    guard let run else { return nil }
-    let timeout = patience(with: order, run.spec.stop)
+  func stop(_ name: GuestName, _ order: EndOrder, _ asked: Asked) async throws -> RunRecord? {
+    let sequel = try await request(
+      asked, name, .order, unless: { manager throws(GuestError) in _ = try manager.book.find(name) },
+      sequel: { .stopped($0.run?.id) }
+    ) { lifecycle, context throws(GuestError) in try lifecycle.stop(order, context) }
+    guard case .stopped(let run?) = sequel else { return nil }
+    let present = book[name]?.current.lifecycle.run
+    let timeout = patience(with: order, present?.spec.stop ?? StopPolicy())
     do {
-      return try await end(of: run.id, name, connection, timeoutMillis: timeout, intent: "stop \(name)")
+      return try await end(of: run, name, timeoutMillis: timeout, intent: "stop \(name)")
     } catch let error as GuestError where error.code == .timedOut && order.noKill {
       // Its controller says so too, at the same moment or later; what is answered here has to be true already.
-      if let number = run.orders.last?.number {
-        note(name) { lifecycle, _ in lifecycle.orderGivenUp(run.id, number: number) }
+      if let number = present?.orders.kept.last(where: { $0.by == asked.actor && $0.noKill })?.number {
+        note(name) { lifecycle, _ in lifecycle.orderGivenUp(run, number: number) }
         await settled()
       }
       throw GuestError(
@@ -98,30 +110,55 @@ extension GuestManager {
     return Int64(clamping: (order.timeoutMillis ?? policy.timeoutMillis) + more)
   }
 
-  func restart(_ name: GuestName, _ order: EndOrder, connection: UInt64?) async throws -> RunID {
-    try refuseIfFull("restart \(name)")
-    _ = try find(name)
+  func restart(_ name: GuestName, _ order: EndOrder, _ asked: Asked) async throws -> RunID {
     var former: GuestLifecycle.Run?
-    let run = try await request(name) { lifecycle, context throws(GuestError) in
-      former = lifecycle.run
-      return try lifecycle.restart(order, context)
-    }
-    guard let former else { return try await outcome(of: run?.id, name, connection) }
-    let ended = try await end(of: former.id, name, connection, intent: "restart \(name)")
-    return try await outcome(of: try await self.run(of: name, number: ended.number + 1), name, connection)
+    let sequel = try await request(
+      asked, name,
+      unless: { manager throws(GuestError) in
+        try manager.refuseIfFull("restart \(name)")
+        former = try manager.book.find(name).current.lifecycle.run
+      },
+      sequel: { lifecycle in
+        .restarted(former: former?.id, number: former.map { $0.number + 1 } ?? lifecycle.runCount)
+      }
+    ) { lifecycle, context throws(GuestError) in try lifecycle.restart(order, context) }
+    guard case .restarted(let former, let number) = sequel else { throw Self.otherSequel(name) }
+    if let former { _ = try await end(of: former, name, intent: "restart \(name)") }
+    return try await outcome(of: try await run(of: name, number: number), name)
   }
 
-  /// Sends init a signal that is not meant to end the guest.
-  func signal(_ name: GuestName, _ signal: Int32, by actor: Actor) async throws {
-    let guest = try find(name)
-    guard let link = link(of: name),
-      guest.current.lifecycle.state == .running || guest.current.lifecycle.state == .stopping
-    else {
+  /// Sends init a signal that is not meant to end the guest. With a request id it is sent at most once.
+  func signal(_ name: GuestName, _ signal: Int32, _ asked: Asked) async throws {
+    if try await decidedBefore(asked) != nil { return }
+    let guest = try book.find(name)
+    let state = guest.current.lifecycle.state
+    guard let link = link(of: name), state == .running || state == .stopping else {
       throw GuestError(
-        .wrongState, "kill \(name): it is \(guest.current.lifecycle.state), and has no init to signal",
-        hint: "lodge show \(name)")
+        .wrongState, "kill \(name): it is \(state), and has no init to signal", hint: "lodge show \(name)")
     }
-    try await self.signal(link, signal, by: actor)
+    let moment = now
+    if let record = asked.record(name, .signaled, at: moment.wall) {
+      try refuseIfFull("kill \(name)")
+      let decision = book.note([], .request, at: moment.wall, request: record)
+      ledger.decided(record, decision.ticket, now: moment.boot)
+      let stored = eventLoop.makePromise(of: Void.self)
+      take(decision, stored)
+      try await stored.futureResult.get()
+    }
+    try await self.signal(link, signal, by: asked.actor)
+  }
+
+  /// The digest of a request has the procedure in it, so this is an id that met another's digest by chance.
+  private static func otherSequel(_ name: GuestName) -> GuestError {
+    GuestError(.conflict, "\(name): the request's id was used for another request")
+  }
+
+  private func unstored(_ intent: String, _ record: RunRecord) -> GuestError {
+    GuestError(
+      .storage,
+      "\(intent): it has ended (\(record.ended.headline.inWords)), and that could not be stored: "
+        + (storageFault.map { "\($0)" } ?? "the disk does not take it"),
+      hint: "it is stored as soon as the database takes it; lodge daemon status")
   }
 
   private static func stuck(_ intent: String, _ name: GuestName, _ tasks: String) -> GuestError {
@@ -134,14 +171,14 @@ extension GuestManager {
   ///
   /// - Parameter intent: what it is to end for: then an error names tasks that a kill does not end.
   func end(
-    of run: RunID, _ name: GuestName, _ connection: UInt64?, timeoutMillis: Int64? = nil, intent: String? = nil
+    of run: RunID, _ name: GuestName, timeoutMillis: Int64? = nil, intent: String? = nil
   ) async throws -> RunRecord {
     let result = try await wait(
-      for: .ended(run), of: name, connection: connection, timeoutMillis: timeoutMillis, hearsOfStuckTasks: intent != nil
-    )
+      for: .ended(run), of: name, timeoutMillis: timeoutMillis, ordered: intent != nil)
     switch result {
     case .ended(let record): return record
-    case .stuck(let tasks): throw GuestManager.stuck(intent ?? "wait", name, tasks)
+    case .stuck(let tasks): throw Self.stuck(intent ?? "wait for \(name)", name, tasks)
+    case .unstored(let record): throw unstored(intent ?? "wait for \(name)", record)
     case .holds, .gone:
       if let found = try await reading({ try $0.run(run) }) { return found.run }
       throw GuestError(.notFound, "\(name): it was removed", hint: "lodge events --guest \(name)")
@@ -150,7 +187,7 @@ extension GuestManager {
 
   /// The run of that number, whether it is the present one or has ended; nil if there has been none yet.
   private func run(of name: GuestName, number: UInt32) async throws -> RunID? {
-    if let guest = guests[name] {
+    if let guest = book[name] {
       if let run = guest.current.lifecycle.run, run.number == number { return run.id }
       if let ended = guest.unstoredEnds.first(where: { $0.number == number }) { return ended.ended.run }
     }
@@ -158,14 +195,14 @@ extension GuestManager {
     return stored?.number == number ? stored?.ended.run : nil
   }
 
-  private func outcome(of run: RunID?, _ name: GuestName, _ connection: UInt64?) async throws -> RunID {
+  private func outcome(of run: RunID?, _ name: GuestName) async throws -> RunID {
     guard let run else {
       throw GuestError(.conflict, "start \(name): it was stopped meanwhile", hint: "lodge why \(name)")
     }
-    switch try await wait(for: .outcome(run), of: name, connection: connection) {
+    switch try await wait(for: .outcome(run), of: name) {
     case .holds: return run
     case .ended(let record): return try started(record, name)
-    case .gone, .stuck: return try started(try await end(of: run, name, connection), name)
+    case .gone, .stuck, .unstored: return try started(try await end(of: run, name), name)
     }
   }
 
@@ -181,39 +218,6 @@ extension GuestManager {
     case .stopped, .exited, .signaled, .oom, .reboot, .halt, .powerOff, .controllerLost, .hostReset, .notKnown:
       return record.ended.run
     }
-  }
-
-  /// Decides at once, and suspends until that is on the disk.
-  ///
-  /// - Returns: the run the guest has by that decision. By now it may have ended, and others after it.
-  @discardableResult private func request(
-    _ name: GuestName, revocable: Bool = true,
-    _ body: (inout GuestLifecycle, GuestLifecycle.Context) throws(GuestError) -> GuestLifecycle.Transition
-  ) async throws -> GuestLifecycle.Run? {
-    let stored = eventLoop.makePromise(of: Void.self)
-    var run: GuestLifecycle.Run?
-    do throws(GuestError) {
-      let done: (Result<Void, GuestError>) -> Void = { stored.completeWith($0.mapError { $0 as any Error }) }
-      try decide(name, request: revocable, done: done) { lifecycle, context throws(GuestError) in
-        let transition = try body(&lifecycle, context)
-        run = lifecycle.run
-        return transition
-      }
-    } catch {
-      stored.fail(error)
-    }
-    try await stored.futureResult.get()
-    return run
-  }
-
-  /// Enqueues at once, and suspends until it is on the disk. Between reading what a change is made from and this nothing
-  /// may be awaited: an older state of the guest would be stored over a newer one.
-  private func store(_ change: PendingChange) async throws {
-    var change = change
-    let stored = eventLoop.makePromise(of: Void.self)
-    change.done = { stored.completeWith($0.mapError { $0 as any Error }) }
-    enqueue(change)
-    try await stored.futureResult.get()
   }
 
   /// While nothing can be stored, nothing new is begun.

@@ -5,6 +5,7 @@ internal import LinuxSystem
 internal import Logging
 internal import NIOCore
 internal import RPCNIO
+internal import Supervision
 internal import WireProtocol
 internal import XDR
 
@@ -94,7 +95,6 @@ extension GuestManager {
       let link = ControllerLink(
         guest: name, run: run, connection: connection, process: try? ProcessHandle(opening: connection.peer.pid),
         isChild: false)
-      link.isLaunched = true
       link.version = answer.version
       links[run] = link
       var spec = GuestSpec(rootfs: Rootfs(path: "/"), command: ["/unknown"])
@@ -109,7 +109,7 @@ extension GuestManager {
               at: Moment(wall: Timestamp(nanoseconds: launched.startedAt), boot: now.boot)))),
         runCount: 1, restarts: RestartHistory(), last: nil, desired: true,
         note: "found running; what else is known of it is in the database that cannot be used")
-      guests[name] = ManagedGuest(StoredGuest(lifecycle: lifecycle, createdAt: now.wall), isStored: true)
+      book.insert(StoredGuest(lifecycle: lifecycle, createdAt: now.wall))
     } catch {
       logger.error("cannot reach a controller", metadata: ["guest": "\(name)", "error": "\(error)"])
     }

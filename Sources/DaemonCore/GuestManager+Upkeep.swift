@@ -3,6 +3,7 @@ internal import GuestStore
 internal import Logging
 internal import NIOCore
 internal import RPCNIO
+internal import Supervision
 
 extension GuestManager {
   nonisolated var cgroupMode: String { fence.mode }
@@ -36,16 +37,16 @@ extension GuestManager {
   func shutDown() async {
     isShuttingDown = true
     watchdog?.cancel()
-    for guest in guests.values { guest.restartTimer?.cancel() }
-    await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-      let done = UnsafeTransfer(continuation)
-      enqueue(
-        PendingChange(
-          change: Change(
-            guest: nil, record: .none, events: [GuestEvent(.daemon, guest: nil, by: .daemon, message: "stopped")],
-            time: now.wall),
-          snapshot: nil, effects: [], isRequest: true, done: { _ in done.value.resume() }))
+    for timer in restartTimers.values { timer.cancel() }
+    let stored = eventLoop.makePromise(of: Void.self)
+    take(
+      book.note([GuestEvent(.daemon, guest: nil, by: .daemon, message: "stopped")], .request, at: now.wall), stored)
+    // A disk that hangs must not keep the daemon: what is not stored by then is found again by the next one.
+    let patience = eventLoop.scheduleTask(in: .seconds(2)) {
+      stored.fail(GuestError(.timedOut, "store the end of the daemon: the disk does not answer"))
     }
+    _ = try? await stored.futureResult.get()
+    patience.cancel()
     // Those that are about to go are seen off: their groups would stay with nobody to remove them.
     for _ in 0..<Self.farewellMillis / 20 + 10 where links.values.contains(where: \.isDismissed) {
       try? await Task.sleep(for: .milliseconds(20))

@@ -1,9 +1,11 @@
+internal import DequeModule
 internal import Guest
 internal import GuestStore
 internal import GuestWire
 internal import LinuxSystem
 internal import Logging
 internal import NIOCore
+internal import Supervision
 internal import WireProtocol
 
 // One actor on one event loop: sockets, controllers and decisions share a thread, so nothing is locked and nothing hops.
@@ -34,30 +36,39 @@ actor GuestManager {
   let hub: EventHub
   nonisolated let fence: RunFence
 
-  var guests: [GuestName: ManagedGuest] = [:]
+  var book: GuestBook
+  var waiters = Waiters()
+  /// The calls behind the waiters.
+  var waiting: [Waiters.ID: Waiting] = [:]
+  /// To be told when a decision is stored or refused.
+  var tickets: [GuestBook.Ticket: [EventLoopPromise<Void>]] = [:]
+  /// Rows of changes that are stored and not followed up yet, a change each.
+  var unpublished: Deque<[EncodedEntry]> = []
+  var restartTimers: [GuestName: Scheduled<Void>] = [:]
   /// Every controller that is connected, also those whose run has ended and that only have to go.
   var links: [RunID: ControllerLink] = [:]
   /// Controllers that were spawned while their start was being stored, and have been told nothing yet.
   var prepared: [RunID: ControllerLink] = [:]
   /// Runs whose controller lives and does not answer at its socket, with the moment at which that has to end.
   var unreachedDeadlines: [RunID: BootTime] = [:]
-  /// How the inits of such controllers ended, read before those were killed.
-  var unreachedStatuses: [RunID: InitStatus] = [:]
-  /// Decided, and not yet on the disk; in order.
-  var queue: [PendingChange] = []
-  var isWriting = false
-  /// Who waits for the queue to be empty.
+  /// Runs whose launch this daemon has asked a controller for, or whose controller it adopted.
+  var ordered: Set<RunID> = []
+  /// Why the daemon killed the guests of runs whose controllers are gone.
+  var fences: [RunID: Fence] = [:]
+  /// How their inits ended, read before their controllers were killed.
+  var statuses: [RunID: InitStatus] = [:]
+  /// Calls that wait until nothing waits for the disk.
   var settling: [CheckedContinuation<Void, Never>] = []
   /// Why nothing can be stored at present; nil when all is well.
   var storageFault: StoreError?
-  var nextWaiterID: UInt64 = 1
   var isShuttingDown = false
+  var isBootNoted = false
   /// The database cannot be used: guests are only looked after, and no end is acknowledged, so that none is lost.
   let rescue: StoreError?
   var watchdog: RepeatedTask?
   var published: (@Sendable (UInt64) -> Void)?
   var logEnded: (@Sendable (String) -> Void)?
-  var ledger = RequestLedger()
+  var ledger: RequestLedger
   let startedAt: Timestamp
   private var installed: AdminServices?
 
@@ -82,7 +93,11 @@ actor GuestManager {
     hub = EventHub(store: store, journal: journal, eventLoop: eventLoop, logger: logger)
     fence = RunFence(parent: environment.paths.cgroupParent, logger: logger)
     startedAt = Timestamp(nanoseconds: Clock.wallNanoseconds)
-    for guest in state.guests { guests[guest.lifecycle.name] = ManagedGuest(guest, isStored: true) }
+    book = GuestBook(state.guests)
+    ledger = RequestLedger(
+      state.requests,
+      now: Moment(
+        wall: startedAt, boot: BootTime(nanoseconds: UInt64(Clock.bootNanoseconds))))
   }
 
   var now: Moment {
@@ -106,14 +121,7 @@ actor GuestManager {
 
   /// To the controller of the present run.
   func link(of name: GuestName) -> ControllerLink? {
-    guard let run = guests[name]?.current.lifecycle.run else { return nil }
+    guard let run = book[name]?.current.lifecycle.run else { return nil }
     return links[run.id]
-  }
-
-  func find(_ name: GuestName) throws(GuestError) -> ManagedGuest {
-    guard let guest = guests[name], !guest.isLeaving else {
-      throw GuestError(.notFound, "\(name): there is no guest of that name", hint: "lodge ls")
-    }
-    return guest
   }
 }

@@ -4,6 +4,7 @@ internal import GuestWire
 internal import LinuxSystem
 internal import Logging
 internal import NIOCore
+internal import Supervision
 internal import WireProtocol
 internal import XDR
 
@@ -202,11 +203,6 @@ actor HookRunner {
 
 extension GuestManager {
   func noteHook(_ name: String, _ message: String) {
-    enqueue(
-      PendingChange(
-        change: Change(
-          guest: nil, record: .none, events: [GuestEvent(.hook, guest: nil, by: .daemon, message: message)],
-          time: now.wall),
-        snapshot: nil, effects: [], isRequest: false))
+    take(book.note([GuestEvent(.hook, guest: nil, by: .daemon, message: message)], .fact, at: now.wall))
   }
 }

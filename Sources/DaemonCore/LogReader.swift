@@ -2,6 +2,7 @@ internal import Guest
 internal import GuestStore
 internal import LinuxSystem
 internal import NIOCore
+internal import Supervision
 internal import WireProtocol
 
 /// Reads console logs for clients, across rotation, without keeping anything for them: where a reader is, is in its cursor.
@@ -138,7 +139,7 @@ actor LogReader {
 extension GuestManager {
   /// Where a guest's log is, and whether more can come.
   func logState(of name: GuestName) throws -> (path: String, isLive: Bool) {
-    let guest = try find(name)
+    let guest = try book.find(name)
     return (logPath(of: name), guest.current.lifecycle.run != nil || guest.committed?.lifecycle.run != nil)
   }
 }

@@ -1,75 +1,86 @@
 internal import Guest
 internal import LinuxSystem
+internal import NIOCore
+internal import RPC
 internal import RPCNIO
+internal import Supervision
+internal import WireProtocol
+internal import XDR
 
-/// Requests that carry an id, for ten minutes, in memory: one that is sent again, because its reply was lost, gets the
-/// first one's reply. A daemon that died meanwhile is asked anew, and answers by the state of the guest.
-struct RequestLedger {
-  struct Key: Hashable {
-    var uid: UInt32
-    var id: [UInt8]
+/// Who asks for something, and by which request.
+struct Asked {
+  var actor: Actor
+  /// Nil for requests without an id: each of them is carried out.
+  var request: (key: RequestLedger.Key, digest: UInt64)?
+
+  /// - Throws: an argument that cannot be encoded again; none does that was decoded.
+  init<Procedure: RPCProcedure>(
+    _ procedure: Procedure.Type, _ args: Procedure.Args, id: [UInt8]?, _ context: CallContext
+  )
+    throws
+  {
+    actor = context.actor
+    guard let id = id.flatMap({ RequestID($0) }) else { return }
+    request = (
+      .init(uid: context.connection.peer.uid, id: id),
+      RequestLedger.digest(procedure: UInt32(bitPattern: Procedure.number), arguments: try args.xdrEncoded())
+    )
   }
 
-  enum Entry {
-    /// Being carried out; these wait for the same answer.
-    case running([CheckedContinuation<any Sendable, any Error>])
-    case answered(Result<any Sendable, any Error>)
-  }
-
-  static let keptNanos: Int64 = 600 * 1_000_000_000
-  static let maximumEntries = 10_000
-  var entries: [Key: Entry] = [:]
-  private var order: [(key: Key, expires: Int64)] = []
-
-  mutating func begin(_ key: Key, now: Int64) {
-    entries[key] = .running([])
-    order.append((key, now + Self.keptNanos))
-  }
-
-  /// Forgets what is older than ten minutes, and the oldest where there are too many; never one that still runs.
-  mutating func forget(before now: Int64) {
-    var gone = 0
-    for (key, expires) in order {
-      guard expires < now || order.count - gone > Self.maximumEntries else { break }
-      if case .running = entries[key] { break }
-      entries[key] = nil
-      gone += 1
-    }
-    order.removeFirst(gone)
+  func record(_ guest: GuestName, _ sequel: RequestLedger.Sequel, at time: Timestamp) -> RequestLedger.Record? {
+    request.map { .init(key: $0.key, digest: $0.digest, guest: guest, sequel: sequel, at: time) }
   }
 }
 
 extension GuestManager {
-  /// Carries out a request unless the same one runs or ran already. The first is carried out right here, so that it
-  /// keeps its place among the calls of its connection.
-  func once<Reply: Sendable>(
-    _ id: [UInt8]?, _ context: CallContext, _ body: (isolated GuestManager) async throws -> Reply
-  ) async throws -> Reply {
-    guard let id else { return try await body(self) }
-    let key = RequestLedger.Key(uid: context.connection.peer.uid, id: id)
-    ledger.forget(before: Clock.bootNanoseconds)
-    if ledger.entries[key] != nil {
-      let again = try await withCheckedThrowingContinuation { continuation in
-        switch ledger.entries[key] {
-        case .answered(let result): continuation.resume(with: result)
-        case .running(let waiting): ledger.entries[key] = .running(waiting + [continuation])
-        case nil:
-          continuation.resume(throwing: GuestError(.unavailable, "the request was forgotten; ask what became of it"))
-        }
+  /// What the same request decided before; nil if it is the first. Suspends until that is on the disk.
+  func decidedBefore(_ asked: Asked) async throws -> RequestLedger.Sequel? {
+    guard let request = asked.request else { return nil }
+    switch ledger.look(request.key, digest: request.digest, now: now.boot) {
+    case .new: return nil
+    case .conflict:
+      throw GuestError(
+        .conflict, "request \(request.key.id.short): its id was used for another request within ten minutes",
+        hint: "give each request an id of its own")
+    case .known(let record, let pending):
+      // An order that the disk does not take is under way all the same: it has no promise any more.
+      if let pending, tickets[pending] != nil {
+        let stored = eventLoop.makePromise(of: Void.self)
+        tickets[pending]?.append(stored)
+        try await stored.futureResult.get()
       }
-      guard let reply = again as? Reply else {
-        throw GuestError(.conflict, "request \(RequestID(id)?.short ?? "-"): its id was used for another request")
-      }
-      return reply
+      return record.sequel
     }
-    ledger.begin(key, now: Clock.bootNanoseconds)
-    let result: Result<Reply, any Error>
-    do { result = .success(try await body(self)) } catch { result = .failure(error) }
-    let kept = result.map { $0 as any Sendable }
-    if case .running(let waiting) = ledger.entries[key] {
-      for continuation in waiting { continuation.resume(with: kept) }
+  }
+
+  /// Decides at once, unless the same request was decided before, and suspends until that is on the disk.
+  ///
+  /// - Parameter check: what speaks against it beside the guest's own state; asked only the first time.
+  /// - Parameter sequel: what it decided, from the lifecycle as it is then.
+  func request(
+    _ asked: Asked, _ name: GuestName, _ weight: GuestBook.Weight = .request,
+    unless check: (isolated GuestManager) throws(GuestError) -> Void,
+    sequel: (GuestLifecycle) -> RequestLedger.Sequel,
+    _ body: (inout GuestLifecycle, GuestLifecycle.Context) throws(GuestError) -> GuestLifecycle.Transition
+  ) async throws -> RequestLedger.Sequel {
+    if let before = try await decidedBefore(asked) { return before }
+    try check(self)
+    let stored = eventLoop.makePromise(of: Void.self)
+    var decided: RequestLedger.Sequel?
+    let time = now.wall
+    do throws(GuestError) {
+      try decide(
+        name, weight, stored: stored,
+        request: { lifecycle in
+          let result = sequel(lifecycle)
+          decided = result
+          return asked.record(name, result, at: time)
+        }, body)
+    } catch {
+      stored.fail(error)
     }
-    ledger.entries[key] = .answered(kept)
-    return try result.get()
+    try await stored.futureResult.get()
+    guard let decided else { preconditionFailure("a request about \(name) was stored and not decided") }
+    return decided
   }
 }

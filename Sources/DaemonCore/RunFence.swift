@@ -3,6 +3,7 @@ internal import Guest
 internal import GuestStore
 internal import LinuxSystem
 internal import Logging
+internal import Supervision
 
 /// Reaches a run's processes without its controller: through its cgroup, whose name carries the run's id.
 struct RunFence: Sendable {
@@ -69,6 +70,12 @@ struct RunFence: Sendable {
 
   private func kill(_ processes: [ProcessHandle]) -> Int {
     processes.count { (try? $0.signal(9)) == true }
+  }
+
+  /// Whether the group of a run is there, and has processes in it.
+  func cgroup(of guest: GuestName, _ run: RunID) -> Recovery.Found.Cgroup {
+    guard let group = group(guest, run), group.exists else { return .absent }
+    return group.isPopulated ? .populated : .empty
   }
 
   func isEmpty(_ guest: GuestName, _ run: RunID) -> Bool {

@@ -2,6 +2,7 @@ internal import Dispatch
 internal import Guest
 internal import GuestStore
 internal import NIOCore
+internal import Supervision
 
 /// Does the blocking part, the write to the disk, on a thread of its own; one transaction at a time.
 final class StoreWriter: Sendable {

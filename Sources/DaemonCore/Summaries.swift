@@ -5,6 +5,7 @@ internal import LinuxSystem
 internal import NIOCore
 internal import RPC
 internal import RPCNIO
+internal import Supervision
 internal import WireProtocol
 internal import XDR
 
@@ -18,7 +19,7 @@ extension GuestManager {
     let moment = now
     var pending: GuestLifecycle.PendingRestart?
     if case .waiting(let restart) = lifecycle.phase { pending = restart }
-    let live = guests[lifecycle.name]?.current.lifecycle
+    let live = book[lifecycle.name]?.current.lifecycle
     return Wire.GuestSummary(
       name: lifecycle.name.value, state: .init(lifecycle.state), runs: lifecycle.runCount,
       restarts: lifecycle.restarts.total, run: run?.id.bytes, startedAt: run?.launched?.at.wall.nanoseconds ?? 0,
@@ -32,7 +33,7 @@ extension GuestManager {
   }
 
   func summary(of name: GuestName, for access: Access) throws(GuestError) -> Wire.GuestSummary {
-    let guest = try find(name)
+    let guest = try book.find(name)
     return summary(guest.committed ?? guest.current, for: access)
   }
 
@@ -40,7 +41,7 @@ extension GuestManager {
   func summaries(
     for access: Access, matching matches: (StoredGuest) -> Bool = { _ in true }
   ) -> [Wire.GuestSummary] {
-    guests.values.compactMap(\.committed).filter { access.maySee($0) && matches($0) }
+    book.all.compactMap(\.committed).filter { access.maySee($0) && matches($0) }
       .sorted { $0.lifecycle.name < $1.lifecycle.name }.map { summary($0, for: access) }
   }
 
@@ -48,11 +49,11 @@ extension GuestManager {
     let glob = args.pattern.isEmpty ? nil : Glob(args.pattern)
     let labels = args.labels.map { Label($0) }
     let limit = args.limit == 0 ? Int(Wire.listPageMax) : min(Int(args.limit), Int(Wire.listPageMax))
-    let names = guests.keys.filter { $0.value > args.after && (glob?.matches($0.value) ?? true) }.sorted()
+    let names = book.names.filter { $0.value > args.after && (glob?.matches($0.value) ?? true) }.sorted()
     var page: [Wire.GuestSummary] = []
     var more = false
     for name in names {
-      guard let stored = guests[name]?.committed, access.maySee(stored) else { continue }
+      guard let stored = book[name]?.committed, access.maySee(stored) else { continue }
       guard labels.allSatisfy({ stored.lifecycle.settings.labels.contains($0) }) else { continue }
       if page.count == limit {
         more = true
@@ -64,7 +65,7 @@ extension GuestManager {
   }
 
   func details(of name: GuestName, for access: Access) async throws -> Wire.GuestDetails {
-    let guest = try find(name)
+    let guest = try book.find(name)
     let stored = guest.committed ?? guest.current
     let run = stored.lifecycle.run
     var usage = GuestUsage()

@@ -394,6 +394,18 @@ extension GuestLifecycle {
       desired = false
       return transition
     }
+    // A restart was decided and stored, and the host went down before it was known to be carried out: it still is to be,
+    // after a pause that grows, in case it was this start that took the host down.
+    if case .starting = before, record.cause == .hostReset, run.startedBy == .policy, settings.restart.mode != .never {
+      restarts.attempt += 1
+      restarts.total += 1
+      let delay = settings.restart.delayMillis(attempt: restarts.attempt, jitter: context.jitter)
+      let due = Moment(
+        wall: Timestamp(nanoseconds: context.now.wall.nanoseconds &+ Int64(clamping: delay) &* 1_000_000),
+        boot: context.now.boot.adding(milliseconds: delay))
+      wait(until: due, delayMillis: delay, &transition)
+      return transition
+    }
     switch settings.restart.decide(
       cause: record.cause, lengthNanos: record.lengthNanos, history: restarts, now: context.now.boot,
       jitter: context.jitter)

@@ -2,6 +2,7 @@ internal import Foundation
 internal import GRDB
 internal import Guest
 internal import GuestWire
+public import Supervision
 internal import WireProtocol
 internal import XDR
 
@@ -36,6 +37,7 @@ extension GuestStore {
     if let ended = change.ended, let name = change.guest {
       try record(ended, of: name, sequence: entries.first?.entry.sequence ?? 0, retention, db)
     }
+    if let request = change.request { try record(request, db) }
     if case .delete = change.record, let name = change.guest {
       try db.cachedStatement(sql: "DELETE FROM guests WHERE name = ?").execute(arguments: [name.value])
     }
@@ -73,6 +75,17 @@ extension GuestStore {
         id, oldest,
       ])
     }
+  }
+
+  private func record(_ request: RequestLedger.Record, _ db: Database) throws {
+    let kept = Int64(RequestLedger.keptMillis) * 1_000_000
+    try db.cachedStatement(sql: "DELETE FROM requests WHERE time < ? OR id <= (SELECT max(id) FROM requests) - ?")
+      .execute(arguments: [request.at.nanoseconds - kept, RequestLedger.maximumEntries])
+    try db.cachedStatement(sql: "INSERT OR REPLACE INTO requests (uid, request, time, record) VALUES (?, ?, ?, ?)")
+      .execute(arguments: [
+        Int64(request.key.uid), Data(request.key.id.bytes), request.at.nanoseconds,
+        Data(try Wire.StoredRequest(request).xdrEncoded()),
+      ])
   }
 
   /// Notes the present boot, so that the next start can tell whether the host has booted since.

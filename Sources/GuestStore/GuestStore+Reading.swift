@@ -2,6 +2,7 @@ internal import Foundation
 internal import GRDB
 public import Guest
 internal import GuestWire
+internal import Supervision
 internal import WireProtocol
 internal import XDR
 
@@ -25,7 +26,15 @@ extension GuestStore {
           started: UInt64(row["started"] as Int64), attempt: UInt64(row["attempt"] as Int64))
       }
       let boot = try Data.fetchOne(db, sql: "SELECT value FROM meta WHERE key = 'boot'").flatMap { BootID(Array($0)) }
-      return StoredState(guests: guests, hooks: hooks, boot: boot)
+      let requests = try Row.fetchAll(db, sql: "SELECT uid, request, record FROM requests ORDER BY id").map { row in
+        do {
+          return try Wire.StoredRequest(xdr: bytes(row["record"])).restored(
+            uid: UInt32(row["uid"] as Int64), id: bytes(row["request"]))
+        } catch {
+          throw StoreError.damaged(path: self.path, reason: "a stored request: \(error)")
+        }
+      }
+      return StoredState(guests: guests, requests: requests, hooks: hooks, boot: boot)
     }
   }
 

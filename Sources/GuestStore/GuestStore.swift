@@ -73,6 +73,8 @@ public final class GuestStore: Sendable {
     if let problem = try String.fetchOne(db, sql: "PRAGMA quick_check(1)"), problem != "ok" {
       throw StoreError.damaged(path: path, reason: problem)
     }
+    // Of no format: a version that does not know it does without.
+    if version > 0 { try db.execute(sql: requestsSchema) }
     if version > 0, version < format {
       try keepFormer(db, path: path, format: version)
       try db.inTransaction {
@@ -116,6 +118,13 @@ public final class GuestStore: Sendable {
       name TEXT PRIMARY KEY, spec BLOB NOT NULL, position INTEGER NOT NULL, runs INTEGER NOT NULL DEFAULT 0,
       failures INTEGER NOT NULL DEFAULT 0, last_error TEXT NOT NULL DEFAULT '',
       started INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+    """ + "\n" + requestsSchema
+
+  private static let requestsSchema = """
+    CREATE TABLE IF NOT EXISTS requests (
+      id INTEGER PRIMARY KEY AUTOINCREMENT, uid INTEGER NOT NULL, request BLOB NOT NULL, time INTEGER NOT NULL,
+      record BLOB NOT NULL, UNIQUE (uid, request));
+    CREATE INDEX IF NOT EXISTS requests_by_time ON requests (time);
     """
 
   static func storeError(_ error: any Error, path: String) -> StoreError {

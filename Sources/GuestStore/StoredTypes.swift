@@ -1,18 +1,10 @@
 public import Guest
 internal import GuestWire
+public import Supervision
 internal import WireProtocol
 internal import XDR
 
-/// One guest as the database keeps it.
-public struct StoredGuest: Sendable, Hashable {
-  public var lifecycle: GuestLifecycle
-  public var createdAt: Timestamp
-
-  public init(lifecycle: GuestLifecycle, createdAt: Timestamp) {
-    self.lifecycle = lifecycle
-    self.createdAt = createdAt
-  }
-
+extension StoredGuest {
   /// - Parameter runSpec: encoding of `stored_run_spec`, where the present run has another spec than the defined one.
   init(name: GuestName, encoded bytes: [UInt8], runSpec: [UInt8]?) throws {
     let stored = try Wire.StoredGuestRow(xdr: bytes)
@@ -27,30 +19,6 @@ public struct StoredGuest: Sendable, Hashable {
 
   /// Nil where the defined spec is the run's, or there is no run.
   func encodedRunSpec() throws(XDRError) -> [UInt8]? { try Wire.StoredRunSpec(lifecycle)?.xdrEncoded() }
-}
-
-/// What one input changed: stored whole or not at all.
-public struct Change: Sendable {
-  public enum Record: Sendable {
-    case save(StoredGuest)
-    case delete
-    /// Only events, for example the daemon's own.
-    case none
-  }
-
-  public var guest: GuestName?
-  public var record: Record
-  public var events: [GuestEvent]
-  public var ended: RunRecord?
-  public var time: Timestamp
-
-  public init(guest: GuestName?, record: Record, events: [GuestEvent], ended: RunRecord? = nil, time: Timestamp) {
-    self.guest = guest
-    self.record = record
-    self.events = events
-    self.ended = ended
-    self.time = time
-  }
 }
 
 /// One row of the journal with its encoding, which is the same on disk and on the wire (`event` of admin.x).
@@ -97,6 +65,8 @@ public struct StoredHook: Sendable, Hashable {
 /// What the database knows when the daemon starts.
 public struct StoredState: Sendable {
   public var guests: [StoredGuest]
+  /// Requests of the last minutes, oldest first.
+  public var requests: [RequestLedger.Record]
   public var hooks: [StoredHook]
   /// Of the boot in which it was last written; nil in a new database.
   public var boot: BootID?
@@ -160,5 +130,18 @@ public enum StoreError: Error, Sendable, Hashable, CustomStringConvertible {
     }
   }
 
-  public var isFull: Bool { if case .full = self { true } else { false } }
+  public var isFull: Bool {
+    switch self {
+    case .full: true
+    case .damaged, .newer, .stale, .failed: false
+    }
+  }
+
+  /// It does not get better by itself: nothing is written to this database any more.
+  public var isFinal: Bool {
+    switch self {
+    case .damaged, .newer, .stale: true
+    case .full, .failed: false
+    }
+  }
 }

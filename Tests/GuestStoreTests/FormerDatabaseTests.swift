@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Guest
+import Supervision
 import Testing
 
 @testable import GuestStore

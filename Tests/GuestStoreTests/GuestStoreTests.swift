@@ -2,6 +2,7 @@ import FormerProtocol
 import Foundation
 import GRDB
 import Guest
+import Supervision
 import Testing
 import XDR
 

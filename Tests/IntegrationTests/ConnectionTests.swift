@@ -128,7 +128,48 @@ extension IntegrationTests {
         #expect(replies.allSatisfy { $0.status == 0 }, "\(replies)")
         #expect(replies[0].payload.suffix(16) == replies[1].payload.suffix(16), "the same run")
         #expect(try await daemon.guest("web").runs == 1)
+        // The same id for another guest is no repetition.
+        let connection = try RawConnection(to: daemon.socketPath)
+        let other = RawConnection.bytes(1) + request + RawConnection.string("other")
+        try connection.send(RawConnection.frame(procedure: 3, serial: 9, payload: other))
+        let refused = try #require(try connection.receive())
+        #expect(refused.status != 0 && String(decoding: refused.payload, as: UTF8.self).contains("its id was used"))
         try await daemon.succeed("kill", "web")
+      }
+    }
+
+    /// The daemon is killed at each of its crash points while it carries out a start; the client, which has no reply, sends
+    /// the same request to the next daemon: one execution, one answer.
+    @Test(.requiresGuests, arguments: CrashPoints.daemonPoints.filter { $0.action == "kill" })
+    func aRepeatedRequestIsDoneOnceOverADeathOfTheDaemon(_ point: CrashPoints.Point) async throws {
+      try await withDaemon { daemon in
+        let folder = "\(daemon.root)/mark"
+        try Files.makeDirectory(folder)
+        try await daemon.define(
+          "web", ["--restart", "never", "--mount", "\(folder):/mark"],
+          ["/bin/sh", "-c", "echo x >> /mark/runs; exit 3"])
+        try await daemon.terminate()
+        // Some points come before it is ready.
+        try? await daemon.start(environment: ["LODGE_CRASHPOINT": point.testDescription])
+        let request: [UInt8] = (0..<16).map { UInt8($0 + 1) }
+        let payload = RawConnection.bytes(1) + request + RawConnection.string("web")
+        var replies: [RawConnection.Frame] = []
+        for serial: UInt32 in 1...3 {
+          if let connection = try? RawConnection(to: daemon.socketPath),
+            (try? connection.send(RawConnection.frame(procedure: 3, serial: serial, payload: payload))) == true,
+            let reply = (try? connection.receive(seconds: 5)) ?? nil
+          {
+            replies.append(reply)
+          }
+          if daemon.pid != nil { try? await daemon.kill() }
+          try await daemon.start()
+        }
+        #expect(!replies.isEmpty && replies.allSatisfy { $0.status == 0 }, "\(replies)")
+        #expect(Set(replies.map { $0.payload.suffix(16) }).count == 1, "the same run")
+        let run = try await daemon.end(of: "web")
+        #expect(run.cause.kind == "exited" && run.cause.code == 3, "\(run.cause)")
+        #expect(try await daemon.guest("web").runs == 1)
+        #expect(Files.textOrEmpty("\(folder)/runs") == "x\n", "executed once")
       }
     }
   }

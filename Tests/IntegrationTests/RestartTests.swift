@@ -51,6 +51,46 @@ extension IntegrationTests {
       }
     }
 
+    /// Guests that reboot over and over, and a daemon that is killed at any moment: each reboot is followed by a start. Many
+    /// more: `LODGE_REBOOTS=1000`.
+    @Test(.requiresGuests) func everyRebootIsFollowedByAStartThoughTheDaemonIsKilled() async throws {
+      let wanted = getenv("LODGE_REBOOTS").flatMap { Int(String(cString: $0)) } ?? 60
+      let names = (0..<6).map { "web\($0)" }
+      try await withDaemon { daemon in
+        for name in names {
+          let folder = "\(daemon.root)/\(name)"
+          try Files.makeDirectory(folder)
+          let file = "\(daemon.root)/\(name).yaml"
+          let tree = try RootTrees.busybox()
+          try Files.writeText(
+            """
+            rootfs: {path: \(tree), mode: overlay}
+            command: [/bin/sh, -c, 'echo x >> /mark/runs; n=$(wc -l < /mark/runs); [ $n -gt \(wanted / 6) ] && exec sleep 1000; exec reboot -f']
+            mounts: [{source: \(folder), target: /mark}]
+            restart: {policy: onReboot, minimumUptime: 0s, limit: 0, backoff: {initial: 0s, maximum: 0s}}
+            """, to: file)
+          try await daemon.succeed("create", name, "-f", file)
+        }
+        _ = try await daemon.cli(["start"] + names)
+        func runs(_ name: String) -> Int {
+          Files.textOrEmpty("\(daemon.root)/\(name)/runs").split(separator: "\n").count
+        }
+        var kills = 0
+        for _ in 0..<400 where names.contains(where: { runs($0) <= wanted / 6 }) {
+          try await Task.sleep(for: .milliseconds(Int.random(in: 20...250)))
+          try await daemon.kill()
+          kills += 1
+          try await daemon.start()
+        }
+        for name in names {
+          let history = try await daemon.runs(of: name)
+          #expect(runs(name) == wanted / 6 + 1, "\(name) after \(kills) kills: \(history.prefix(3))")
+          #expect(history.allSatisfy { $0.cause.kind == "reboot" }, "\(name): \(history.map(\.cause.kind))")
+        }
+        _ = try await daemon.cli(["kill"] + names)
+      }
+    }
+
     @Test(.requiresGuests, arguments: cases) func thePolicyAnswersTheCause(_ row: Case) async throws {
       try await withDaemon { daemon in
         // The first run ends as told; a second one stays.

@@ -1,0 +1,329 @@
+public import Guest
+
+// Two copies of each guest, and the way from one to the other.
+//
+//   request, order or fact --> current --> queue --> batch --(stored)--> committed --> effects, answers
+//                                 ^                    |
+//                                 +----(refused)-------+   requests are taken back; orders and facts wait for the disk
+//
+// Decisions are made on `current`; people see `committed`. The two differ for the time a commit takes.
+
+/// Every guest, with everything decided and everything stored. It reads no clock and writes no file: its driver hands
+/// batches to the disk, reports how that went, and carries out the steps that follow.
+public struct GuestBook: Sendable {
+  public struct Entry: Sendable, Hashable {
+    /// With everything decided so far, stored or not.
+    public internal(set) var current: StoredGuest
+    /// As it is on the disk; nil until its creation is stored.
+    public internal(set) var committed: StoredGuest?
+    /// Its removal is decided; no more requests are taken.
+    public internal(set) var isLeaving = false
+    /// Ends that are decided and not on the disk yet, oldest first.
+    public internal(set) var unstoredEnds: [RunRecord] = []
+  }
+
+  /// What becomes of an input when the disk does not take it.
+  public enum Weight: Sendable, Hashable, CaseIterable {
+    /// Refused, as if it had never been asked for.
+    case request
+    /// Carried out all the same, and stored when the disk takes it: a full disk must not keep a guest running.
+    case order
+    /// Kept until the disk takes it: it has happened.
+    case fact
+  }
+
+  /// Names one input until it is stored or refused.
+  public struct Ticket: Sendable, Hashable {
+    let number: UInt64
+  }
+
+  /// What the driver carries out, in order.
+  public enum Step: Sendable, Hashable {
+    /// The rows of this change are on the disk: the next of the batch, in order.
+    case publish(ofGuest: GuestName?, ended: RunRecord?)
+    case perform(GuestLifecycle.Effect, GuestName)
+    /// The input is on the disk; or, for an order, under way without it.
+    case settled(Ticket)
+    case refused(Ticket, GuestError)
+    /// What is on the disk of this guest has changed, or an end of it cannot be stored: conditions are looked at again.
+    case look(GuestName, ended: RunRecord?)
+    /// The guest is gone from the disk.
+    case removed(GuestName, ended: RunRecord?)
+    /// A launch that was decided on will not come.
+    case discard(RunID, GuestName)
+    case requestStored(RequestLedger.Key)
+    case requestRefused(RequestLedger.Key)
+  }
+
+  /// The answer to an input that the lifecycle took.
+  public struct Decision: Sendable {
+    public var ticket: Ticket
+    /// To be carried out at once; what waits for the disk comes later.
+    public var steps: [Step]
+    /// The run whose launch follows once this is stored: its controller can be made ready meanwhile.
+    public var launching: GuestLifecycle.Run?
+    /// The run that the guest has by this decision.
+    public var run: GuestLifecycle.Run?
+  }
+
+  private struct Pending: Sendable {
+    var change: Change
+    var effects: [GuestLifecycle.Effect]
+    var weight: Weight
+    /// Nil once it was answered.
+    var ticket: Ticket?
+  }
+
+  private var entries: [GuestName: Entry] = [:]
+  private var queue: [Pending] = []
+  private var writing: [Pending] = []
+  private var finishing: [Pending] = []
+  private var nextTicket: UInt64 = 1
+  /// The last commit failed, and none has succeeded since.
+  public private(set) var isRefused = false
+  /// A batch is on its way to the disk.
+  public var isWriting: Bool { !writing.isEmpty }
+
+  public init(_ guests: [StoredGuest] = []) {
+    for guest in guests { entries[guest.lifecycle.name] = Entry(current: guest, committed: guest) }
+  }
+
+  public subscript(name: GuestName) -> Entry? { entries[name] }
+  public var names: Dictionary<GuestName, Entry>.Keys { entries.keys }
+  public var all: Dictionary<GuestName, Entry>.Values { entries.values }
+  public var count: Int { entries.count }
+
+  /// Nothing is decided that is not stored.
+  public var isSettled: Bool { queue.isEmpty && writing.isEmpty && finishing.isEmpty }
+
+  /// The guest, unless it is leaving.
+  public func find(_ name: GuestName) throws(GuestError) -> Entry {
+    guard let entry = entries[name], !entry.isLeaving else {
+      throw GuestError(.notFound, "\(name): there is no guest of that name", hint: "lodge ls")
+    }
+    return entry
+  }
+}
+
+// MARK: Inputs
+
+extension GuestBook {
+  /// Lets a guest's lifecycle decide. A refusal changes nothing.
+  ///
+  /// - Parameter request: names the request, given the run that the guest has by the decision.
+  public mutating func decide(
+    _ name: GuestName, _ weight: Weight, _ context: GuestLifecycle.Context,
+    request: (GuestLifecycle) -> RequestLedger.Record? = { _ in nil },
+    _ body: (inout GuestLifecycle, GuestLifecycle.Context) throws(GuestError) -> GuestLifecycle.Transition
+  ) throws(GuestError) -> Decision {
+    guard var entry = entries[name], !entry.isLeaving || weight == .fact else {
+      throw GuestError(.notFound, "\(name): there is no guest of that name", hint: "lodge ls")
+    }
+    let wasLeaving = entry.isLeaving
+    var transition = try body(&entry.current.lifecycle, context)
+    if wasLeaving {
+      // Nothing begins any more. What has ended is acknowledged.
+      transition.events = []
+      transition.ended = nil
+      transition.effects.removeAll { !$0.isAcknowledgement }
+      let change = Change(guest: name, record: .none, events: [], time: context.now.wall)
+      return enqueue(change, transition.effects, weight)
+    }
+    var leaves = false
+    var launching: GuestLifecycle.Run?
+    for effect in transition.effects {
+      switch effect {
+      case .launch(let run): launching = run
+      case .delete: leaves = true
+      case .stop, .armTimer, .disarmTimer, .acknowledge: break
+      }
+    }
+    if leaves { entry.isLeaving = true }
+    if let ended = transition.ended { entry.unstoredEnds.append(ended) }
+    entries[name] = entry
+    let change = Change(
+      guest: name, record: leaves ? .delete : .save(entry.current), events: transition.events,
+      ended: transition.ended, request: request(entry.current.lifecycle), time: context.now.wall)
+    var decision = enqueue(change, transition.effects, weight)
+    decision.launching = launching
+    decision.run = entry.current.lifecycle.run
+    return decision
+  }
+
+  /// Defines a new guest.
+  public mutating func create(
+    _ name: GuestName, _ spec: GuestSpec, by actor: Actor, at time: Timestamp, request: RequestLedger.Record? = nil
+  ) throws(GuestError) -> Decision {
+    if let entry = entries[name] {
+      throw GuestError(
+        .alreadyExists,
+        "create \(name): a guest of that name exists" + (entry.isLeaving ? " until its removal is stored" : ""),
+        hint: "lodge create --replace \(name) ... changes it")
+    }
+    let lifecycle = GuestLifecycle(name: name, defined: spec)
+    let guest = StoredGuest(lifecycle: lifecycle, createdAt: time)
+    entries[name] = Entry(current: guest)
+    let change = Change(
+      guest: name, record: .save(guest), events: lifecycle.created(by: actor).events, request: request, time: time)
+    return enqueue(change, [], .request)
+  }
+
+  /// Events and requests that are of no guest's state.
+  public mutating func note(
+    _ events: [GuestEvent], _ weight: Weight, at time: Timestamp, request: RequestLedger.Record? = nil
+  ) -> Decision {
+    enqueue(Change(guest: nil, record: .none, events: events, request: request, time: time), [], weight)
+  }
+
+  /// A guest that is known from elsewhere than the database; it is shown, and not stored before something happens to it.
+  public mutating func insert(_ guest: StoredGuest) {
+    entries[guest.lifecycle.name] = Entry(current: guest, committed: guest)
+  }
+
+  private mutating func enqueue(_ change: Change, _ effects: [GuestLifecycle.Effect], _ weight: Weight) -> Decision {
+    let ticket = Ticket(number: nextTicket)
+    nextTicket += 1
+    var pending = Pending(change: change, effects: effects, weight: weight, ticket: ticket)
+    // A fact that changes nothing, and asks for no more than to be acknowledged again, needs no disk.
+    if weight == .fact, isSettled, change.events.isEmpty, isStored(change), effects.allSatisfy(\.isAcknowledgement) {
+      return Decision(ticket: ticket, steps: finish(pending, hasRows: false))
+    }
+    var steps: [Step] = []
+    if isRefused { steps = carryOutUnstored(&pending) }
+    queue.append(pending)
+    return Decision(ticket: ticket, steps: steps)
+  }
+}
+
+extension GuestBook {
+  /// Whether the disk has the guest like that already.
+  private func isStored(_ change: Change) -> Bool {
+    switch change.record {
+    case .save(let guest): change.guest.flatMap { entries[$0]?.committed } == guest
+    case .delete, .none: false
+    }
+  }
+}
+
+// MARK: The disk
+
+extension GuestBook {
+  /// The next changes to be stored in one transaction, unless a batch is on its way or there are none.
+  public mutating func takeBatch(limit: Int = 256) -> [Change]? {
+    guard writing.isEmpty, !queue.isEmpty else { return nil }
+    writing = Array(queue.prefix(limit))
+    queue.removeFirst(writing.count)
+    return writing.map(\.change)
+  }
+
+  /// A write of another kind has succeeded: the disk takes something again.
+  public mutating func diskWorks() { isRefused = false }
+
+  /// The batch is on the disk: `finishNext` has what follows, a change at a time.
+  public mutating func stored() {
+    isRefused = false
+    finishing += writing
+    writing = []
+  }
+
+  /// What follows from the oldest change that has been stored; nil when all has followed.
+  public mutating func finishNext() -> [Step]? {
+    guard !finishing.isEmpty else { return nil }
+    return finish(finishing.removeFirst(), hasRows: true)
+  }
+
+  /// The disk took nothing of the batch. Requests are taken back, unless what they stand on waits to be stored; the rest
+  /// is in the next batch again.
+  public mutating func refused(_ error: GuestError) -> [Step] {
+    isRefused = true
+    let all = writing + queue
+    writing = []
+    queue = []
+    var kept: Set<GuestName> = []
+    for pending in all where pending.weight != .request { if let name = pending.change.guest { kept.insert(name) } }
+    var steps: [Step] = []
+    for var pending in all {
+      let mustStay = pending.weight != .request || pending.change.guest.map(kept.contains) ?? false
+      if mustStay {
+        steps += carryOutUnstored(&pending)
+        queue.append(pending)
+      } else {
+        steps += takeBack(pending, error)
+      }
+    }
+    return steps
+  }
+
+  private mutating func takeBack(_ pending: Pending, _ error: GuestError) -> [Step] {
+    var steps: [Step] = []
+    if let name = pending.change.guest, var entry = entries[name] {
+      if let committed = entry.committed {
+        entry.current = committed
+        entry.unstoredEnds = []
+        entry.isLeaving = false
+        entries[name] = entry
+      } else {
+        entries[name] = nil
+      }
+      for effect in pending.effects {
+        if case .launch(let run) = effect { steps.append(.discard(run.id, name)) }
+      }
+    }
+    if let request = pending.change.request { steps.append(.requestRefused(request.key)) }
+    if let ticket = pending.ticket { steps.append(.refused(ticket, error)) }
+    return steps
+  }
+
+  /// While the disk takes nothing, stops are carried out all the same, once, and their callers look for the end.
+  private func carryOutUnstored(_ pending: inout Pending) -> [Step] {
+    guard pending.weight != .request, let name = pending.change.guest else { return [] }
+    var steps: [Step] = []
+    pending.effects.removeAll { effect in
+      guard case .stop = effect else { return false }
+      steps.append(.perform(effect, name))
+      return true
+    }
+    if let ticket = pending.ticket {
+      steps.append(.settled(ticket))
+      pending.ticket = nil
+    }
+    steps.append(.look(name, ended: pending.change.ended))
+    return steps
+  }
+
+  /// It is on the disk: from now on it is so for all.
+  private mutating func finish(_ pending: Pending, hasRows: Bool) -> [Step] {
+    let change = pending.change
+    var steps: [Step] = []
+    switch change.record {
+    case .save(let guest):
+      if let name = change.guest {
+        entries[name]?.committed = guest
+        if let run = change.ended?.ended.run { entries[name]?.unstoredEnds.removeAll { $0.ended.run == run } }
+      }
+    case .delete: if let name = change.guest { entries[name] = nil }
+    case .none: break
+    }
+    if hasRows { steps.append(.publish(ofGuest: change.guest, ended: change.ended)) }
+    if let request = change.request { steps.append(.requestStored(request.key)) }
+    if let name = change.guest { for effect in pending.effects { steps.append(.perform(effect, name)) } }
+    if let ticket = pending.ticket { steps.append(.settled(ticket)) }
+    if let name = change.guest {
+      if case .delete = change.record {
+        steps.append(.removed(name, ended: change.ended))
+      } else {
+        steps.append(.look(name, ended: change.ended))
+      }
+    }
+    return steps
+  }
+}
+
+extension GuestLifecycle.Effect {
+  fileprivate var isAcknowledgement: Bool {
+    switch self {
+    case .acknowledge: true
+    case .launch, .stop, .armTimer, .disarmTimer, .delete: false
+    }
+  }
+}

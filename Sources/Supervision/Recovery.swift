@@ -1,0 +1,157 @@
+public import Guest
+
+// What is found of a run when there is no connection to its controller, and what to do about it. Asked when a daemon
+// starts, when a controller's connection ends without the word of an end, and again after each thing done about it.
+//
+//   directory            run was launched?   cgroup of the run   do
+//   held                 -                   -                   ask whose it is; adopt, or wait until it is free
+//   record of the run    -                   -                   import the record
+//   free or none         host has booted     -                   hostReset
+//   free or none         launched            -                   lost: fence, then controllerLost
+//   free or none         no                  there               lost, unless a mark says that init was not executed
+//   free or none         no, stop ordered    absent              not executed: the start is called off
+//   free or none         no                  absent              launch, if this daemon has not yet; else not executed
+//
+// The cgroup is the witness of an execution: it is made before init is cloned, and a daemon removes it only after the
+// end of its run is stored. Where it is there, the mark in the run directory knows more.
+
+/// The table above, as a function of what is found.
+public enum Recovery {
+  public struct Found: Sendable, Hashable {
+    public enum Directory: Sendable, Hashable {
+      case none
+      /// A process holds its lock: a controller lives, of this run or of a former one.
+      case held
+      /// No controller. `record`: the run whose exit record is in it.
+      case free(record: RunID?)
+    }
+
+    public enum Cgroup: Sendable, Hashable, CaseIterable {
+      case absent
+      case empty
+      case populated
+    }
+
+    public var directory: Directory
+    public var cgroup: Cgroup
+    /// Since the state was stored.
+    public var hostBooted: Bool
+    /// This daemon has told a controller of the run to launch.
+    public var wasOrdered: Bool
+    /// Whether init was executed, by the mark that the controller left.
+    public var mark: Known
+
+    public init(
+      directory: Directory, cgroup: Cgroup, hostBooted: Bool, wasOrdered: Bool, mark: Known = .notKnown
+    ) {
+      self.mark = mark
+      self.directory = directory
+      self.cgroup = cgroup
+      self.hostBooted = hostBooted
+      self.wasOrdered = wasOrdered
+    }
+  }
+
+  /// An end that no record tells.
+  public enum UntoldEnd: Sendable, Hashable {
+    case hostReset
+    /// Its controller died without a word, and init was executed or may have been. Whatever is left is killed first.
+    case controllerLost
+    /// It is known that init was not executed: the controller died before that, or the start was called off.
+    case notExecuted
+  }
+
+  public enum Verdict: Sendable, Hashable {
+    /// Nothing is left, and nothing is to be done.
+    case nothing
+    /// The guest has no run: what is in the directory is stored, or was never told.
+    case clear(killsController: Bool)
+    case ask
+    case importRecord
+    case end(UntoldEnd)
+    /// The start was decided and stored, and nothing of it has been done.
+    case launch
+  }
+
+  public static func verdict(_ phase: GuestLifecycle.Phase, _ found: Found) -> Verdict {
+    switch phase {
+    case .stopped, .waiting:
+      switch found.directory {
+      case .none: .nothing
+      case .held: .clear(killsController: true)
+      case .free: .clear(killsController: false)
+      }
+    case .starting(let run), .running(let run): verdict(run, isWanted: true, found)
+    case .stopping(let run, _): verdict(run, isWanted: false, found)
+    }
+  }
+
+  private static func verdict(_ run: GuestLifecycle.Run, isWanted: Bool, _ found: Found) -> Verdict {
+    switch found.directory {
+    case .held: return .ask
+    case .free(let record): if record == run.id { return .importRecord }
+    case .none: break
+    }
+    if found.hostBooted { return .end(.hostReset) }
+    if run.launched != nil { return .end(.controllerLost) }
+    switch found.cgroup {
+    case .empty, .populated:
+      switch found.mark {
+      case .no: return .end(.notExecuted)
+      case .yes, .notKnown: return .end(.controllerLost)
+      }
+    case .absent: break
+    }
+    return isWanted && !found.wasOrdered ? .launch : .end(.notExecuted)
+  }
+
+  /// What a controller that was asked says of itself.
+  public struct Status: Sendable, Hashable {
+    public enum Phase: Sendable, Hashable, CaseIterable {
+      case idle
+      case launching
+      case running
+      case stopping
+      case ended
+    }
+
+    public var run: RunID
+    public var phase: Phase
+    /// The run's present order to end has reached it.
+    public var hasOrder: Bool
+
+    public init(run: RunID, phase: Phase, hasOrder: Bool = false) {
+      self.run = run
+      self.phase = phase
+      self.hasOrder = hasOrder
+    }
+  }
+
+  public enum Adoption: Sendable, Hashable {
+    /// It is the run's controller. `stops`: the order to stop that has not reached it, or is by force.
+    case adopt(stops: EndOrder?)
+    /// It is a former run's, which has only to go; or it was spawned and has not been told to launch. Ended, and then the
+    /// table is asked again.
+    case dismiss
+  }
+
+  public static func adoption(_ phase: GuestLifecycle.Phase, _ status: Status) -> Adoption {
+    switch phase {
+    case .stopped, .waiting: return .dismiss
+    case .starting(let run), .running(let run): return adoption(run, nil, status)
+    case .stopping(let run, _): return adoption(run, run.orders.current, status)
+    }
+  }
+
+  private static func adoption(_ run: GuestLifecycle.Run, _ order: EndOrder?, _ status: Status) -> Adoption {
+    guard status.run == run.id else { return .dismiss }
+    switch status.phase {
+    case .idle: return .dismiss
+    case .ended: return .adopt(stops: nil)
+    case .launching, .running, .stopping: break
+    }
+    // It keeps the deadline of an order that it has.
+    guard let order, order.isForce || !status.hasOrder else { return .adopt(stops: nil) }
+    return .adopt(stops: order)
+  }
+}

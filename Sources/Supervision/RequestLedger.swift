@@ -1,0 +1,145 @@
+public import Guest
+
+/// Requests that carry an id, for ten minutes: one that is sent again, because its reply was lost, is not carried out
+/// again, but answered by what the first one decided.
+///
+/// The record of a request is stored in the transaction of what it decided. So after the death of the daemon, at whatever
+/// moment, both are there or neither is: the request is answered by what it decided, or it is decided for the first time.
+/// A request that was refused changed nothing, and has no record.
+public struct RequestLedger: Sendable {
+  /// Two users may choose the same id.
+  public struct Key: Sendable, Hashable {
+    public var uid: UInt32
+    public var id: RequestID
+
+    public init(uid: UInt32, id: RequestID) {
+      self.uid = uid
+      self.id = id
+    }
+  }
+
+  /// What a request decided, from which its answer follows at any later time.
+  public enum Sequel: Sendable, Hashable {
+    /// The guest is defined so. `atNextStart`: a run with another spec goes on.
+    case defined(atNextStart: Bool)
+    /// The guest is removed, once that run has ended.
+    case removed(RunID?)
+    case started(RunID)
+    /// That run ends; nil where only a pending restart was cancelled.
+    case stopped(RunID?)
+    /// That run ends, and the run with this number follows; without one to end, it is the present one.
+    case restarted(former: RunID?, number: UInt32)
+    /// A signal was to be sent to init: at most once, since it cannot be taken back.
+    case signaled
+  }
+
+  public struct Record: Sendable, Hashable {
+    public var key: Key
+    /// Of the procedure and its arguments; see `digest`.
+    public var digest: UInt64
+    public var guest: GuestName
+    public var sequel: Sequel
+    public var at: Timestamp
+
+    public init(key: Key, digest: UInt64, guest: GuestName, sequel: Sequel, at: Timestamp) {
+      self.key = key
+      self.digest = digest
+      self.guest = guest
+      self.sequel = sequel
+      self.at = at
+    }
+  }
+
+  public enum Answer: Sendable, Hashable {
+    /// Not known: to be decided.
+    case new
+    /// Decided before. `ticket`: what it decided is not on the disk yet, and this names it in the book.
+    case known(Record, pending: GuestBook.Ticket?)
+    /// The id was used for another request.
+    case conflict
+  }
+
+  private struct Entry: Sendable {
+    var record: Record
+    var pending: GuestBook.Ticket?
+    var expires: BootTime
+    var place: UInt64
+  }
+
+  public static let keptMillis: UInt64 = 600_000
+  public static let maximumEntries = 10_000
+
+  private var entries: [Key: Entry] = [:]
+  /// Oldest first. A key whose entry has another place by now is of an older entry that was refused.
+  private var order: [(key: Key, place: UInt64)] = []
+  private var firstKept = 0
+  private var nextPlace: UInt64 = 0
+
+  public init() {}
+
+  /// With the records that were stored, oldest first.
+  public init(_ records: [Record], now: Moment) {
+    for record in records.suffix(Self.maximumEntries) {
+      // Its age by the wall clock, the only one that goes on over a boot of the host. Never more than the whole time: that
+      // clock may have been stepped.
+      let age = now.wall.nanoseconds &- record.at.nanoseconds
+      let ageMillis = age < 0 ? 0 : UInt64(age) / 1_000_000
+      guard ageMillis < Self.keptMillis else { continue }
+      add(record, pending: nil, expires: now.boot.adding(milliseconds: Self.keptMillis - ageMillis))
+    }
+  }
+
+  public var count: Int { entries.count }
+
+  public mutating func look(_ key: Key, digest: UInt64, now: BootTime) -> Answer {
+    forget(now)
+    guard let entry = entries[key] else { return .new }
+    guard entry.record.digest == digest else { return .conflict }
+    return .known(entry.record, pending: entry.pending)
+  }
+
+  /// A request has been decided; `ticket` names it until it is stored.
+  public mutating func decided(_ record: Record, _ ticket: GuestBook.Ticket, now: BootTime) {
+    add(record, pending: ticket, expires: now.adding(milliseconds: Self.keptMillis))
+    forget(now)
+  }
+
+  public mutating func stored(_ key: Key) { entries[key]?.pending = nil }
+
+  /// The disk did not take it, and it was taken back: sent again, it is decided anew.
+  public mutating func refused(_ key: Key) { entries[key] = nil }
+
+  /// FNV-1a, 64 bits, over the procedure's number and its encoded arguments. It tells requests apart that one user gave
+  /// the same id by mistake; it is no defence, and needs none, since users only ever meet their own ids.
+  public static func digest(procedure: UInt32, arguments: [UInt8]) -> UInt64 {
+    var sum: UInt64 = 0xcbf2_9ce4_8422_2325
+    func take(_ byte: UInt8) { sum = (sum ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+    for shift in [24, 16, 8, 0] as [UInt32] { take(UInt8(truncatingIfNeeded: procedure >> shift)) }
+    for byte in arguments { take(byte) }
+    return sum
+  }
+
+  private mutating func add(_ record: Record, pending: GuestBook.Ticket?, expires: BootTime) {
+    entries[record.key] = Entry(record: record, pending: pending, expires: expires, place: nextPlace)
+    order.append((record.key, nextPlace))
+    nextPlace += 1
+  }
+
+  /// Forgets what is older than ten minutes, and the oldest where there are too many; never one that is not stored yet.
+  private mutating func forget(_ now: BootTime) {
+    while firstKept < order.count {
+      let (key, place) = order[firstKept]
+      if let entry = entries[key], entry.place == place {
+        let isOver = entry.expires <= now || order.count - firstKept > Self.maximumEntries
+        guard isOver, entry.pending == nil else { break }
+        entries[key] = nil
+      }
+      firstKept += 1
+    }
+    // Moved down now and then, not each time: an array's front is expensive.
+    if firstKept > 1_000, firstKept * 2 > order.count {
+      order.removeFirst(firstKept)
+      firstKept = 0
+    }
+  }
+}

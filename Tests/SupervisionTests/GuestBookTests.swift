@@ -1,0 +1,191 @@
+import Guest
+import Supervision
+import Testing
+
+/// The way of a decision to the disk and back, one step at a time.
+@Suite struct GuestBookTests {
+  static let web = try! GuestName("web")
+  static let user = Actor.user(uid: 1000, pid: 4)
+  static let noSpace = GuestError(.storage, "no space")
+
+  static func context(_ run: UInt8) -> GuestLifecycle.Context {
+    .init(
+      now: Moment(wall: Timestamp(nanoseconds: 1), boot: BootTime(nanoseconds: 1)),
+      nextRun: RunID([UInt8](repeating: run, count: 16))!)
+  }
+
+  static func book(transient: Bool = false) throws -> GuestBook {
+    GuestBook([
+      StoredGuest(
+        lifecycle: GuestLifecycle(name: web, defined: .model(transient: transient)),
+        createdAt: Timestamp(nanoseconds: 1))
+    ])
+  }
+
+  static func exit(_ run: UInt8) -> ExitRecord {
+    ExitRecord(
+      guest: web, run: context(run).nextRun, boot: BootID([UInt8](repeating: 7, count: 16))!, cause: .exited(code: 0),
+      startedAt: nil, endedAt: Timestamp(nanoseconds: 2), lengthNanos: 1)
+  }
+
+  /// Stores all that waits; the steps that follow.
+  static func commit(_ book: inout GuestBook) -> [GuestBook.Step] {
+    var steps: [GuestBook.Step] = []
+    while book.takeBatch() != nil {
+      book.stored()
+      while let next = book.finishNext() { steps += next }
+    }
+    return steps
+  }
+
+  static func start(_ book: inout GuestBook, run: UInt8 = 1) throws -> GuestBook.Decision {
+    try book.decide(web, .request, context(run)) { lifecycle, context throws(GuestError) in
+      try lifecycle.start(by: user, context)
+    }
+  }
+
+  static func ended(_ book: inout GuestBook, run: UInt8 = 1) throws -> GuestBook.Decision {
+    try book.decide(web, .fact, context(run + 1)) { lifecycle, context throws(GuestError) in
+      lifecycle.ended(exit(run), context)
+    }
+  }
+
+  static func stop(_ book: inout GuestBook) throws -> GuestBook.Decision {
+    try book.decide(web, .order, context(9)) { lifecycle, context throws(GuestError) in
+      try lifecycle.stop(EndOrder(.kill, by: user), context)
+    }
+  }
+
+  @Test func nothingFollowsBeforeItIsStored() throws {
+    var book = try Self.book()
+    let decision = try Self.start(&book)
+    #expect(decision.steps.isEmpty && decision.launching?.id == Self.context(1).nextRun)
+    #expect(book[Self.web]?.current.lifecycle.state == .starting)
+    #expect(book[Self.web]?.committed?.lifecycle.state == .stopped)
+    #expect(book.takeBatch()?.count == 1)
+    #expect(book.takeBatch() == nil, "one batch at a time")
+    book.stored()
+    let next = book.finishNext()
+    let steps = try #require(next)
+    #expect(book[Self.web]?.committed?.lifecycle.state == .starting)
+    guard case .publish = steps.first, case .perform(.launch(let run), Self.web) = steps.dropFirst().first else {
+      Issue.record("\(steps)")
+      return
+    }
+    #expect(run.id == Self.context(1).nextRun)
+    #expect(steps.contains(.settled(decision.ticket)))
+    #expect(book.finishNext() == nil && book.isSettled)
+  }
+
+  @Test func aRefusedRequestIsAsIfItHadNotBeen() throws {
+    var book = try Self.book()
+    let before = book[Self.web]
+    let decision = try Self.start(&book)
+    _ = book.takeBatch()
+    let steps = book.refused(Self.noSpace)
+    #expect(book[Self.web] == before && book.isSettled && book.isRefused)
+    #expect(
+      steps == [.discard(Self.context(1).nextRun, Self.web), .refused(decision.ticket, Self.noSpace)], "\(steps)")
+  }
+
+  @Test func aGuestThatWasNeverStoredIsGoneAgain() throws {
+    var book = GuestBook()
+    let decision = try book.create(Self.web, .model(), by: Self.user, at: Timestamp(nanoseconds: 1))
+    #expect(throws: GuestError.self) {
+      try book.create(Self.web, .model(), by: Self.user, at: Timestamp(nanoseconds: 1))
+    }
+    _ = book.takeBatch()
+    #expect(book.refused(Self.noSpace) == [.refused(decision.ticket, Self.noSpace)])
+    #expect(book[Self.web] == nil)
+  }
+
+  @Test func aFactStaysUntilTheDiskTakesItAndRequestsBehindItWait() throws {
+    var book = try Self.book()
+    _ = try Self.start(&book)
+    _ = Self.commit(&book)
+    _ = try Self.ended(&book)
+    let restart = try Self.start(&book, run: 2)
+    for _ in 0..<3 {
+      _ = book.takeBatch()
+      let steps = book.refused(Self.noSpace)
+      #expect(steps.allSatisfy { if case .look = $0 { true } else if case .settled = $0 { true } else { false } })
+      #expect(!steps.contains(.settled(restart.ticket)), "it stands on what is not stored")
+    }
+    #expect(book[Self.web]?.unstoredEnds.map(\.ended.run) == [Self.context(1).nextRun])
+    #expect(book[Self.web]?.committed?.lifecycle.run?.id == Self.context(1).nextRun, "people see what is stored")
+    let steps = Self.commit(&book)
+    #expect(steps.contains(.settled(restart.ticket)))
+    #expect(book[Self.web]?.unstoredEnds.isEmpty == true && !book.isRefused)
+  }
+
+  @Test func aStopIsCarriedOutWithoutTheDiskAndOnlyOnce() throws {
+    for isKnown in [false, true] {
+      var book = try Self.book()
+      _ = try Self.start(&book)
+      _ = Self.commit(&book)
+      if isKnown {
+        _ = book.note([GuestEvent(.daemon, guest: nil, by: .daemon)], .request, at: Timestamp(nanoseconds: 1))
+        _ = book.takeBatch()
+        _ = book.refused(Self.noSpace)
+      }
+      let stop = try Self.stop(&book)
+      var steps = stop.steps
+      for _ in 0..<3 {
+        _ = book.takeBatch()
+        steps += book.refused(Self.noSpace)
+      }
+      steps += Self.commit(&book)
+      let stops = steps.filter { if case .perform(.stop, _) = $0 { true } else { false } }
+      #expect(stops.count == 1, "known: \(isKnown)")
+      #expect(steps.filter { $0 == .settled(stop.ticket) }.count == 1)
+    }
+  }
+
+  /// So the end of a daemon does not wait for a disk that takes nothing.
+  @Test func anEventOfTheDaemonItselfIsRefusedAtOnce() throws {
+    var book = try Self.book()
+    let decision = book.note([GuestEvent(.daemon, guest: nil, by: .daemon)], .request, at: Timestamp(nanoseconds: 1))
+    _ = book.takeBatch()
+    #expect(book.refused(Self.noSpace) == [.refused(decision.ticket, Self.noSpace)])
+    #expect(book.isSettled)
+  }
+
+  @Test func aTransientGuestGoesWithItsEnd() throws {
+    var book = try Self.book(transient: true)
+    _ = try Self.start(&book)
+    _ = Self.commit(&book)
+    _ = try Self.ended(&book)
+    #expect(book[Self.web]?.isLeaving == true)
+    #expect(throws: GuestError.self) { try book.find(Self.web) }
+    let steps = Self.commit(&book)
+    #expect(book[Self.web] == nil)
+    guard case .removed(Self.web, let ended?)? = steps.last else {
+      Issue.record("\(steps)")
+      return
+    }
+    #expect(ended.ended.run == Self.context(1).nextRun)
+  }
+
+  @Test func anEndToldTwiceNeedsNoDiskTheSecondTime() throws {
+    var book = try Self.book()
+    _ = try Self.start(&book)
+    _ = try Self.ended(&book)
+    _ = Self.commit(&book)
+    let again = try Self.ended(&book)
+    #expect(book.takeBatch() == nil)
+    #expect(again.steps.contains(.perform(.acknowledge(Self.context(1).nextRun), Self.web)))
+  }
+
+  /// A launch that is heard of while its guest is being stopped makes no event, and is to be stored all the same.
+  @Test func aFactWithoutAnEventIsStoredIfItChangesTheGuest() throws {
+    var book = try Self.book()
+    _ = try Self.start(&book)
+    _ = try Self.stop(&book)
+    _ = Self.commit(&book)
+    _ = try book.decide(Self.web, .fact, Self.context(9)) { lifecycle, context throws(GuestError) in
+      lifecycle.launched(Self.context(1).nextRun, .init(initPID: 1, initStartTime: 1, at: context.now))
+    }
+    #expect(book[Self.web]?.committed?.lifecycle.run?.launched == nil)
+    #expect(book.takeBatch()?.count == 1)
+  }
+}

@@ -1,0 +1,531 @@
+import Guest
+import Supervision
+
+/// What can happen to one guest, its controller, its daemon, the disk and the host, in any order.
+enum Step: Hashable {
+  case start, stop, kill, restart
+  /// A stop without force, and the end of the newest such order.
+  case stopWithoutForce, orderGivenUp
+  case remove(force: Bool)
+  case replace
+  /// A client sends a request of before again, because it has not seen the reply.
+  case sendAgain(Int)
+  case commit
+  /// The commit succeeds, and the daemon dies before it does anything about it.
+  case commitThenDie
+  case diskRefuses(Bool)
+  /// The controller gets on with its launch.
+  case cgroupMade, launchSucceeds, launchFails
+  case guestExits(code: Int32)
+  case guestReboots
+  case controllerDies
+  /// The daemon reads what controllers have sent.
+  case newsArrives, newsArrivesAgain
+  case connectionCloses
+  case timePasses(millis: UInt64)
+  /// The wall clock is stepped; boot time is not.
+  case clockStepped(millis: Int64)
+  case timerFires
+  case daemonDies
+  case hostResets
+  case degraded(Bool)
+
+  static func random(using generator: inout SplitMix) -> Step {
+    switch generator.below(49) {
+    case 0...3: .start
+    case 4, 5: .stop
+    case 6: .kill
+    case 7: .restart
+    case 8: .remove(force: generator.below(2) == 0)
+    case 9: .replace
+    case 10, 11: .sendAgain(generator.below(6))
+    case 12...19: .commit
+    case 20, 21: .commitThenDie
+    case 22: .diskRefuses(true)
+    case 23: .diskRefuses(false)
+    case 24: .cgroupMade
+    case 25...27: .launchSucceeds
+    case 28: .launchFails
+    case 29, 30: .guestExits(code: Int32(generator.below(3)))
+    case 31, 32: .guestReboots
+    case 33: .controllerDies
+    case 34...36: .newsArrives
+    case 37: .newsArrivesAgain
+    case 38: .connectionCloses
+    case 39: .timePasses(millis: UInt64(generator.below(40_000)))
+    case 40: .clockStepped(millis: Int64(generator.below(7_200_000)) - 3_600_000)
+    case 41: .timerFires
+    case 42, 43: .daemonDies
+    case 44: .degraded(generator.below(2) == 0)
+    case 45: .stopWithoutForce
+    case 46, 47: .orderGivenUp
+    default: .hostResets
+    }
+  }
+}
+
+/// A daemon of the real book, ledger, waiters and recovery, without sockets and processes, in a world of the test's own.
+struct SupervisionModel {
+  private enum News {
+    case launched(RunID)
+    case launchFailed(RunID)
+    case ended(ExitRecord)
+  }
+
+  private struct Request {
+    var key: RequestLedger.Key
+    var digest: UInt64
+    var step: Step
+    var at: BootTime
+  }
+
+  private var world: ModelWorld
+  // The daemon's memory: it dies with it.
+  private var book: GuestBook
+  private var ledger = RequestLedger()
+  private var waiters = Waiters()
+  private var waiting: [Waiters.ID: RunID] = [:]
+  /// What callers wait for once their requests are stored.
+  private var callers: [GuestBook.Ticket: (Waiters.Condition, RunID, ordered: Bool)] = [:]
+  private var ordered: Set<RunID> = []
+  private var prepared: Set<RunID> = []
+  private var news: [News] = []
+  /// Controllers whose connection is open.
+  private var connected: Set<RunID> = []
+  private var timer: BootTime?
+
+  private var lastNews: News?
+  private var sent: [Request] = []
+  private var nextRun: UInt64 = 1
+  private var jitter: UInt32 = 0
+  private let name = GuestBookTests.web
+  private let spec: GuestSpec
+
+  init(spec: GuestSpec) throws {
+    self.spec = spec
+    world = ModelWorld(
+      StoredGuest(lifecycle: GuestLifecycle(name: name, defined: spec), createdAt: Timestamp(nanoseconds: 1)))
+    book = GuestBook([world.disk.guest!])
+  }
+
+  private mutating func context() -> GuestLifecycle.Context {
+    var bytes = [UInt8](repeating: 0, count: 16)
+    for index in 0..<8 { bytes[index] = UInt8(truncatingIfNeeded: nextRun >> (8 * UInt64(index))) }
+    nextRun += 1
+    jitter = (jitter + 377) % 1000
+    return GuestLifecycle.Context(now: world.now, nextRun: RunID(bytes)!, jitter: jitter)
+  }
+
+  private var lifecycle: GuestLifecycle? { book[name]?.current.lifecycle }
+
+  mutating func perform(_ step: Step) throws {
+    guard world.disk.guest != nil else { return }
+    switch step {
+    case .start, .stop, .stopWithoutForce, .kill, .restart, .remove, .replace:
+      let id = context().nextRun
+      let request = Request(
+        key: .init(uid: 1000, id: id), digest: UInt64(sent.count), step: step, at: world.now.boot)
+      sent.append(request)
+      try ask(request)
+    case .sendAgain(let back):
+      guard sent.count > back else { return }
+      try ask(sent[sent.count - 1 - back])
+    case .orderGivenUp:
+      guard let run = lifecycle?.run, let order = run.orders.current, order.noKill else { return }
+      try fact { lifecycle, _ in lifecycle.orderGivenUp(run.id, number: order.number) }
+    case .commit: try commit()
+    case .commitThenDie:
+      guard !world.disk.refuses, let batch = book.takeBatch() else { return }
+      try world.store(batch)
+      try die()
+    case .diskRefuses(let refuses): world.disk.refuses = refuses
+    case .cgroupMade: if let run = world.controllers.keys.first { world.makeCgroup(run) }
+    case .launchSucceeds:
+      guard let run = world.controllers.first(where: { $0.value.phase == .launching })?.key else { return }
+      try world.execute(run)
+      news.append(.launched(run))
+    case .launchFails:
+      guard let run = world.controllers.first(where: { $0.value.phase == .launching })?.key else { return }
+      world.controllers[run] = nil
+      world.cgroups.remove(run)
+      if world.directory?.run == run { world.directory?.isHeld = false }
+      // With nobody to hear it, it is as if it had died; so another daemon tries it again.
+      world.lost.insert(run)
+      news.append(.launchFailed(run))
+    case .guestExits(let code): if let run = running { end(run, .exited(code: code)) }
+    case .guestReboots: if let run = running { end(run, .reboot) }
+    case .controllerDies: if let run = world.controllers.keys.first { world.kill(run) }
+    case .newsArrives: try hear()
+    case .newsArrivesAgain:
+      guard let lastNews else { return }
+      try hear(lastNews)
+    case .connectionCloses: try notice()
+    case .timePasses(let millis):
+      world.wall += Int64(millis) * 1_000_000
+      world.boot += millis * 1_000_000
+    case .clockStepped(let millis): world.wall += millis * 1_000_000
+    case .timerFires: try fact { $0.timerFired($1) }
+    case .daemonDies: try die()
+    case .hostResets:
+      world.bootAgain()
+      try die()
+    case .degraded(let degraded): try fact { lifecycle, _ in lifecycle.degraded(degraded) }
+    }
+  }
+
+  /// Lets everything come to rest, and checks what must then hold.
+  mutating func settle() throws {
+    world.disk.refuses = false
+    for _ in 0..<300 where world.disk.guest != nil {
+      try commit()
+      if let run = world.controllers.first(where: { $0.value.phase == .launching })?.key {
+        try world.execute(run)
+        news.append(.launched(run))
+      }
+      while !news.isEmpty { try hear() }
+      try notice()
+      try commit()
+      guard let lifecycle, world.disk.guest != nil else { break }
+      if case .stopped = lifecycle.phase, world.controllers.isEmpty, book.isSettled { break }
+      if let timer { world.boot = max(world.boot, timer.nanoseconds) }
+      // A policy that always restarts is brought to rest by a stop.
+      switch lifecycle.phase {
+      case .waiting, .running, .starting: try perform(.kill)
+      case .stopping: try perform(.kill)
+      case .stopped: break
+      }
+    }
+    guard world.controllers.isEmpty else { throw Violation(text: "controllers left: \(world.controllers.keys)") }
+    for run in world.disk.begun where world.disk.ended[run] == nil {
+      throw Violation(text: "run \(run.short) never ended")
+    }
+    guard let guest = world.disk.guest else { return }
+    guard guest.lifecycle.state == .stopped else { throw Violation(text: "never rests: \(guest.lifecycle.phase)") }
+    guard world.directory == nil else { throw Violation(text: "a run directory is left") }
+    guard world.cgroups.isEmpty else { throw Violation(text: "cgroups are left") }
+    guard waiting.isEmpty, waiters.count == 0 else { throw Violation(text: "waiters are left") }
+  }
+
+  private var running: RunID? { world.controllers.first { $0.value.phase == .running }?.key }
+
+  // MARK: Requests
+
+  private mutating func ask(_ request: Request) throws {
+    let now = world.now
+    switch ledger.look(request.key, digest: request.digest, now: now.boot) {
+    case .conflict: throw Violation(text: "a request is taken for another one")
+    case .known(let record, _):
+      if let runs = world.disk.runsOfRequests[request.key], case .started(let run) = record.sequel, runs != [run] {
+        throw Violation(text: "one request began \(runs.map(\.short)), and is answered by \(run.short)")
+      }
+      return
+    case .new: break
+    }
+    if let runs = world.disk.runsOfRequests[request.key], !runs.isEmpty, !isForgotten(request) {
+      throw Violation(text: "a request that began \(runs.map(\.short)) is not known any more")
+    }
+    let user = Actor.user(uid: 1000, pid: 4)
+    let weight: GuestBook.Weight
+    switch request.step {
+    case .stop, .stopWithoutForce, .kill: weight = .order
+    default: weight = .request
+    }
+    let context = context()
+    let former = lifecycle?.run
+    var decided: RequestLedger.Record?
+    do {
+      _ = try book.find(name)
+      if book.isRefused, weight == .request { return }
+      let decision = try book.decide(
+        name, weight, context,
+        request: { lifecycle in
+          let sequel: RequestLedger.Sequel
+          switch request.step {
+          case .start: sequel = .started(lifecycle.run?.id ?? .zero)
+          case .restart: sequel = .restarted(former: former?.id, number: lifecycle.runCount + (former == nil ? 0 : 1))
+          case .remove: sequel = .removed(lifecycle.run?.id)
+          case .replace: sequel = .defined(atNextStart: lifecycle.isSpecPending)
+          default: sequel = .stopped(lifecycle.run?.id)
+          }
+          decided = .init(key: request.key, digest: request.digest, guest: lifecycle.name, sequel: sequel, at: now.wall)
+          return decided
+        }
+      ) { lifecycle, context throws(GuestError) in
+        switch request.step {
+        case .start: try lifecycle.start(by: user, context)
+        case .restart: try lifecycle.restart(EndOrder(.restart, by: user), context)
+        case .kill: try lifecycle.stop(EndOrder(.kill, by: user), context)
+        case .stopWithoutForce: try lifecycle.stop(EndOrder(.stop, by: user, noKill: true), context)
+        case .remove(let force): try lifecycle.remove(by: user, force: force, context)
+        case .replace: lifecycle.configure(lifecycle.defined, by: user)
+        default: try lifecycle.stop(EndOrder(.stop, by: user), context)
+        }
+      }
+      if let decided {
+        ledger.decided(decided, decision.ticket, now: now.boot)
+        switch decided.sequel {
+        case .started(let run): callers[decision.ticket] = (.outcome(run), run, false)
+        case .stopped(let run?), .removed(let run?): callers[decision.ticket] = (.ended(run), run, true)
+        case .stopped(nil), .removed(nil), .restarted, .defined, .signaled: break
+        }
+      }
+      try follow(decision)
+    } catch is GuestError {}
+  }
+
+  /// Ten minutes by one of the clocks have passed, so it may be.
+  private func isForgotten(_ request: Request) -> Bool {
+    guard let stored = world.disk.requests.first(where: { $0.key == request.key }) else { return true }
+    let byWall = world.now.wall.nanoseconds - stored.at.nanoseconds
+    return byWall >= 500_000_000_000 || world.now.boot.since(request.at) >= 500_000_000_000
+  }
+
+  private mutating func wait(_ condition: Waiters.Condition, _ run: RunID, ordered: Bool) {
+    let id = waiters.makeID()
+    if waiters.register(id, condition, of: name, ordered: ordered, in: book) == nil { waiting[id] = run }
+  }
+
+  // MARK: The daemon
+
+  private mutating func fact(
+    _ body: (inout GuestLifecycle, GuestLifecycle.Context) -> GuestLifecycle.Transition
+  ) throws {
+    guard book[name] != nil else { return }
+    let context = context()
+    try follow(
+      try book.decide(name, .fact, context) { lifecycle, context throws(GuestError) in body(&lifecycle, context) })
+  }
+
+  private mutating func follow(_ decision: GuestBook.Decision) throws {
+    try follow(decision.steps)
+    // A controller is spawned while its start is being stored, where the folder is free.
+    if let run = decision.launching, world.directory == nil, !book.isRefused {
+      try world.spawn(run.id)
+      prepared.insert(run.id)
+    }
+  }
+
+  private mutating func commit() throws {
+    if !world.disk.refuses { book.diskWorks() }
+    while let batch = book.takeBatch() {
+      if world.disk.refuses { return try follow(book.refused(GuestBookTests.noSpace)) }
+      try world.store(batch)
+      book.stored()
+      while let steps = book.finishNext() { try follow(steps) }
+      if book.isSettled { world.disk.boot = world.bootID }
+    }
+  }
+
+  private mutating func follow(_ steps: [GuestBook.Step]) throws {
+    for step in steps {
+      switch step {
+      case .publish: break
+      case .settled(let ticket):
+        if let (condition, run, ordered) = callers.removeValue(forKey: ticket) {
+          wait(condition, run, ordered: ordered)
+        }
+      case .refused(let ticket, _): callers[ticket] = nil
+      case .perform(let effect, _): try act(effect)
+      case .look(_, let ended): try answer(waiters.look(at: name, ended: ended, in: book))
+      case .removed(_, let ended): try answer(waiters.removed(name, ended: ended))
+      case .discard(let run, _): discard(run)
+      case .requestStored(let key): ledger.stored(key)
+      case .requestRefused(let key): ledger.refused(key)
+      }
+    }
+  }
+
+  /// Nothing is an answer that is not on the disk, but to those who ordered it, and then it says so.
+  private mutating func answer(_ answers: [(id: Waiters.ID, answer: Waiters.Answer)]) throws {
+    for (id, answer) in answers {
+      guard let run = waiting.removeValue(forKey: id) else { throw Violation(text: "a waiter was answered twice") }
+      switch answer {
+      case .ended(let record):
+        if world.disk.ended[record.ended.run] == nil { throw Violation(text: "an end is told that is not stored") }
+      case .holds:
+        if !world.disk.launched.contains(run) { throw Violation(text: "a launch is told, not stored") }
+      case .unstored(let record):
+        if world.disk.ended[record.ended.run] != nil { throw Violation(text: "an end is told not to be stored") }
+      case .gone, .stuck: break
+      }
+    }
+  }
+
+  private mutating func discard(_ run: RunID) {
+    guard prepared.remove(run) != nil else { return }
+    world.controllers[run] = nil
+    if world.directory?.run == run { world.directory = nil }
+  }
+
+  private mutating func act(_ effect: GuestLifecycle.Effect) throws {
+    switch effect {
+    case .launch(let run):
+      guard case .starting(let present)? = lifecycle?.phase, present.id == run.id else { return discard(run.id) }
+      if world.controllers[run.id] == nil { try world.spawn(run.id) }
+      prepared.remove(run.id)
+      ordered.insert(run.id)
+      connected.insert(run.id)
+      world.controllers[run.id]?.phase = .launching
+    case .stop(let run, let order):
+      guard lifecycle?.run?.id == run.id else { return }
+      if prepared.contains(run.id) {
+        discard(run.id)
+        news.append(.ended(untold(run, .notExecuted)))
+        return
+      }
+      guard connected.contains(run.id), let controller = world.controllers[run.id] else {
+        if world.directory?.isHeld != true { try look() }
+        return
+      }
+      switch controller.phase {
+      case .idle, .launching: end(run.id, .stopped(by: order.by, how: .cancelled, status: nil))
+      // Without force it runs on, until that is given up or it ends by itself.
+      case .running where order.noKill: break
+      case .running:
+        end(
+          run.id,
+          .stopped(by: order.by, how: order.isForce ? .forced : .polite, status: .signaled(15, coreDumped: false)))
+      }
+    case .armTimer(let due): timer = due
+    case .disarmTimer: timer = nil
+    case .acknowledge(let run):
+      guard world.disk.ended[run] != nil else { throw Violation(text: "acknowledged, and not stored") }
+      world.cgroups.remove(run)
+      ordered.remove(run)
+      if let directory = world.directory, directory.run == run || !directory.isHeld { world.directory = nil }
+    case .delete: world.directory = nil
+    }
+  }
+
+  private mutating func end(_ run: RunID, _ cause: EndCause) {
+    if let record = world.end(run, cause, length: UInt64(jitter) * 100_000_000) { news.append(.ended(record)) }
+  }
+
+  private mutating func hear() throws {
+    guard !news.isEmpty else { return }
+    try hear(news.removeFirst())
+  }
+
+  private mutating func hear(_ piece: News) throws {
+    lastNews = piece
+    switch piece {
+    case .launched(let run):
+      let launched = GuestLifecycle.Launched(initPID: 7, initStartTime: 9, at: world.now)
+      try fact { lifecycle, _ in lifecycle.launched(run, launched) }
+    case .launchFailed(let run):
+      connected.remove(run)
+      let record = ExitRecord(
+        guest: name, run: run, boot: world.bootID,
+        cause: .startFailed(StartFailure(step: "mount /proc", errno: 1, message: "mount /proc: no")), startedAt: nil,
+        endedAt: world.now.wall, lengthNanos: 0)
+      try fact { $0.ended(record, $1) }
+    case .ended(let record):
+      connected.remove(record.run)
+      try fact { $0.ended(record, $1) }
+    }
+  }
+
+  /// A connection whose controller has gone is at its end, once everything it sent has been heard.
+  private mutating func notice() throws {
+    for run in prepared where world.controllers[run] == nil {
+      prepared.remove(run)
+      if world.directory?.run == run { world.directory = nil }
+    }
+    guard news.isEmpty, let run = lifecycle?.run, connected.contains(run.id), world.controllers[run.id] == nil else {
+      return
+    }
+    connected.remove(run.id)
+    try look()
+  }
+
+  // MARK: A daemon that comes back
+
+  private mutating func die() throws {
+    let hostBooted = world.disk.boot != world.bootID
+    world.loseDaemon()
+    book = GuestBook(world.disk.guest.map { [$0] } ?? [])
+    ledger = RequestLedger(world.disk.requests, now: world.now)
+    waiters = Waiters()
+    waiting = [:]
+    callers = [:]
+    ordered = []
+    prepared = []
+    news = []
+    lastNews = nil
+    connected = []
+    timer = nil
+    // Groups of runs that are not present are left by a death between storing an end and acknowledging it.
+    world.cgroups = world.cgroups.filter { $0 == lifecycle?.run?.id }
+    guard world.disk.guest != nil else { return }
+    try look(hostBooted: hostBooted)
+    try fact { $0.daemonStarted(hostBooted: hostBooted, $1) }
+  }
+
+  private mutating func look(hostBooted: Bool = false) throws {
+    guard let lifecycle else { return }
+    let run = lifecycle.run
+    var directory = Recovery.Found.Directory.none
+    if let found = world.directory { directory = found.isHeld ? .held : .free(record: found.record?.run) }
+    let found = Recovery.Found(
+      directory: directory,
+      cgroup: run.map { world.cgroups.contains($0.id) ? .empty : .absent } ?? .absent,
+      hostBooted: hostBooted, wasOrdered: run.map { ordered.contains($0.id) } ?? false)
+    switch Recovery.verdict(lifecycle.phase, found) {
+    case .nothing: break
+    case .clear:
+      if let holder = world.directory?.run { world.controllers[holder] = nil }
+      world.directory = nil
+    case .ask:
+      guard let holder = world.directory?.run, let controller = world.controllers[holder] else {
+        throw Violation(text: "a lock without a holder")
+      }
+      try asked(lifecycle.phase, holder, controller)
+    case .importRecord: if let record = world.directory?.record { try fact { $0.ended(record, $1) } }
+    case .end(let end):
+      guard let run else { throw Violation(text: "an end without a run") }
+      let record = untold(run, end)
+      try fact { $0.ended(record, $1) }
+    case .launch:
+      guard let run else { throw Violation(text: "a launch without a run") }
+      if let directory = world.directory, !directory.isHeld { world.directory = nil }
+      try act(.launch(run))
+    }
+  }
+
+  private mutating func asked(
+    _ phase: GuestLifecycle.Phase, _ holder: RunID, _ controller: ModelWorld.Controller
+  ) throws {
+    let status: Recovery.Status.Phase =
+      switch controller.phase {
+      case .idle: .idle
+      case .launching: .launching
+      case .running: .running
+      }
+    switch Recovery.adoption(phase, .init(run: holder, phase: status)) {
+    case .dismiss:
+      world.controllers[holder] = nil
+      world.directory?.isHeld = false
+      try look()
+    case .adopt(let order):
+      ordered.insert(holder)
+      connected.insert(holder)
+      if case .running = controller.phase { try hear(.launched(holder)) }
+      if let order, let run = lifecycle?.run { try act(.stop(run, order)) }
+    }
+  }
+
+  private func untold(_ run: GuestLifecycle.Run, _ end: Recovery.UntoldEnd) -> ExitRecord {
+    var cause: EndCause =
+      switch end {
+      case .hostReset: .hostReset
+      case .controllerLost: .controllerLost
+      case .notExecuted: .startFailed(StartFailure(step: "untold", errno: 0, message: "the controller died"))
+      }
+    if case .notExecuted = end, let order = run.orders.current {
+      cause = .stopped(by: order.by, how: .cancelled, status: nil)
+    }
+    return ExitRecord(
+      guest: name, run: run.id, boot: world.bootID, cause: cause, startedAt: nil, endedAt: world.now.wall,
+      lengthNanos: 0)
+  }
+}
