@@ -4,13 +4,13 @@ internal import LinuxSystem
 internal import Supervision
 internal import XDR
 
-/// What one caller may do with which guests, and what it is shown of them. Decided once, when it connects.
+/// The rights of one caller, and the data it is shown. Decided once, when it connects.
 ///
 /// The one place where rights meet data: whatever leaves the daemon about a guest passes `shown`.
 struct Access: Sendable {
   /// On every guest, and on the daemon itself.
   let base: RPCRight
-  /// What lodged.yaml grants this caller beyond that.
+  /// Grants of lodged.yaml beyond that.
   let grants: [DaemonConfiguration.Grant]
 
   init(base: RPCRight, grants: [DaemonConfiguration.Grant] = []) {
@@ -68,7 +68,7 @@ extension DaemonConfiguration.Grant {
   }
 }
 
-/// Who may do what, with the names of lodged.yaml looked up once.
+/// The rights of all callers, with the names of lodged.yaml looked up once.
 struct AccessTable: Sendable {
   private struct Row: Sendable {
     var user: UInt32?
@@ -89,7 +89,7 @@ struct AccessTable: Sendable {
   ) {
     self.own = own
     groupRight = configuration.groupRight.wire
-    // A name that this host does not know is nobody's.
+    // A grant to a name that this host does not know holds for no caller.
     rows = configuration.grants.compactMap { grant in
       let user = grant.user.isEmpty ? nil : UInt32(grant.user) ?? userNumber(grant.user)
       let group = grant.group.isEmpty ? nil : UInt32(grant.group) ?? groupNumber(grant.group)

@@ -123,7 +123,7 @@ extension GuestManager {
   }
 }
 
-/// Whose call it is, and what it may do and see.
+/// The caller of a procedure, and the caller's rights.
 struct CallContext: Sendable {
   let connection: RPCServerConnection
   let access: Access
@@ -161,7 +161,7 @@ struct CallContext: Sendable {
   }
 }
 
-/// Who is connected. Touched on the event loop only.
+/// The connected clients. Touched on the event loop only.
 final class ClientList: @unchecked Sendable {
   private(set) var connections: [UInt64: (connection: RPCServerConnection, access: Access, since: Timestamp)] = [:]
 

@@ -178,7 +178,7 @@ public struct ClientSession: Sendable {
   public var wantsRead: Bool { link.mayRead }
   public var output: OutputQueue { link.output }
 
-  /// What is to be sent first.
+  /// The next step of the output.
   public var nextOutput: OutputQueue.Step { link.output.next }
   public var queuedBytes: Int { link.output.count }
 
@@ -192,7 +192,7 @@ public struct ClientSession: Sendable {
   public var closeReason: CloseReason? { if case .closed(let reason) = link.phase { reason } else { nil } }
   public var openCalls: Int { calls.count }
 
-  /// Descriptors that nobody took, to be closed by the driver.
+  /// Unclaimed descriptors, for the driver to close.
   public mutating func takeDiscardedDescriptors() -> [Int32] { link.takeDiscarded() }
 
   /// Closes now; what is queued is dropped.

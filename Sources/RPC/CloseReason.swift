@@ -1,4 +1,4 @@
-/// Bytes that are no frame. The connection they came on cannot go on, because nobody knows where the next frame begins.
+/// Bytes that are no frame. The connection they came on cannot go on, because the start of the next frame is unknown.
 public enum FrameError: Error, Sendable, Hashable {
   case badLength(UInt32, limit: Int)
   case unknownType(Int32)
@@ -35,7 +35,7 @@ public enum CloseReason: Sendable, Hashable {
   case notDrained
   /// Bytes that are no frame.
   case badFrame(FrameError)
-  /// A frame that has no business here, for example a reply that nobody waits for.
+  /// A frame that has no business here, for example a reply to no open call.
   case unexpected(String)
   /// A frame that was begun and not finished in time.
   case frameDeadline

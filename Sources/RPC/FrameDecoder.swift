@@ -3,7 +3,7 @@ import XDR
 /// One whole message as it came: header checked, payload not looked at.
 public struct Frame: Sendable {
   public let header: FrameHeader
-  /// What follows the header; of a message with descriptors, what follows their count.
+  /// The bytes after the header; in a message with descriptors, the bytes after their count.
   public let payload: ArraySlice<UInt8>
   /// Descriptors the message announced.
   public let descriptorCount: Int

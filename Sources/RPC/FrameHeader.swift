@@ -1,6 +1,6 @@
 public import XDR
 
-/// What a frame is; `rpc_message_type` in protocol/rpc.x.
+/// The kind of a frame; `rpc_message_type` in protocol/rpc.x.
 public enum MessageType: Int32, Sendable, Hashable {
   case call = 0
   case reply = 1

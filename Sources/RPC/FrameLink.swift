@@ -1,4 +1,4 @@
-// What both ends of a connection have in common: frames in, bytes out, signs of life, and an end that is told once.
+// The part that both ends of a connection share: frames in, bytes out, signs of life, and an end reported once.
 //
 //   open ──closeDelayed──▶ closing ──peer has read all / deadline──▶ closed
 //     └────────── close, bad frame, end of input, silence ─────────────▶┘
@@ -30,7 +30,7 @@ struct FrameLink: Sendable {
     var max: Int
   }
 
-  /// A timer that is looked at this much too late tells of a stopped process and not of a slow peer.
+  /// A timer that fires this late means that this process was stopped, and not that the peer is slow.
   private static let tolerance: UInt64 = 1_000_000_000
 
   private(set) var phase = Phase.open
@@ -115,7 +115,7 @@ struct FrameLink: Sendable {
     }
   }
 
-  /// For descriptors that nobody will take.
+  /// Keeps unclaimed descriptors for the driver to close.
   mutating func discard(_ descriptors: [Int32]) {
     if !descriptors.isEmpty { discarded += descriptors }
   }

@@ -9,7 +9,7 @@ public struct IncomingCall: Sendable {
   public let serial: UInt32
   /// The encoded arguments.
   public let args: ArraySlice<UInt8>
-  /// Descriptors that came with the call; whoever takes the call closes them.
+  /// Descriptors that came with the call; the receiver of the call closes them.
   public let descriptors: [Int32]
 
   /// The arguments, or the error to answer with.
@@ -69,5 +69,5 @@ public enum FrameDirection: String, Sendable {
   case sent = "->"
 }
 
-/// Called with every frame that passes, when somebody wants a trace.
+/// Called with every frame that passes, when tracing is on.
 public typealias FrameTrace = @Sendable (FrameDirection, FrameHeader) -> Void

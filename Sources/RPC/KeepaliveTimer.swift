@@ -61,7 +61,7 @@ struct KeepaliveTimer: Sendable, Hashable {
     guard let deadline, now >= deadline else { return .none }
     let isLast = unanswered >= settings.count
     if now - deadline >= settings.interval {
-      // Nobody looked at the clock: this process was stopped, and signs of life may wait unread. Ask again, and
+      // The timer fired late: this process was stopped, and signs of life may wait unread. Ask again, and
       // count from here.
       heardAt = now - settings.interval * UInt64(isLast ? unanswered : unanswered + 1)
     } else if isLast {

@@ -33,7 +33,7 @@ extension RPCCallError: CustomStringConvertible {
 public enum RPCConnectError: Error, Sendable, Hashable {
   /// Nothing at that path: the peer has never been started, or uses another one.
   case noSocket(path: String)
-  /// A socket that nobody listens on: the peer has stopped.
+  /// A socket without a listener: the peer has stopped.
   case refused(path: String)
   /// The socket's permissions do not let this user in.
   case denied(path: String)

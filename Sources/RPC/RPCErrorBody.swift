@@ -1,6 +1,6 @@
 public import WireProtocol
 
-/// What went wrong, for programs; `rpc_error_code` in protocol/rpc.x.
+/// The kind of failure, for programs; `rpc_error_code` in protocol/rpc.x.
 public typealias RPCErrorCode = Wire.RpcErrorCode
 
 /// The payload of a reply that says no; `rpc_error` in protocol/rpc.x.

@@ -1,12 +1,12 @@
 import WireProtocol
 public import XDR
 
-/// One program that a server answers for: its numbers, and what procedure 0 tells about it.
+/// One program that a server answers for: its numbers, and the answer to its procedure 0.
 public struct ServedProgram: Sendable {
   public let number: UInt32
   public let version: UInt32
   public let name: String
-  /// What this server can do beyond the version; told by procedure 0.
+  /// Abilities beyond the version, listed in the answer to procedure 0.
   public let features: [String]
   /// By procedure number; nil where there is none.
   private let table: [RPCProcedureInfo?]
@@ -34,7 +34,7 @@ public struct ServedProgram: Sendable {
   }
 }
 
-/// Who may call what, and why not: decided from the generated table before any argument is decoded.
+/// Checks the right of a caller against the generated table, before any argument is decoded.
 struct Admission {
   let right: RPCRight
   let readOnly: Bool

@@ -11,7 +11,7 @@ extension ServerSession {
       link.close(.unexpected("a call with status \(header.status)"))
       return nil
     }
-    // A reply is told from others by its serial: with two open calls of one serial, nobody could tell them apart.
+    // A serial identifies a reply, so two open calls cannot share one.
     guard !inFlight.contains(where: { $0.serial == header.serial }),
       !openStreams.contains(where: { $0.call.serial == header.serial })
     else {

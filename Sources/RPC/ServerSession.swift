@@ -11,7 +11,7 @@ public import XDR
 public struct ServerSession: Sendable {
   public struct Configuration: Sendable {
     public var programs: [ServedProgram]
-    /// Who answers, as procedure 0 tells it; at most 128 bytes.
+    /// The server's name in the answer to procedure 0; at most 128 bytes.
     public var serverName: String
     public var callsInFlight = RPCLimits.callsInFlight
     public var streams = 32
@@ -38,7 +38,7 @@ public struct ServerSession: Sendable {
   public enum Event: Sendable {
     case call(IncomingCall)
     case stream(IncomingStream)
-    /// The client has told its name by procedure 0. It is foreign text.
+    /// The client gave its name in procedure 0. It is foreign text.
     case hello(client: String)
     /// The peer has been silent for too long. Only where keepalive reports and does not close.
     case silent
@@ -55,7 +55,7 @@ public struct ServerSession: Sendable {
 
   let configuration: Configuration
   let admission: Admission
-  /// What every call is answered with on a connection that is one too many.
+  /// The answer to every call on a connection above a limit.
   let refusal: RPCErrorBody?
   var link: FrameLink
   var inFlight: [(serial: UInt32, argumentBytes: Int)] = []
@@ -135,13 +135,13 @@ public struct ServerSession: Sendable {
 
   public var output: OutputQueue { link.output }
 
-  /// What is to be sent first.
+  /// The next step of the output.
   public var nextOutput: OutputQueue.Step { link.output.next }
 
   /// Whether bytes came that no event was given out for yet: half a frame, or calls that have to wait.
   public var hasBufferedInput: Bool { link.hasInput }
 
-  /// Calls answered so far, whoever answered them.
+  /// Calls answered so far, by the service or by the session.
   public internal(set) var answeredCalls: UInt64 = 0
 
   /// Bytes queued that the kernel does not have yet.
@@ -172,7 +172,7 @@ public struct ServerSession: Sendable {
   public var isClosed: Bool { link.isClosed }
   public var openCalls: Int { inFlight.count }
 
-  /// Descriptors that nobody took, to be closed by the driver.
+  /// Unclaimed descriptors, for the driver to close.
   public mutating func takeDiscardedDescriptors() -> [Int32] { link.takeDiscarded() }
 
   // MARK: Events

@@ -1,4 +1,4 @@
-/// What the clients of one user share, over all of that user's connections.
+/// A resource that the clients of one user share, over all of that user's connections.
 public enum QuotaKind: String, Sendable, Hashable, CaseIterable {
   case connections
   /// Calls that wait for their reply.
@@ -39,7 +39,7 @@ public enum QuotaRefusal: Error, Sendable, Hashable {
 /// Counts what each user holds of each kind, and says when that is enough.
 ///
 /// A user other than root gets more only while it holds no more than is left: of `n` users that take all they can get,
-/// each ends with about one part in `n + 1`, and that one part stays free for whoever comes next (dynamic thresholds,
+/// each ends with about one part in `n + 1`, and that one part stays free for the next user (dynamic thresholds,
 /// Choudhury and Hahne 1998). Nothing is ever taken back, and root's reserve is never lent.
 public struct UserQuotas: Sendable {
   private struct Account: Sendable {

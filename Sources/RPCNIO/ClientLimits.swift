@@ -2,7 +2,7 @@ public import RPC
 import Synchronization
 public import WireProtocol
 
-/// What clients may hold, counted per user over all connections and all sockets that share it; `UserQuotas` has the
+/// Limits on what clients may hold, counted per user over all connections and all sockets that share it; `UserQuotas` has the
 /// rules.
 ///
 /// A client above the limit of connections learns so from an error to its first call. When too many of those wait to

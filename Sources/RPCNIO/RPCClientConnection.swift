@@ -10,7 +10,7 @@ public import XDR
 /// Its methods may be called from anywhere and take effect on its event loop; at once when called there. Completions
 /// and handlers run on the event loop. It stays open until it is closed or the peer goes, held or not.
 public final class RPCClientConnection: RPCCaller, @unchecked Sendable {
-  /// What a connection tells its owner, on the event loop.
+  /// Callbacks to the connection's owner, made on the event loop.
   public struct Handlers: Sendable {
     public var event: @Sendable (IncomingEvent) -> Void
     public var stream: @Sendable (IncomingStream) -> Void
@@ -34,7 +34,7 @@ public final class RPCClientConnection: RPCCaller, @unchecked Sendable {
   }
 
   public let eventLoop: any EventLoop
-  /// Who is at the other end, as the kernel knows it.
+  /// Credentials of the peer, from the kernel.
   public let peer: PeerCredentials
 
   // Everything below is touched on the event loop only.

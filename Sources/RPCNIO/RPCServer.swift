@@ -12,7 +12,7 @@ public import XDR
 public final class RPCServer: Sendable {
   public struct Configuration: Sendable {
     public var session: ServerSession.Configuration
-    /// What a client may do, given who it is and whether it came over the read-only socket.
+    /// The right of a client, from its credentials and the socket it connected to.
     public var right: @Sendable (PeerCredentials, _ readOnly: Bool) -> RPCRight
     /// Shared by all sockets of one daemon.
     public var limits: ClientLimits

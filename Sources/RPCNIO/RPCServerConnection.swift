@@ -54,7 +54,7 @@ public final class RPCServerConnection: @unchecked Sendable {
   /// Fewer bytes than this are not worth an entry in the ledger.
   private static let ledgerStep = 4096
 
-  /// What the client called itself in procedure 0: foreign text, to be shown escaped. Empty until then.
+  /// The client's name from procedure 0: foreign text, to be shown escaped. Empty until then.
   public private(set) var clientName = ""
   public private(set) var bytesReceived: UInt64 = 0
   public private(set) var bytesSent: UInt64 = 0
@@ -137,7 +137,7 @@ public final class RPCServerConnection: @unchecked Sendable {
     changed()
   }
 
-  /// False from 256 KiB of queued output on until it has fallen to 64 KiB; `connectionWritable` tells. It is for
+  /// False from 256 KiB of queued output on until it has fallen to 64 KiB; then `connectionWritable` is called. It is for
   /// subscriptions to obey: `send` takes anything.
   public var isWritable: Bool { session.isWritable }
 
@@ -148,7 +148,7 @@ public final class RPCServerConnection: @unchecked Sendable {
 
   // MARK: Streams
 
-  /// Answers a call and leaves a stream open under its serial; `opened` tells whether the client had one free.
+  /// Answers a call and leaves a stream open under its serial; `opened` gets false when the client has too many.
   public func openStream<Procedure: RPCProcedure>(
     for call: IncomingCall, _ procedure: Procedure.Type, _ result: Procedure.Reply,
     opened: @escaping @Sendable (Bool) -> Void
@@ -242,7 +242,7 @@ public final class RPCServerConnection: @unchecked Sendable {
       }
     }
     for number in session.takeDiscardedDescriptors() { OwnedFD(adopting: number).close() }
-    // One that is too many has been told so; it is not kept for a second question.
+    // A refused client has its answer; it is not kept for a second call.
     if isRefused, session.answeredCalls > 0 {
       let deadline = NIODeadline.now() + .seconds(1)
       session.closeDelayed(deadline: deadline.uptimeNanoseconds, peerHasReadAll: false)

@@ -3,7 +3,7 @@ import LinuxSystem
 import NIOCore
 import RPC
 
-/// What a connection tells the handler that moves its bytes. All calls are made on the event loop.
+/// The connection behind the handler that moves its bytes. All calls are made on the event loop.
 protocol SocketHandlerOwner: AnyObject {
   /// Bytes came; everything they complete is dispatched before this returns.
   func received(_ bytes: [UInt8], descriptors: [Int32])
@@ -167,7 +167,7 @@ final class SocketHandler<Owner: SocketHandlerOwner>: ChannelDuplexHandler {
           owner.sentDescriptor()
         }
       } catch {
-        // The peer is gone. What it sent before is still read, and reading tells the end.
+        // The peer is gone. What it sent before is still read, and reading finds the end.
         return owner.outputBroke()
       }
     }
@@ -245,7 +245,7 @@ final class SocketHandler<Owner: SocketHandlerOwner>: ChannelDuplexHandler {
     timer = (due, task)
   }
 
-  /// NIO tells nothing about a socket that is full of somebody else's bytes: look again in a millisecond.
+  /// NIO does not report when a socket filled outside its own writes has room again: try again in a millisecond.
   private func armRetry() {
     arm(at: Self.now + 1_000_000)
   }

@@ -14,7 +14,7 @@ final class SpareDescriptorHandler: ChannelInboundHandler {
   private let exhausted: @Sendable (Int) -> Void
   private var spare: OwnedFD?
 
-  /// - Parameter exhausted: told how many connections were dropped.
+  /// - Parameter exhausted: called with the number of dropped connections.
   init(listener: Int32, exhausted: @escaping @Sendable (Int) -> Void) {
     self.listener = listener
     self.exhausted = exhausted
@@ -39,7 +39,7 @@ final class SpareDescriptorHandler: ChannelInboundHandler {
     }
     spare = SpareDescriptorHandler.open()
     exhausted(dropped)
-    // Somebody else took the place that was made: without a pause the loop would do nothing but try again.
+    // Another open took the freed descriptor: without a pause the loop would only retry.
     if dropped == 0 { pause(context.channel) }
   }
 

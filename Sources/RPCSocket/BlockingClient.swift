@@ -13,7 +13,7 @@ public final class BlockingClient {
     let serial: UInt32
   }
 
-  /// What `nextEvent` came back with.
+  /// The result of `nextEvent`.
   public enum Wakeup: Sendable {
     case event(IncomingEvent)
     /// One of `interrupts` or of the descriptors watched along is readable.
@@ -25,7 +25,7 @@ public final class BlockingClient {
   /// `cancelled`, `nextEvent` says which one it was.
   public var interrupts: [Int32] = []
 
-  /// Who is at the other end, as the kernel knows it.
+  /// Credentials of the peer, from the kernel.
   public let peer: PeerCredentials
 
   private static let readSize = 64 * 1024

@@ -1,14 +1,14 @@
 import Glibc
 import LinuxSystem
 
-/// What one read of a nonblocking socket gave.
+/// The result of one read of a nonblocking socket.
 enum SocketInput {
   case bytes([UInt8], descriptors: [Int32])
   case wouldBlock
   case end
   case failed(SystemError)
 
-  /// Reads once. Descriptors come as bare numbers: whoever takes the message owns them.
+  /// Reads once. Descriptors come as bare numbers: the receiver of the message owns them.
   ///
   /// A reset is the end as well: the peer closed with something of ours unread, and everything it sent came before.
   static func read(from socket: Int32, room: Int, descriptors acceptsDescriptors: Bool) -> SocketInput {

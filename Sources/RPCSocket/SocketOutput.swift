@@ -28,7 +28,7 @@ extension OutputSession {
           sentDescriptor()
         }
       } catch {
-        // The peer is gone. What it sent before may still be read, and reading tells the end.
+        // The peer is gone. What it sent before may still be read, and reading finds the end.
         outputBroke()
         return
       }

@@ -14,7 +14,7 @@ public final class SocketServerConnection {
   /// Gets every event. Set it before the first `handle`.
   public var onEvent: (SocketServerConnection, ServerSession.Event) -> Void = { _, _ in }
 
-  /// Who is at the other end, as the kernel knows it.
+  /// Credentials of the peer, from the kernel.
   public let peer: PeerCredentials
 
   private var session: ServerSession
@@ -138,7 +138,7 @@ public final class SocketServerConnection {
       session.flush(to: socket.rawValue)
       if session.output.isEmpty, !outgoing.isEmpty { outgoing = [] }
       checkDrained()
-      // A hang-up is not told again once it is no longer watched for; so is input that the session was too busy for.
+      // epoll reports neither a hang-up that is no longer watched for, nor input that the session was too busy for.
       if hungUp, session.wantsRead { read() } else if !session.isClosed { break }
     }
     watch()

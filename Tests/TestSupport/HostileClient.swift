@@ -11,6 +11,7 @@ public final class HostileClient {
   public init?(to path: String, as user: UInt32) {
     guard let socket = try? asUser(user, { try UnixSocket.connect(to: path) }) else { return nil }
     self.socket = socket
+    guard fcntl(socket.rawValue, F_SETFL, O_NONBLOCK) == 0 else { return nil }
   }
 
   /// Whether everything given to `push` is with the kernel.
