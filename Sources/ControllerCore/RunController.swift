@@ -25,8 +25,8 @@ public func runController(_ arguments: ControllerArguments) -> Int32 {
     // No guest's setup runs with this process's memory or /proc open to others (CVE-2019-5736).
     try ProcessControl.setDumpable(false)
     // What ends daemons and sessions does not end guests.
+    for signal in [SIGHUP, SIGINT, SIGTERM, SIGPIPE] { try Signals.ignore(signal) }
     // Neither does a limit that some shell had set for the daemon: what it forbids fails, is counted, and the guest runs on.
-    for signal in [SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGXFSZ, SIGXCPU] { try Signals.ignore(signal) }
     ProcessLimits.raise()
     try check("chdir", on: "/") { chdir("/") }
     umask(0o022)

@@ -80,6 +80,17 @@ extension DaemonConfiguration {
         "label", .text(maximumBytes: 256), \.label, default: "", "label the guests carry, key=value or key; empty: all"),
     ])
 
+  private static let guestLimits = Schema(
+    defaults: defaults.guestLimitsSection,
+    [
+      Key(
+        "pids", .integer(in: 16...4_194_304), \.pids, default: defaults.usualPids,
+        "tasks at once of a guest without limits.pids"),
+      Key(
+        "memoryPercent", .integer(in: 1...100), \.memoryPercent, default: defaults.usualMemoryPercent,
+        "of the host's memory, for a guest without limits.memory"),
+    ])
+
   private static let journal = Schema(
     defaults: defaults.journalSection,
     [
@@ -119,6 +130,7 @@ extension DaemonConfiguration {
         "grants", .list("list of mappings", of: grant.kind("mapping"), maximum: 256), \.grants, default: [],
         "more for some people, on some guests"),
       Key("limits", limits, \.limitsSection, "how much of everything"),
+      Key("guestLimits", guestLimits, \.guestLimitsSection, "what a guest may use that has no limit of its own"),
       Key("journal", journal, \.journalSection, "how much of the past is kept"),
       Key(
         "launchTimeout", .duration(in: 1_000...3_600_000), \.launchMillis, default: defaults.launchMillis,

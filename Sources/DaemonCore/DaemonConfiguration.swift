@@ -42,6 +42,9 @@ public struct DaemonConfiguration: Sendable, Hashable {
   public var messageBytes = Share(total: 128 << 20, perUser: 32 << 20)
   /// A launch that takes longer has failed: a root filesystem on a server that does not answer, for example.
   public var launchMillis: UInt64 = 60_000
+  /// For guests whose spec has no limit of its own: tasks at once, and a share of the host's memory.
+  public var usualPids: UInt64 = 4_096
+  public var usualMemoryPercent = 80
   public var retention = Retention()
   public var logLevel = "info"
 
@@ -73,6 +76,11 @@ extension DaemonConfiguration {
   struct ByteShare: Sendable, Hashable {
     var total: UInt64
     var perUser: UInt64
+  }
+
+  struct GuestLimitsSection: Sendable, Hashable {
+    var pids: UInt64
+    var memoryPercent: Int
   }
 
   struct JournalSection: Sendable, Hashable {
@@ -107,6 +115,11 @@ extension DaemonConfiguration {
       messageBytes = Share(
         total: Int(clamping: newValue.messageBytes.total), perUser: Int(clamping: newValue.messageBytes.perUser))
     }
+  }
+
+  var guestLimitsSection: GuestLimitsSection {
+    get { GuestLimitsSection(pids: usualPids, memoryPercent: usualMemoryPercent) }
+    set { (usualPids, usualMemoryPercent) = (newValue.pids, newValue.memoryPercent) }
   }
 
   var journalSection: JournalSection {

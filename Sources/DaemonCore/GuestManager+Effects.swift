@@ -87,7 +87,8 @@ extension GuestManager {
       executable: environment.controllerPath,
       arguments: [
         "lodge-controller", "--guest", name.value, "--fd", "3", "--lock-fd", "4", "--run-dir-fd", "5", "--run-dir",
-        directory.path,
+        directory.path, "--usual-tasks", "\(environment.configuration.usualPids)", "--usual-memory",
+        "\(Kernel.memoryBytes / 100 * UInt64(environment.configuration.usualMemoryPercent))",
       ] + (run.spec.network == .host ? [] : ["--network", "own"]),
       environment: ProcessEnvironment.forControllers)
     plan.descriptors = [(theirs.rawValue, 3), (lock.fd.rawValue, 4), (folder.rawValue, 5), (2, 2)]

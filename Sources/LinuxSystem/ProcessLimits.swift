@@ -5,8 +5,9 @@ import Glibc
 public enum ProcessLimits {
   /// Frees this process of limits that it inherited: the soft ones of processor time, file size and memory become the hard
   /// ones, and the hard ones none where that is allowed (CAP_SYS_RESOURCE). What still binds is an error of the call that
-  /// it stops, where SIGXFSZ is ignored.
+  /// it stops, and not the end of the process: their signals are ignored.
   public static func raise() {
+    for signal in [SIGXFSZ, SIGXCPU] { ls_ignore_signal(signal) }
     for name in [RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_AS] {
       let resource = __rlimit_resource_t(name.rawValue)
       var limit = rlimit(rlim_cur: .max, rlim_max: .max)

@@ -50,6 +50,13 @@ extension SpecForm {
     if let program = spec.command.first, let problem = GuestKeys.pathProblem(program) {
       check(false, "command[0]", problem)
     }
+    // setresuid(2) takes this number for "leave as it is", and what it would leave is root.
+    for (key, ids) in [
+      ("user", spec.user.split(separator: ":", maxSplits: 1)), ("groups", spec.groups.map { $0[...] }),
+    ] {
+      check(
+        !ids.contains { UInt64($0) ?? 0 >= UInt64(UInt32.max) }, key, "numbers of users and groups go up to 4294967294")
+    }
     for variable in spec.environment {
       let size = variable.name.utf8.count + 1 + variable.value.utf8.count
       check(

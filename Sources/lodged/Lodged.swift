@@ -52,6 +52,7 @@ struct Lodged: AsyncParsableCommand {
       return
     }
     guard OwnProcess.uid == 0 else { throw Refusal("start: guests need root", hint: "sudo lodged") }
+    ProcessLimits.raise()
     guard let level = Logger.Level(rawValue: logLevel ?? configuration.logLevel) else {
       throw ValidationError("--log-level \(logLevel ?? "") is not one of trace, debug, info, notice, warning, error")
     }

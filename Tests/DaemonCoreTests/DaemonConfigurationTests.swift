@@ -15,6 +15,7 @@ import Testing
         """
         socket: {group: adm, groupRight: admin, readOnly: false}
         limits: {guests: 5, connections: 9, connectionsPerUser: 7, subscriptionsPerConnection: 3}
+        guestLimits: {pids: 100, memoryPercent: 50}
         journal: {events: 2000, age: 30d, size: 64M, runsPerGuest: 10}
         launchTimeout: 5s
         logLevel: debug
@@ -27,6 +28,8 @@ import Testing
     expected.maximumConnections = 9
     expected.connectionsPerUser = 7
     expected.subscriptionsPerConnection = 3
+    expected.usualPids = 100
+    expected.usualMemoryPercent = 50
     expected.retention.events = 2000
     expected.retention.ageSeconds = 30 * 86_400
     expected.retention.bytes = 64 << 20

@@ -32,6 +32,19 @@ import Testing
     return spec
   }
 
+  /// setresuid(2) leaves everything as it is for the largest number, and what it would leave is root.
+  @Test(arguments: [("4294967295", []), ("web:4294967295", []), ("99999999999", []), ("0", ["4294967295"])])
+  func theNumberThatStandsForNoUserIsRefused(user: String, groups: [String]) {
+    var spec = GuestSpec(rootfs: Rootfs(path: "/srv/tree"), command: ["/init"])
+    #expect(spec.problems() == [])
+    spec.user = user
+    spec.groups = groups
+    #expect(spec.problems().map(\.key) == [groups.isEmpty ? "user" : "groups"])
+    spec.user = "4294967294:4294967294"
+    spec.groups = []
+    #expect(spec.problems() == [])
+  }
+
   @Test func everyKeyComesBack() throws {
     let settings = Self.full().settings
     #expect(try GuestSpec(settings: settings) == Self.full())

@@ -35,7 +35,9 @@ attack_walls() {
   } | awk -F '\t' '{ printf "%-46s %s\n", $1, $2 }' >"$root/table"
   if [ $update = 1 ]; then cp "$root/table" "$expected"; fi
   cat "$root/table"
-  diff -u "$expected" "$root/table" >"$root/difference" || {
+  # Which errno a refusal has depends on the kernel: a file that it does not have cannot be opened either.
+  diff -u <(sed 's/refused E[A-Z]*$/refused/' "$expected") <(sed 's/refused E[A-Z]*$/refused/' "$root/table") \
+    >"$root/difference" || {
     cat "$root/difference" >&2
     fail "attack walls: this host does not keep what is expected" "the lines above with + are what was got"
   }
