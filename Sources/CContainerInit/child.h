@@ -1,4 +1,4 @@
-// What the files of this target share. All of it runs in the child: no allocation, no locks, no stdio.
+// Shared by the files of this target. All of it runs in the child: no allocation, no locks, no stdio.
 #ifndef C_CONTAINER_INIT_CHILD_H
 #define C_CONTAINER_INIT_CHILD_H
 

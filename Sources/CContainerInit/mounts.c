@@ -152,7 +152,7 @@ static int make_device(int at, const char *name, uint64_t major, uint64_t minor)
   return (int)syscall(SYS_fchmodat, at, name, 0666);
 }
 
-/// The new mount interface tells why in words, if one asks the context before it is closed; fsopen(2).
+/// The new mount interface gives the reason in words, which is read before the context is closed; fsopen(2).
 static void read_reason(struct ci_context *context, int fs) {
   int saved = errno;
   long got = syscall(SYS_read, fs, context->text, sizeof context->text - 1);

@@ -1,4 +1,4 @@
-// What init may do: bounding set, user, capabilities, filter.
+// The rights of init: bounding set, user, capabilities, filter.
 #define _GNU_SOURCE
 #include "child.h"
 
@@ -26,7 +26,7 @@ static int set_capabilities(uint64_t set) {
   struct __user_cap_data_struct now[2], data[2];
   if (syscall(SYS_capget, &header, now) == -1) return -1;
   for (int half = 0; half < 2; half++) {
-    // What the controller does not have cannot be given.
+    // Only capabilities of the controller can be given.
     uint32_t wanted = (uint32_t)(set >> (32 * half)) & now[half].permitted;
     data[half].permitted = wanted;
     data[half].effective = wanted;

@@ -52,7 +52,7 @@ static int pid_of(int pidfd) {
     for (line += 5; *line >= '0' && *line <= '9'; line++) pid = pid * 10 + (*line - '0');
     break;
   }
-  // Dead already and reaped by nobody: -1 in the file, and no number that could be another's.
+  // The file has -1 once the process has been reaped.
   if (pid == 0) errno = ESRCH;
   return pid > 0 ? pid : -1;
 }

@@ -8,7 +8,7 @@ public import LinuxSystem
 public struct CgroupHost: Equatable, Sendable {
   /// One v1 hierarchy that is mounted.
   public struct LegacyHierarchy: Equatable, Sendable {
-    /// What it holds: `memory`, `cpu,cpuacct`, `name=systemd`.
+    /// Its controllers or its name: `memory`, `cpu,cpuacct`, `name=systemd`.
     public var name: String
     public var mountPoint: String
 

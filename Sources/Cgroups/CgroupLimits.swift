@@ -5,7 +5,7 @@ public struct CgroupLimits: Sendable, Hashable {
   public var pids: UInt64?
   /// Thousandths of one CPU's time.
   public var cpuMillis: UInt64?
-  /// What protects the host from a guest for which nothing is asked.
+  /// Protects the host from a guest without limits of its own.
   public var usual: Usual
 
   /// Kept where the host can keep it, and never a reason to refuse a start.

@@ -60,7 +60,7 @@ public struct CgroupTree: Sendable {
     }
   }
 
-  /// What cannot be enabled here is found missing, and said, when a limit needs it.
+  /// A controller that cannot be enabled is reported when a limit needs it.
   private func enableControllers(in folder: String) {
     for controller in CgroupHost.needed where host.unifiedControllers.contains(controller) {
       try? Files.writeControl("+\(controller)", to: folder + "/cgroup.subtree_control")

@@ -9,7 +9,7 @@ public import LinuxSystem
 public final class RunCgroup {
   public let name: String
   private let tree: CgroupTree
-  /// What it was made with; nil for one that was found.
+  /// The limits it was made with; nil for one that was found.
   private var limits: CgroupLimits?
   /// Where the memory is counted, if anywhere.
   let memory: (folder: String, legacy: Bool)?
@@ -89,7 +89,7 @@ public final class RunCgroup {
     if let bytes = limits.memoryBytes {
       try limitMemory(bytes)
     } else if let bytes = limits.usual.memoryBytes, isCounted("memory") {
-      // Swap is left as it is: nobody asked for a sum.
+      // Swap is left as it is: a usual limit is for memory alone.
       try write("\(bytes)", to: memory?.legacy == true ? "memory.limit_in_bytes" : "memory.max", of: "memory")
     }
     if let pids = limits.pids {
@@ -180,7 +180,7 @@ public final class RunCgroup {
     try during("open cgroup \(name)") { () throws(SystemError) in try Files.openDirectory(folder + "/init") }
   }
 
-  /// What a single-threaded process writes `0` to in order to join the groups in v1 hierarchies.
+  /// Files to which a single-threaded process writes `0` to join the groups of v1 hierarchies.
   ///
   /// `tasks`, not `cgroup.procs`: the latter moves whole processes and for that waits until no process anywhere is
   /// between fork and exec, a grace period of 10 to 30 ms; moving only oneself, one thread, does not wait
@@ -232,7 +232,7 @@ public final class RunCgroup {
     }.joined(separator: ", ")
   }
 
-  /// What the run uses now; nil for a figure that this host does not count.
+  /// The resources that the run uses now; nil for a figure that this host does not count.
   public struct Usage: Equatable, Sendable {
     public var memoryBytes: UInt64?
     public var memoryPeakBytes: UInt64?
@@ -306,10 +306,10 @@ public final class RunCgroup {
     return counts
   }
 
-  /// What the kernel charges ahead (MEMCG_CHARGE_BATCH, 64 pages).
+  /// Bytes that the kernel charges ahead (MEMCG_CHARGE_BATCH, 64 pages).
   private static let chargeBatchBytes: UInt64 = 64 * 4096
 
-  /// Whose limit was reached, from this group upwards.
+  /// The limit that was reached, from this group upwards.
   private func legacyLimit(of folder: String) -> OutOfMemory.Limit {
     let root = tree.host.legacy("memory")!
     var group = folder

@@ -9,7 +9,7 @@ import Glibc
 ///     2026-11-21T09:10:25.000000Z l what Lodge itself has to say: run 6c0e... started; 4096 bytes of output were lost
 ///
 /// The time is when the first byte of the piece was read: 27 bytes always. NUL bytes and what is no UTF-8 are U+FFFD.
-/// Other control bytes are kept: whoever shows the log makes them visible or asks for them raw.
+/// Other control bytes are kept: a viewer makes them visible or asks for them raw.
 public enum LogEntry {
   public static let timeBytes = 27
   /// The longest text of a piece.
@@ -85,7 +85,7 @@ struct LogFormatter {
       // A terminal ends its lines with both (ONLCR, termios(3)).
       if pending[index].bytes.last == UInt8(ascii: "\r") { count -= 1 }
     } else {
-      // What was cut in the middle of a character goes with the next piece.
+      // A character that was cut goes with the next piece.
       let cut = unfinishedCharacter(at: pending[index].bytes[...])
       if cut < count { count -= cut }
     }

@@ -5,7 +5,7 @@ public import LinuxSystem
 ///
 /// The writer renames every file one number up, the oldest name first, and then makes a new one. A reader never opens a
 /// name that it looked at before: it opens all names, asks the open files what they are, and looks at the names once more.
-/// Where they have moved meanwhile it starts again. What is open stays readable whatever is done to its name; and there is
+/// Where they have moved meanwhile it starts again. An open file stays readable whatever is done to its name; and there is
 /// a moment with no file under the first name, which is no error.
 public struct LogFiles {
   public struct File {
@@ -92,9 +92,9 @@ public struct LogCursor: Equatable, Sendable {
   }
 }
 
-/// What a reader gets at once.
+/// The part of a log that a reader gets at once.
 public struct LogPiece: Equatable, Sendable {
-  /// Whole lines, but for one that is longer than a piece and for the rest of a file that nobody writes any more.
+  /// Whole lines, but for one that is longer than a piece and for the rest of a file that is complete.
   public var bytes: [UInt8]
   /// To go on from; nil where there is no log.
   public var next: LogCursor?

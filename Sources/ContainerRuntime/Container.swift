@@ -26,7 +26,7 @@ public final class Container {
   /// Readable when `receive` has something to say.
   public var reportFD: Int32 { report.rawValue }
 
-  /// What the child reports.
+  /// A report of the child.
   public enum Report {
     /// The console's other side, nonblocking.
     case terminal(OwnedFD)
@@ -177,7 +177,7 @@ public final class Container {
 }
 
 extension Container {
-  /// What a target has to do with it, where errno alone would be read as something else.
+  /// Names the target where errno alone would be misread.
   private static func attachFailure(_ step: String, _ target: String, errno: Int32, in root: String) -> ContainerError?
   {
     switch errno {

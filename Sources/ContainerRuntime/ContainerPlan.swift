@@ -13,7 +13,7 @@ public struct ContainerPlan: Equatable, Sendable {
   /// HOME is set from the user's entry, which is known only once the mounts are made.
   public var takesHome: Bool
 
-  /// What was found and opened for it: descriptor numbers are the controller's.
+  /// Everything that was found and opened for it: descriptor numbers are the controller's.
   struct Prepared: Equatable {
     /// A detached copy of the root filesystem's mount.
     var root: Int32

@@ -1,4 +1,4 @@
-/// What a container is made of: plain values, checked for sense by whoever fills them in.
+/// The description of a container: plain values, which the caller has checked.
 ///
 /// The controller fills it from a guest's spec. Nothing here has been looked up on the host yet.
 public struct ContainerSpec: Sendable {

@@ -2,11 +2,11 @@ import Cgroups
 import Glibc
 import LinuxSystem
 
-/// What this host can do for guests, and what to do about what it cannot: `lodge host` shows it.
+/// A feature that guests need, whether this host has it, and how to get it: `lodge host` shows it.
 public struct HostCapability: Equatable, Sendable {
   public var name: String
   public var isAvailable: Bool
-  /// What was found.
+  /// The finding.
   public var detail: String
   /// How to get it, where it is missing; else empty.
   public var fix: String

@@ -81,7 +81,7 @@ enum HostPath {
     }
   }
 
-  /// Root, and whoever this program runs as.
+  /// Root, and the user that this program runs as.
   private static func isTrusted(_ uid: UInt32) -> Bool { uid == 0 || uid == geteuid() }
 
   private static func refusal(_ step: String, _ what: String, _ hint: String) -> ContainerError {

@@ -7,7 +7,7 @@ import LinuxSystem
 /// Everything of a container that is checked and opened before its child exists, so that most mistakes are found while
 /// there is nothing to clean up.
 ///
-/// What a mount of the spec may cover is not looked up here: init, its interpreter and the files of users are looked for
+/// Files that a mount of the spec may cover are not looked up here: init, its interpreter and the files of users are looked for
 /// behind the mounts, where init finds them. See `Container.receive`.
 final class PreparedContainer {
   private(set) var plan: ContainerPlan.Prepared
@@ -58,7 +58,7 @@ final class PreparedContainer {
     }
   }
 
-  /// Standard output and error apart, so that the log can tell them. Anybody in the container may open them again through
+  /// Standard output and error apart, so that the log can separate them. Every process in the container may open them again through
   /// /dev/stdout to write, also after a change of user; the user of the container owns them once it is known.
   private func openStreams() throws(ContainerError) {
     func pipe() throws(SystemError) -> Int32 {

@@ -1,4 +1,4 @@
-/// What kind of program a file is, by its first bytes; elf(5), execve(2).
+/// The kind of program a file is, by its first bytes; elf(5), execve(2).
 enum ProgramKind: Equatable {
   /// `#!` and an interpreter.
   case script(interpreter: String)

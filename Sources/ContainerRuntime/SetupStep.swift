@@ -3,7 +3,7 @@
 /// The list of these is the whole of a container's making: what is not in it does not happen, and a test that fails or
 /// kills at every step takes its names from here.
 public struct SetupStep: Equatable, Sendable {
-  /// What a person reads when it fails: `mount /proc`.
+  /// The name that people read when it fails: `mount /proc`.
   public var name: String
   public var action: Action
 
@@ -16,7 +16,7 @@ public struct SetupStep: Equatable, Sendable {
   public enum Operand: Equatable, Sendable {
     /// The controller's, under the same number.
     case descriptor(Int32)
-    /// What an earlier step made.
+    /// A mount that an earlier step made.
     case slot(Slot)
     /// The container's root, once pivoted; before that the controller's working directory.
     case root

@@ -1,7 +1,7 @@
 /// The seccomp filter that init and all of its descendants run under, assembled from rules; seccomp(2).
 ///
 /// It decides three things. reboot(2) is reported: the kernel ends the init of a PID namespace as if by SIGHUP (restart)
-/// or SIGINT (halt and power off alike), pid_namespaces(7), and from outside that cannot be told from other ends; so the
+/// or SIGINT (halt and power off alike), pid_namespaces(7), and from outside that looks like other ends; so the
 /// call goes to the controller, which notes the command and lets it go on. Another kernel is never loaded, which
 /// `sys_boot` would allow. And what container engines refuse by default is refused here where a guest would get behind a
 /// wall with it:

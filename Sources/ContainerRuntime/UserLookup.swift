@@ -1,7 +1,7 @@
 import Glibc
 import LinuxSystem
 
-/// Who init runs as, in numbers.
+/// The user that init runs as, in numbers.
 struct ResolvedUser: Equatable {
   var uid: UInt32
   var gid: UInt32

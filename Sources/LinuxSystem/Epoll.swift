@@ -1,7 +1,7 @@
 import CLinuxSystem
 import Glibc
 
-/// What a descriptor is watched for, or found ready for; level triggered, epoll(7).
+/// Events that a descriptor is watched for, or found ready for; level triggered, epoll(7).
 public struct Readiness: OptionSet, Sendable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -20,7 +20,7 @@ public struct Readiness: OptionSet, Sendable {
 
 /// One descriptor that became ready.
 public struct ReadyEvent: Equatable, Sendable {
-  /// What the descriptor was registered with. A token is better not a descriptor number: numbers are reused, and an
+  /// The token that the descriptor was registered with. A token is better not a descriptor number: numbers are reused, and an
   /// event already fetched may then be for the descriptor before.
   public var token: UInt64
   public var readiness: Readiness

@@ -180,7 +180,7 @@ public enum Files {
   }
 
   /// Removes a file, or a directory with all in it. Symbolic links are removed and never followed, at any depth, even
-  /// while somebody swaps them. That it is gone already is no error.
+  /// while another process swaps them. That it is gone already is no error.
   public static func removeTree(_ path: String, at directory: Int32 = workingDirectory) throws(SystemError) {
     if unlinkat(directory, path, 0) == 0 { return }
     let failure = SystemError.last("remove", on: path)

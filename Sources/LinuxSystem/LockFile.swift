@@ -8,7 +8,7 @@ public final class LockFile {
 
   init(fd: OwnedFD) { self.fd = fd }
 
-  /// Takes the lock and writes our pid into the file; nil when somebody else holds it (see `holder`).
+  /// Takes the lock and writes our pid into the file; nil when another process holds it (see `holder`).
   public static func acquire(
     at path: String, mode: UInt32 = 0o600, in directory: Int32 = Files.workingDirectory
   ) throws(SystemError) -> LockFile? {

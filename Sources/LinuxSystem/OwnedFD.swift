@@ -3,7 +3,7 @@ import Glibc
 
 /// A file descriptor with one owner: closed when the last reference goes.
 ///
-/// Reading `rawValue` is free from any thread; `close` and `release` belong to the owner, and nobody may use the number
+/// Reading `rawValue` is free from any thread; `close` and `release` belong to the owner, and no other thread may use the number
 /// at the same time.
 public final class OwnedFD: @unchecked Sendable, CustomStringConvertible {
   /// The number, or -1 once closed or released.
@@ -19,7 +19,7 @@ public final class OwnedFD: @unchecked Sendable, CustomStringConvertible {
   /// Closes now rather than when the last reference goes. Closing twice does nothing.
   public func close() {
     guard rawValue >= 0 else { return }
-    // close(2) frees the number even when it fails; retrying could close somebody else's.
+    // close(2) frees the number even when it fails; retrying could close another owner's.
     _ = Glibc.close(rawValue)
     rawValue = -1
   }

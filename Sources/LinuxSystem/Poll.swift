@@ -5,7 +5,7 @@ public enum Poll {
   public struct Item: Sendable {
     public var descriptor: Int32
     public var interest: Readiness
-    /// What was found, `hangup` and `error` included. Empty when the wait ended for another reason.
+    /// The events found, `hangup` and `error` included. Empty when the wait ended for another reason.
     public var found: Readiness = []
 
     public init(_ descriptor: Int32, _ interest: Readiness) {

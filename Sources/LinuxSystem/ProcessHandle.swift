@@ -7,7 +7,7 @@ public enum WaitStatus: Equatable, Sendable {
   case signaled(signal: Int32, core: Bool)
 }
 
-/// What a process and those it waited for have used; getrusage(2).
+/// Resources that a process and those it waited for have used; getrusage(2).
 public struct ResourceUsage: Equatable, Sendable {
   public var userMicroseconds: Int64
   public var systemMicroseconds: Int64

@@ -4,7 +4,7 @@ import Glibc
 /// Resource limits of the calling process; setrlimit(2).
 public enum ProcessLimits {
   /// Frees this process of limits that it inherited: the soft ones of processor time, file size and memory become the hard
-  /// ones, and the hard ones none where that is allowed (CAP_SYS_RESOURCE). What still binds is an error of the call that
+  /// ones, and the hard ones none where that is allowed (CAP_SYS_RESOURCE). A limit that still binds is an error of the call that
   /// it stops, and not the end of the process: their signals are ignored.
   public static func raise() {
     for signal in [SIGXFSZ, SIGXCPU] { ls_ignore_signal(signal) }

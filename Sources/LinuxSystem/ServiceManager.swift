@@ -31,7 +31,7 @@ public enum ServiceManager {
     }
   }
 
-  /// True if somebody waits to be told `READY=1`.
+  /// True if a service manager waits for `READY=1`.
   public static var isListening: Bool { variable("NOTIFY_SOCKET") != nil }
 
   /// Tells the service manager, for example `READY=1\nSTATUS=3 guests`. Without one nothing happens.

@@ -2,13 +2,13 @@
 ///
 /// Its text is `step: reason`, for example `mount /proc: Operation not permitted`.
 public struct StepError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// What was being done, to what: `mount /proc`, `execute /sbin/init`.
+  /// The action and its object: `mount /proc`, `execute /sbin/init`.
   public var step: String
   /// errno(3); 0 where no call failed.
   public var errno: Int32
   /// Why, in words.
   public var reason: String
-  /// What to do next, where it is known.
+  /// The next step of the reader, where it is known.
   public var hint: String?
 
   public init(step: String, errno: Int32 = 0, reason: String, hint: String? = nil) {

@@ -4,9 +4,9 @@ import Glibc
 ///
 /// Its text is `operation object: reason`, for example `open /srv/web: No such file or directory`.
 public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// What was being done: the call's name, or a step in the words of the caller.
+  /// The action: the call's name, or a step in the words of the caller.
   public var operation: String
-  /// What it was done to; empty where there is nothing to name.
+  /// Its object; empty where there is nothing to name.
   public var object: String
   /// The kernel's reason; errno(3).
   public var errno: Int32

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Lines for whoever looks for a fault, on standard error: `TRACE=rpc,lifecycle`. Off unless the variable names the
+/// Lines for finding a fault, on standard error: `TRACE=rpc,lifecycle`. Off unless the variable names the
 /// topic, and then read once.
 public enum Trace {
   private static let topics: Set<Substring> = {

@@ -1,7 +1,7 @@
 import CLinuxSystem
 import Glibc
 
-/// Who is at the other end of a Unix socket, as the kernel recorded it at connect(2) or socketpair(2); unix(7).
+/// The process at the other end of a Unix socket, as the kernel recorded it at connect(2) or socketpair(2); unix(7).
 public struct PeerCredentials: Equatable, Hashable, Sendable {
   public var pid: Int32
   public var uid: UInt32
@@ -40,7 +40,7 @@ public struct PeerCredentials: Equatable, Hashable, Sendable {
   }
 }
 
-/// What one receive found.
+/// The result of one receive.
 public enum Received: Equatable, Sendable {
   /// So many bytes, at least one.
   case bytes(Int)

@@ -52,7 +52,7 @@ enum ci_operation {
   CI_VERIFY,         // read back what the steps before have set, with `a` the bounding set, `b` whether privileges are
                      // not to be gained; EPROTO where the kernel has something else
   CI_SIGNALS,        // every disposition default, nothing blocked
-  CI_CLOSE,          // every descriptor from 3 on closes at execve; then tell the controller that execve is next
+  CI_CLOSE,          // every descriptor from 3 on closes at execve; then report that execve is next
   CI_FAIL,           // fail with errno `a`: a crash point
   CI_CRASH,          // have the controller end itself, then go on as if nothing had happened: a crash point
   CI_PAUSE,          // wait for our own end: a crash point

@@ -33,7 +33,7 @@ extension ContainerPlan {
       add("make device \(device.name)", .makeDevice(device.name, at: .slot(.nodes), device.major, device.minor))
       add("take device \(device.name)", .cloneMount(device.name, at: .slot(.nodes), attributes, into: device.slot))
     }
-    // What covers files of /proc: empty, and the guest's own too.
+    // Covers files of /proc: empty, and the guest's own too.
     add("make empty file", .makeFile("empty", at: .slot(.nodes)))
     add(
       "take empty file",

@@ -16,7 +16,7 @@ extension ContainerPlan {
         settings.append(.init("mode", String(options.mode ?? 0o1777, radix: 8)))
         if let uid = options.uid { settings.append(.init("uid", "\(uid)")) }
         if let gid = options.gid { settings.append(.init("gid", "\(gid)")) }
-        // What is said is set; where nothing is said, it takes after the folder that it covers.
+        // Attributes of the spec are set; without any, the mount takes after the folder that it covers.
         let isPlain = options.mode == nil && options.uid == nil && options.gid == nil
         add("mount tmpfs for \(target)", .createMount("tmpfs", settings, [.noSetUID, .noDevices], into: .memory))
         add(

@@ -28,7 +28,7 @@ extension ContainerPlan {
   }
 }
 
-/// What every instance of procfs shows beside processes.
+/// The entries that every instance of procfs shows beside processes.
 ///
 /// Mode and owner of these belong to the kernel and not to a mount: `chmod` in any instance changes them for the host and
 /// for every guest (proc_notify_change in fs/proc/generic.c). So each is read-only where a guest sees it.

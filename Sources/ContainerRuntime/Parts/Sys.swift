@@ -3,7 +3,7 @@ extension ContainerPlan {
     let attributes: SetupStep.Attributes = [.readOnly, .noSetUID, .noDevices, .noExecute]
     add("mount /sys", .createMount("sysfs", [], attributes, into: .sys))
     add("attach /sys", .attach(.slot(.sys), at: .root, path: "/sys", [.noSymlinks, .makeFolder]))
-    // The second tells what other guests compute by how much power it takes (PLATYPUS, CVE-2020-8694).
+    // Power readings reveal what other guests compute (PLATYPUS, CVE-2020-8694).
     for name in ["firmware", "devices/virtual/powercap"] {
       add("mask /sys/\(name)", .mask(name, at: .slot(.sys), with: .slot(.emptyFolder)))
     }
