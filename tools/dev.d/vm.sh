@@ -8,6 +8,7 @@
 #
 #   LODGE_VM_OLD_PROGRAMS   a folder with the programs of an older release, which the package then is upgraded from; without
 #                           it, from a package of this version's programs with a lower number
+#   LODGE_VM_PROGRAMS       a folder with the programs to package, if not those of a release build made first
 #   LODGE_VM_POWER_LOSSES   how often power goes, 20 if not given
 #   LODGE_VM_KEEP           a folder that keeps what the machine's console said, one file a boot
 #   LODGE_TEST_SEED         when power goes, and which writes it takes with it
@@ -74,15 +75,15 @@ vm_units() {
 
 # Two versions of the packages lie in the image; the checks install them.
 vm_packaged() {
-  local folder=$1 version
+  local folder=$1 version programs=${LODGE_VM_PROGRAMS:-.build-release/release}
   version=$(lodge_version)
   # For tests only: nothing is gained by squeezing them.
   (
     export LODGE_PACKAGE_COMPRESSION=-Zgzip\ -z1
-    build_release
-    dev_package --quick --output "$folder/packages/new" --programs .build-release/release
+    [ -n "${LODGE_VM_PROGRAMS:-}" ] || build_release
+    dev_package --quick --output "$folder/packages/new" --programs "$programs"
     dev_package --quick --output "$folder/packages/old" --as-version "0.0.9~before-$version" \
-      --programs "${LODGE_VM_OLD_PROGRAMS:-.build-release/release}"
+      --programs "${LODGE_VM_OLD_PROGRAMS:-$programs}"
   )
   vm_tree "$folder"
   mkdir -p "$folder/tree/srv/packages"
@@ -145,15 +146,16 @@ vm_boot() {
     truncate -s 16G "$folder/log"
     log=(-blockdev "driver=blklogwrites,node-name=root,file=file,log.driver=file,log.filename=$folder/log,log.cache.no-flush=on")
   fi
+  # On a busy host the emulated timer comes late, for which the kernel would panic if it looked (no_timer_check).
   qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 -display none -monitor none -nic none \
     -serial "file:$folder/console" -kernel "$folder/vmlinuz" -initrd "$folder/initrd" \
-    -append "root=/dev/vda rw console=ttyS0 loglevel=1 systemd.show_status=false lodge.phase=$phase" \
+    -append "root=/dev/vda rw console=ttyS0 loglevel=1 no_timer_check systemd.show_status=false lodge.phase=$phase" \
     -blockdev "driver=raw,node-name=file,file.driver=file,file.filename=$folder/$drive,file.cache.no-flush=on" \
     "${log[@]}" -device "virtio-blk-pci,drive=$([ -n "$wait" ] && echo root || echo file),write-cache=on" \
     -drive "file=$folder/acknowledged,if=virtio,format=raw,read-only=on" &
   vm_pid=$! deadline=$((SECONDS + seconds))
   until grep -qs "^$until" "$folder/console"; do
-    if [ $SECONDS -ge $deadline ] || ! kill -0 "$vm_pid" 2>/dev/null; then
+    if [ $SECONDS -ge $deadline ] || grep -qs 'Kernel panic' "$folder/console" || ! kill -0 "$vm_pid" 2>/dev/null; then
       kill -KILL "$vm_pid" 2>/dev/null || true
       tail -n 60 "$folder/console" >&2
       fail "vm: '$until' was not said within $seconds s (phase $phase)"
