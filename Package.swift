@@ -190,7 +190,10 @@ let package = Package(
       name: "CLICoreTests", dependencies: ["CLICore", "Guest", "WireProtocol"], exclude: ["Golden"],
       swiftSettings: common),
     .testTarget(
-      name: "IntegrationTests", dependencies: ["TestSupport", "LodgeClient", "Guest", "LinuxSystem"],
+      name: "IntegrationTests",
+      dependencies: [
+        "TestSupport", "LodgeClient", "FormerProtocol", "Guest", "GuestWire", "LinuxSystem", "RPCSocket", "XDR", grdb,
+      ],
       swiftSettings: common),
   ],
   swiftLanguageModes: [.v6]

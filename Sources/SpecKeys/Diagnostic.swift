@@ -49,7 +49,7 @@ public struct SpecFileError: Error, Hashable, Sendable, CustomStringConvertible 
   }
 }
 
-/// Collects what is wrong while a file is decoded, so that one run tells everything.
+/// Collects what is wrong while a file is decoded, so that one run finds everything.
 public struct Problems: Sendable {
   /// More than this many are not collected: the reader has enough to do.
   public static let most = 50

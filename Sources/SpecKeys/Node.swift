@@ -5,7 +5,7 @@ internal import Guest
 /// Scalars stay text until a decoder asks for a type: whether `8080` is a number or a text is for its key to say.
 public struct Node: Sendable, Hashable {
   public enum Content: Sendable, Hashable {
-    /// `isPlain` tells that it was written without quotes, so that `null` or `true` may be meant.
+    /// `isPlain` is true for one written without quotes, so that `null` or `true` may be meant.
     case scalar(String, isPlain: Bool)
     case sequence([Node])
     case mapping([Entry])

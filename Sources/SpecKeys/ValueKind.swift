@@ -312,7 +312,7 @@ extension ValueKind {
   /// A value that may also be written in another, shorter way.
   ///
   /// - Parameters:
-  ///   - isShort: tells whether a node is written the short way.
+  ///   - isShort: whether a node is written the short way.
   ///   - writeShort: gives the short form of the values that have one.
   public func orShort(
     _ name: String, jsonSchema short: DataValue, isShort: @escaping @Sendable (Node) -> Bool,
