@@ -140,7 +140,16 @@ extension GuestManager {
     case .failure(let error):
       // Its end is told by the close of the connection; one that does not answer at all is ended here.
       logger.warning("no answer to a launch", metadata: ["guest": "\(name)", "error": "\(error)"])
-      destroy(link, because: .launchOverdue)
+      noAnswer(error, link)
+    }
+  }
+
+  /// A launch that was not answered in time is ended; a connection that has closed says by that how it went on.
+  func noAnswer(_ error: RPCCallError, _ link: ControllerLink) {
+    switch error {
+    case .timedOut: destroy(link, because: .launchOverdue)
+    case .connectionClosed: break
+    case .remote, .cancelled, .invalidArguments, .undecodable: destroy(link)
     }
   }
 

@@ -257,8 +257,11 @@ extension GuestManager {
 
   private func adopted(_ run: RunID, _ result: Result<ControllerStatus, RPCCallError>) {
     guard let link = links[run], let phase = book[link.guest]?.current.lifecycle.phase else { return }
-    guard case .success(let answer) = result else {
-      if case .starting = phase { destroy(link, because: .launchOverdue) }
+    let answer: ControllerStatus
+    switch result {
+    case .success(let found): answer = found
+    case .failure(let error):
+      if case .starting = phase { noAnswer(error, link) }
       return
     }
     let status = answer.reply

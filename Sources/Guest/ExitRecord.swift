@@ -80,13 +80,11 @@ public struct ExitRecord: Sendable, Hashable {
     guard facts.areRecorded else { return }
     let isOurs = headline == facts.headline
     facts.orders.merge(orders)
-    if let fence {
+    // One that ended otherwise than by SIGKILL had ended before.
+    if let fence, case .signaled(WaitStatus.kill, _)? = facts.status?.value {
       facts.fence = facts.fence ?? fence
-      switch fence {
-      case .orderOverdue(let number): facts.orders.update(number) { $0.killSent = true }
-      case .controllerDied, .launchOverdue: break
-      }
     }
+    if case .orderOverdue(let number)? = fence { facts.orders.update(number) { $0.killSent = true } }
     if isOurs { headline = facts.headline }
   }
 }

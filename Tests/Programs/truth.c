@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/reboot.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -62,20 +63,20 @@ static unsigned command_of(const char *word) {
 }
 
 static void fault(const char *word) {
-  volatile int zero = 0;
+  volatile int zero = 0, hundred = 100;
   done("fault");
   if (!strcmp(word, "segv")) *(volatile int *)0 = 1;
-  if (!strcmp(word, "fpe")) zero = 1 / zero;
+  if (!strcmp(word, "fpe")) zero = hundred / zero;
   if (!strcmp(word, "bus")) {
     int fd = open("/tmp/bus", O_RDWR | O_CREAT, 0600);
     volatile char *page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
     zero = *page;
   }
   if (!strcmp(word, "sys")) {
+    struct sock_filter kill_all[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)};
+    struct sock_fprog program = {1, kill_all};
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, NULL);
-    // Killed by SIGKILL in strict mode: any call but read, write, exit.
-    getpid();
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
   }
 #if defined(__x86_64__)
   if (!strcmp(word, "ill")) __asm__ volatile("ud2");
@@ -116,9 +117,10 @@ int main(void) {
     done("exit");
     _exit(atoi(word[1]));
   }
-  if (!strcmp(word[0], "exit-after")) {
+  // Exits once the host says so.
+  if (!strcmp(word[0], "exit-gate")) {
     mark("/mark/ready", "ready");
-    nap(atol(word[2]));
+    while (access("/mark/go", F_OK) == -1) nap(2);
     done("exit");
     _exit(atoi(word[1]));
   }

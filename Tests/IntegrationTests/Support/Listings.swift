@@ -35,8 +35,49 @@ struct RunLine: Decodable {
   /// Seconds; nil when nobody can know it.
   var length: Double?
   var cause: CauseLine
+  var bad: Bool
+  var whileStopping: OrderLine?
+  var facts: FactsLine
   var logTail: [String]
   var usage: UsageLine
+}
+
+struct OrderLine: Decodable {
+  var number: Int
+  var verb: String
+  var by: ActorLine
+  var noKill: Bool
+  var signalsSent: [String]
+  var killSent: Bool
+  var givenUp: Bool
+}
+
+struct FactsLine: Decodable {
+  struct Status: Decodable {
+    var code: Int?
+    var signal: Int?
+    var witness: String
+  }
+
+  struct Memory: Decodable {
+    var kills: Int
+    var initKilled: Bool?
+    var witness: String?
+    var lastKillBeforeEnd: Double?
+  }
+
+  struct Fence: Decodable {
+    var reason: String
+    var order: Int?
+  }
+
+  var recorded: Bool
+  var initExecuted: Bool?
+  var status: Status?
+  var reboots: [String]
+  var memory: Memory?
+  var orders: [OrderLine]
+  var fence: Fence?
 }
 
 struct UsageLine: Decodable {
