@@ -105,9 +105,11 @@ public final class RawConnection: @unchecked Sendable {
 
   /// A frame, with any length word a test wants to claim.
   public static func frame(
-    program: UInt32 = admin, version: UInt32 = 1, procedure: UInt32, type: UInt32 = 0, serial: UInt32 = 0,
+    program: UInt32 = admin, version: UInt32? = nil, procedure: UInt32, type: UInt32 = 0, serial: UInt32 = 0,
     status: UInt32 = 0, payload: [UInt8] = [], length: UInt32? = nil
   ) -> [UInt8] {
+    // The admin program is at version 2; keepalive and everything else has one.
+    let version = version ?? (program == admin ? 2 : 1)
     let words = [length ?? UInt32(28 + payload.count), program, version, procedure, type, serial, status]
     return words.flatMap(bytes) + payload
   }
