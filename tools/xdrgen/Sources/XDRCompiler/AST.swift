@@ -1,10 +1,10 @@
-// What was written, before anything is known about what it means.
+// Syntax as written, without meaning.
 
 /// A name where it was written.
 struct Name {
   var text: String
   var range: SourceRange
-  /// What stood before it: `a::b::name`. Empty text first for `::name`.
+  /// The namespaces before it: `a::b::name`. Empty text first for `::name`.
   var qualifier: [String] = []
 }
 
@@ -23,7 +23,7 @@ struct ValueSyntax {
 
   var kind: Kind
   var range: SourceRange
-  /// What stood before a name, as in `Name`.
+  /// The namespaces before a name, as in `Name`.
   var qualifier: [String] = []
 }
 

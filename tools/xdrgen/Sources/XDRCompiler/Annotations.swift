@@ -1,4 +1,4 @@
-/// What a documentation comment says to the compiler: `@right admin`, `@readonly`, `@open` and so on.
+/// Instructions to the compiler in a documentation comment: `@right admin`, `@readonly`, `@open` and so on.
 public struct Annotations: Sendable, Equatable {
   /// `view`, `inspect`, `operate`, `admin` or `none`
   public var right: String?
@@ -28,7 +28,7 @@ public struct Annotations: Sendable, Equatable {
   /// Annotations of other generators (libvirt's), kept as they are.
   public var foreign: [String] = []
 
-  /// What an annotation can stand at.
+  /// The kinds of declaration that can carry an annotation.
   struct Target: OptionSet {
     let rawValue: Int
     static let procedure = Target(rawValue: 1)

@@ -1,6 +1,6 @@
-/// A difference between two revisions of a protocol that somebody may notice.
+/// A noticeable difference between two revisions of a protocol.
 public struct Change: Sendable {
-  /// Who notices.
+  /// The party that a change affects.
   public enum Level: String, Sendable, CaseIterable, Comparable {
     /// Old and new peers misread each other's bytes, or one refuses what the other may send.
     case wire
@@ -8,14 +8,14 @@ public struct Change: Sendable {
     case source
     /// Rights, promises and number space.
     case policy
-    /// Works between most peers; somebody should look.
+    /// Works between most peers; worth a review.
     case warning
 
     public static func < (one: Level, other: Level) -> Bool { one.rank < other.rank }
     private var rank: Int { Level.allCases.firstIndex(of: self) ?? 0 }
   }
 
-  /// What kinds of change there are. A name never changes its meaning.
+  /// The kinds of change. A name never changes its meaning.
   public enum Code: String, Sendable, CaseIterable {
     case annotationChanged = "annotation-changed"
     case argumentsChanged = "arguments-changed"

@@ -1,4 +1,4 @@
-// What types contain: cycles, lists, sizes on the wire, and what must not be.
+// The contents of types: depth, cycles, lists, sizes on the wire, and forbidden combinations.
 
 extension Checker {
   func checkTypes() {

@@ -110,7 +110,7 @@ extension Checker {
     "AUTH_KERB": 4, "AUTH_RSA": 5, "RPCSEC_GSS": 6,
   ]
 
-  /// What C would know from a `%#define` or a header.
+  /// A value that C would know from a `%#define` or a header.
   private func valueOutsideSchema(_ name: String, at range: SourceRange) -> Int128? {
     if let tokens = passthroughMacros[name] {
       // Names that C would know and nothing here does make no 0: the constant is not known then.

@@ -7,7 +7,7 @@ final class Checker {
   let model: Model
   let documentation: DocumentationReader
 
-  /// What a name stands for. RFC 4506 section 6.4: constants, enumerators and types share one space.
+  /// The meaning of a name. RFC 4506 section 6.4: constants, enumerators and types share one space.
   enum Symbol {
     case constant(Int)
     case enumerator(enumeration: String, index: Int)

@@ -21,7 +21,7 @@ public final class Comparison {
     for type in new.types { newTypes[type.name] = newTypes[type.name] ?? type }
     for constant in new.constants { newConstants[constant.name] = constant }
     for procedure in old.programs.flatMap(\.versions).flatMap(\.procedures) {
-      // What the server sends: results, and both forms of events.
+      // Sent by the server: results, and both forms of events.
       let sent = [procedure.result] + (procedure.isEvent ? procedure.arguments.map(\.type) : [])
       for definition in sent.flatMap(\.reachable) { resultTypes.insert(definition.name) }
     }

@@ -1,4 +1,4 @@
-/// What one compilation is told.
+/// Options of one compilation.
 public struct CompilerOptions {
   public var defines: [String: String] = ["RPC_HDR": "1"]
   public var dialect: Dialect = .standard

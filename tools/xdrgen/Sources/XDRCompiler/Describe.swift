@@ -18,7 +18,7 @@ extension WireType {
     }
   }
 
-  /// What the bytes are, with sizes as numbers and other types by name.
+  /// The bytes of a value, with sizes as numbers and other types by name.
   var wireDescription: String {
     switch self {
     case .void: return "void"

@@ -30,7 +30,7 @@ public struct Diagnostic: Sendable {
   public var hint: String?
 }
 
-/// Collects findings, up to a limit beyond which nobody reads them.
+/// Collects findings, up to a limit.
 public final class DiagnosticSink {
   public private(set) var diagnostics: [Diagnostic] = []
   public private(set) var suppressed = 0

@@ -20,10 +20,10 @@ public struct Dialect: OptionSet, Sendable, Hashable {
   public static let namelessEnums = Dialect(rawValue: 64)
   /// `package "path";`, which says nothing to us, and `import "name.x";`, an include (buildbarn/go-xdr).
   public static let packages = Dialect(rawValue: 128)
-  /// `pragma header nlm4;` and its like: the Linux kernel's xdrgen is told how to generate C.
+  /// `pragma header nlm4;` and its like: instructions to the Linux kernel's xdrgen on generating C.
   public static let pragmas = Dialect(rawValue: 256)
 
-  /// What conflicts with nothing.
+  /// All forms that conflict with no other.
   public static let standard: Dialect = [
     .namespaces, .pointerStructs, .pointerArrays, .digitSeparators, .taggedInlineTypes, .namelessEnums,
     .packages, .pragmas,

@@ -165,6 +165,7 @@ public struct DocsBackend {
       {
         return "If left out: `\(known.name)`."
       }
+      if case .scalar(.bool) = field.type.resolved { return "If left out: \(value == 0 ? "FALSE" : "TRUE")." }
       return "If left out: \(value)."
     }
   }

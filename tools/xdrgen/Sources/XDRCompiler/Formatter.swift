@@ -22,7 +22,7 @@ public struct Formatter {
     return text
   }
 
-  /// What the parser reads, token by token with colons that belong together, and what it says of it.
+  /// The tokens that the parser sees, with the colons of `::` marked, and its findings.
   private static func parsed(
     _ path: String, _ bytes: [UInt8], _ provider: any SourceProvider, _ sources: SourceManager
   ) -> ([String], DiagnosticSink) {
@@ -102,7 +102,7 @@ public struct Formatter {
   private var lines: [Line] = []
   private var line = Line()
   private var blocks: [Block] = []
-  /// What the next '{' opens.
+  /// The block that the next '{' opens.
   private var nextBlock = Block.other
   private var parentheses = 0
   private var previous: Token?
@@ -175,7 +175,7 @@ public struct Formatter {
     return lineNumber(offset) - lineNumber(previousEnd) > 1
   }
 
-  /// What nests deeper cannot be compiled, and would make much space of little text.
+  /// Deeper nesting does not compile, and its indentation would be far longer than the text.
   private var level: Int { min(blocks.count, Parser.nestingLimit) }
   private var currentIndent: Int { level + (isContinued ? 1 : 0) }
 

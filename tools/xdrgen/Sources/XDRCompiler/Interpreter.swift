@@ -273,7 +273,7 @@ public struct Interpreter {
     }
   }
 
-  /// JSON has no NaN and no infinity; NaNs other than the usual one are told by their bits.
+  /// JSON has no NaN and no infinity; NaNs other than the usual one are written by their bits.
   private func number<Value: BinaryFloatingPoint & LosslessStringConvertible>(
     _ value: Value, isPlainNaN: Bool, bits: String
   ) -> JSONValue {

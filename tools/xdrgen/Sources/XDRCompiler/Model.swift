@@ -1,4 +1,4 @@
-// What the definitions mean, checked. Back ends read this and nothing else.
+// The checked meaning of the definitions. Back ends read nothing else.
 
 /// Everything of one compilation.
 public final class Model {

@@ -1,7 +1,7 @@
 // Types, declarations and the bodies of enums, structs and unions.
 
 extension Parser {
-  /// What a declaration is for: what it may leave out and what it is called in messages.
+  /// The use of a declaration: it decides which parts may be left out, and the name in messages.
   enum Place: Equatable {
     case typedef, field, arm, discriminant, argument, result
   }
@@ -424,7 +424,7 @@ extension Parser {
     return ()
   }
 
-  /// What RFC 4506 asks of each type's declaration.
+  /// The rules of RFC 4506 for the declaration of each type.
   private mutating func check(_ declaration: inout DeclarationSyntax, _ star: SourceRange, _ place: Place) -> Void? {
     let what = declaration.name.map { "'\($0.text)'" } ?? "this"
     let atName = declaration.name?.range ?? declaration.type.range

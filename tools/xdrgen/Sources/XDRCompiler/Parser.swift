@@ -1,5 +1,5 @@
 /// From tokens to definitions. Reports what it cannot read and goes on at the next place that makes sense, so that
-/// one run tells everything.
+/// one run reports everything.
 struct Parser {
   let tokens: [Token]
   let comments: [Comment]
@@ -67,7 +67,7 @@ struct Parser {
 
   mutating func expectSemicolon(_ place: String) {
     if take(";") { return }
-    // What follows often makes sense by itself: say what is missing and go on there.
+    // The following text often makes sense by itself: report the missing token and continue there.
     diagnostics.error(
       .missingSemicolon, "';' is missing \(place)", at: gap, fix: .init(range: gap, replacement: ";"))
   }

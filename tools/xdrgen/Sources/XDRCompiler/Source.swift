@@ -39,7 +39,7 @@ public final class SourceFile {
   public let bytes: [UInt8]
   let lineStarts: [Int]
 
-  /// From `# 12 "file"` markers: lines from `line` on are to be told as `path:presumedLine...`.
+  /// From `# 12 "file"` markers: lines from `line` on are reported as `path:presumedLine...`.
   var markers: [LineMarker] = []
 
   struct LineMarker {
@@ -79,7 +79,7 @@ public final class SourceFile {
   public func position(at offset: Int) -> SourcePosition {
     let line = line(at: offset)
     let before = bytes[lineStarts[line]..<min(max(offset, lineStarts[line]), bytes.count)]
-    // Far out on a line nobody counts characters; counting them for every finding would take long.
+    // Far out on a line the column is in bytes: counting characters for every finding would take long.
     let column = before.count > 10_000 ? before.count + 1 : before.reduce(1) { $0 + ($1 & 0xc0 == 0x80 ? 0 : 1) }
     guard let marker = markers.last(where: { $0.line <= line }) else {
       return SourcePosition(path: path, line: line + 1, column: column)

@@ -1,4 +1,4 @@
-/// What the Swift back end is told.
+/// Options of the Swift back end.
 public struct SwiftOptions {
   /// An enum that holds all types; without one they stand at the top level.
   public var namespace: String?
@@ -34,7 +34,7 @@ public final class SwiftBackend {
   let names: SwiftNames
   /// Types are to be written in the form that leaves text and bytes in the message.
   var borrows = false
-  /// What is being emitted will be expanded within loops.
+  /// The emitted code will be expanded within loops.
   var expands = false
   lazy var elementTypes = findElementTypes()
   lazy var growableHolders = findGrowableHolders()

@@ -6,7 +6,7 @@ final class SwiftNames {
   /// Names of the standard library that the schema's own types hide.
   private var hidden: Set<String> = []
 
-  /// What generated code uses from the standard library and the runtime.
+  /// Names of the standard library that generated code uses.
   private static let used: Set<String> = [
     "Int", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float", "Double", "Bool",
     "String", "ArraySlice", "Hashable", "CaseIterable", "Sendable", "Error", "AsyncSequence", "AsyncIteratorProtocol",
@@ -64,7 +64,7 @@ final class SwiftNames {
   /// Names that a procedure must not take: inside its program it would hide the type.
   var allTypes: Set<String> { Set(types.values) }
 
-  /// A type of the standard library, told apart from a type of the schema with that name.
+  /// A type of the standard library, qualified where the schema has a type of that name.
   func std(_ name: String) -> String { hidden.contains(name) ? "Swift." + name : name }
 
   /// Of two names that come out alike the later one keeps the spelling of the `.x`, or gets a number; and says so.

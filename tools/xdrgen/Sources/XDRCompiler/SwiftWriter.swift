@@ -33,7 +33,7 @@ struct SwiftWriter {
   }
 
   /// Documentation lines, with what could end a comment or start another one made harmless.
-  /// What generated code uses itself is deprecated in words only: an attribute would warn at those uses.
+  /// Declarations that generated code uses are deprecated in words only: an attribute would warn at those uses.
   mutating func docs(_ docs: Documentation, _ extra: [String] = [], _ annotations: Annotations? = nil) {
     var lines = docs.lines + extra
     if let annotations, annotations.isDeprecated {

@@ -65,7 +65,7 @@ struct GitRevision {
     return parts.joined(separator: "/")
   }
 
-  /// What git prints, or what it says is wrong.
+  /// The output of git, or its error message.
   private static func git(_ arguments: [String], about name: String) throws(FileFailure) -> [UInt8] {
     func failed(_ cause: String) -> FileFailure { FileFailure(intent: "read", path: name, cause: cause) }
     var output: [Int32] = [0, 0]
@@ -90,7 +90,7 @@ struct GitRevision {
     close(output[1])
     close(errors[1])
     guard spawned == 0 else { throw failed("git: \(String(cString: strerror(spawned)))") }
-    // What git complains about fits into the pipe while the output is read.
+    // Error messages of git fit into the pipe while its output is read.
     let bytes: [UInt8]
     let complaint: [UInt8]
     do throws(FileFailure) {

@@ -1,7 +1,7 @@
 import Glibc
 import XDRCompiler
 
-/// What the command could not do with a file.
+/// A failed operation on a file.
 struct FileFailure: Error, CustomStringConvertible {
   var intent: String
   var path: String

@@ -12,7 +12,7 @@ struct XDRGen: ParsableCommand {
     ])
 }
 
-/// What every command that reads `.x` files takes.
+/// Options of every command that reads `.x` files.
 struct InputOptions: ParsableArguments {
   @Argument(help: "Files to read. A file that others include may be given too: its types are generated once.")
   var inputs: [String]

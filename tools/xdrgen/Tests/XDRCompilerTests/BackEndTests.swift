@@ -31,6 +31,32 @@ import XDRCompiler
     }
   }
 
+  @Test func growablesInDocumentsAndLint() throws {
+    let text = """
+      const MOST = 64;
+      enum e { A = 3, B = 4 };
+      /** @growable(max: MOST) */
+      struct g { int a; /** one @default */ bool b; /** @default(B) */ e c; /** @default */ string d<9>; };
+      /** @growable */ struct h { int a; };
+      """
+    let m = model(text)
+    let docs = DocsBackend.generate(m, title: "x")
+    for line in [
+      "Growable struct, 8 to 68 bytes: a length of 4 bytes, and as many bytes of fields, at most 64.",
+      "| 4 | `int a` | 4 |  |", "| 8 | `bool b` | 4 | one If left out: FALSE. |", "If left out: `B`.",
+      "If left out: empty.",
+      "Growable struct, 8 or more bytes",
+    ] { #expect(docs.contains(line), "\(line) is not in \(docs)") }
+    let json = JSONBackend.generate(m).compact
+    #expect(json.contains(#""growable":{"kind":"opaque","max":64,"maxWritten":"MOST"}"#))
+    #expect(json.contains(#""default":"4""#) && json.contains(#""default":"""#))
+    let compilation = compile(text)
+    Linter.run(compilation.model, diagnostics: compilation.diagnostics)
+    #expect(codes(compilation).count { $0 == "lint-unbounded" } == 1)
+    // A message with one has a bound where the struct has.
+    #expect(m.type(named: "g")?.maximumSize == 68 && m.type(named: "h")?.maximumSize == nil)
+  }
+
   /// An attribute at what generated code uses would warn there, and warnings are errors to some.
   @Test func onlyWhatGeneratedCodeDoesNotUseIsMarkedDeprecated() {
     let text = swift(
