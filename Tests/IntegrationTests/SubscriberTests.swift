@@ -21,7 +21,8 @@ extension IntegrationTests {
       mutating func take(_ frame: RawConnection.Frame) {
         switch frame.procedure {
         case 15:
-          let sequence = frame.payload[4..<12].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+          // After the number of the subscription and the format of the row.
+          let sequence = frame.payload[8..<16].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
           if count > 0, sequence != last + 1 { isOrdered = false }
           if count == 0 { first = sequence }
           last = sequence
