@@ -6,6 +6,7 @@ struct ExitStatus: RawRepresentable, Hashable, Sendable {
 
   static let done = ExitStatus(rawValue: 0)
   static let failed = ExitStatus(rawValue: 1)
+  static let changed = ExitStatus(rawValue: 2)
   static let notFound = ExitStatus(rawValue: 3)
   static let conflict = ExitStatus(rawValue: 4)
   static let denied = ExitStatus(rawValue: 5)
@@ -19,8 +20,9 @@ struct ExitStatus: RawRepresentable, Hashable, Sendable {
   static let meanings: [(ExitStatus, String)] = [
     (.done, "done"),
     (.failed, "failed, or some of several targets failed: one line each"),
+    (.changed, "apply: something would change (--dry-run), or was changed (--detailed-exit-code)"),
     (.notFound, "there is no such guest, run or hook"),
-    (.conflict, "not in the state it is in, or the name is taken"),
+    (.conflict, "wrong state, or the name is taken"),
     (.denied, "not allowed"),
     (.unreachable, "the daemon cannot be reached"),
     (.timedOut, "timed out"),

@@ -2,6 +2,8 @@ import ArgumentParser
 import Glibc
 import Guest
 import SpecFile
+import WireProtocol
+import XDR
 
 /// `lodge`: finds the verb, has it parse its options, and runs it.
 public enum LodgeProgram {
@@ -23,11 +25,17 @@ public enum LodgeProgram {
     func early() -> Context { Context(line.preview, isReadOnly: false, console: console, environment: environment) }
     do throws(Failure) {
       guard !line.words.isEmpty else {
-        console.write(HelpText.overview(early().screen))
+        let context = early()
+        if arguments.isEmpty, console.outputIsTerminal {
+          try Dashboard.show(in: context)
+          return .done
+        }
+        console.write(HelpText.overview(context.screen))
         return line.hasOnlyHelp ? .done : .usage
       }
       let (verb, taken) = try VerbTable.find(line.words)
-      let rest = line.arguments(afterWords: taken, mayStripReadOnly: !(verb == CreateVerb.self || verb == RunVerb.self))
+      let rest = Habits.translated(
+        line.arguments(afterWords: taken, mayStripReadOnly: verb.takesReadOnlySocket), verb: verb.page.name)
       if line.asksForHelp {
         console.write(HelpText.page(of: verb, early().screen))
         return .done
@@ -44,6 +52,7 @@ public enum LodgeProgram {
   ) -> ExitStatus {
     let context = Context(verb.global, isReadOnly: isReadOnly, console: console, environment: environment)
     do {
+      try context.check(type(of: verb).page)
       return try verb.execute(in: context)
     } catch let failure as Failure {
       context.report(failure)
@@ -63,7 +72,9 @@ public enum LodgeProgram {
       do {
         return try type.parse(arguments)
       } catch {
-        let text = Visible.text(type.message(for: error), limit: 500)
+        // The library's words are for programs that have no others; ours are those of `Grammar`.
+        if let grammar = try? Grammar(type), let fault = grammar.fault(in: arguments) { throw fault }
+        let text = Visible.text(type.message(for: error), limit: 200)
         throw .usage("\(type.page.name): \(lowercasingFirst(text))", hint: "lodge help \(type.page.name)")
       }
     }
@@ -98,7 +109,9 @@ struct CommandLineWords {
   private(set) var asksForHelp = false
   private(set) var hasOnlyHelp = false
 
-  private static let withValue: Set<String> = ["-c", "--connect", "-o", "--output", "--color", "--timeout", "--filter"]
+  private static let withValue: Set<String> = [
+    "-c", "--connect", "-o", "--output", "--format", "--color", "--timeout", "--filter",
+  ]
   /// The options of every verb that can be understood already: the format and the colours of an error about the rest.
   var preview: GlobalOptions {
     var known: [String] = []
@@ -167,6 +180,20 @@ extension LodgeProgram {
       for (verb, examples) in HelpExamples.all {
         for example in examples { console.line(example.json(of: verb).json) }
       }
+      return .done
+    case "--complete":
+      let words = Array(arguments.dropFirst())
+      let answer = Completion.answer(words)
+      let early = CommandLineWords(words.dropLast()).preview
+      let context = Context(early, isReadOnly: false, console: console, environment: environment)
+      // A key that was pressed waits for an answer: better none than a late one.
+      let second: UInt64 = 1_000_000_000
+      let lines = Completion.lines(answer, current: words.last ?? "") {
+        (try? context.guests(timeout: second).guests.map(\.name.value)) ?? []
+      } hooks: {
+        (try? context.call(Admin.HookList.self, XDRVoid(), "on ls", timeout: second).hooks.map(\.spec.name)) ?? []
+      }
+      for line in lines { console.line(line) }
       return .done
     default: return nil
     }

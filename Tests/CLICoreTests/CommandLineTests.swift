@@ -40,8 +40,9 @@ import Testing
   }
 
   @Test(arguments: [
-    ("stpo web", "there is no verb \"stpo\"", "did you mean lodge stop?"),
-    ("undefin", "there is no verb \"undefin\"", "did you mean lodge undefine?"),
+    ("stpo web", "there is no verb \"stpo\"", "lodge help lists them"),
+    ("evnets", "there is no verb \"evnets\"", "did you mean lodge events?"),
+    ("container ls", "there is no verb \"container\"", "lodge ls"),
     ("frobnicate", "there is no verb \"frobnicate\"", "lodge help lists them"),
     ("\u{1B}[2J", "there is no verb \"\\e[2J\"", "lodge help lists them"),
     (

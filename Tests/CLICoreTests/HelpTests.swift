@@ -42,6 +42,22 @@ import Testing
     try expectGolden(HelpText.overview(), "help.txt")
   }
 
+  /// `docs/coming-from.md` is the table of foreign verbs, and every line of it is understood.
+  @Test func thePageForNewcomersIsItsTable() throws {
+    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("docs/coming-from.md")
+    if ProcessInfo.processInfo.environment["LODGE_UPDATE_GOLDEN"] == "1" {
+      try ComingFrom.markdown.write(to: file, atomically: true, encoding: .utf8)
+    } else {
+      #expect(try String(contentsOf: file, encoding: .utf8) == ComingFrom.markdown)
+    }
+    for command in ComingFrom.commands {
+      let words = Words.split(command)
+      #expect(words.first == "lodge")
+      #expect(GrammarTests.failure(Array(words.dropFirst())) == nil, "\(command)")
+    }
+  }
+
   /// `docs/cli.md` is the help of every verb. With LODGE_UPDATE_GOLDEN=1 it is brought up to date.
   @Test func thePageIsTheHelp() throws {
     let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -54,11 +70,6 @@ import Testing
     }
   }
 
-  @Test(arguments: ["bash", "zsh", "fish"]) func completionKnowsVerbsAliasesAndGuests(shell: String) throws {
-    let script = try #require(CommandTree.completion(shell: shell))
-    for word in ["start", "daemon", "clients", "lodge ls --quiet"] { #expect(script.contains(word), "\(word)") }
-  }
-
   @Test func manPagesTellEveryOption() throws {
     let tree = try ToolInfo.everything()
     let stop = try #require(tree.find(["stop"]))
@@ -67,6 +78,9 @@ import Testing
     #expect(page.contains(".B \\-s, \\-\\-signal signal\n"))
     #expect(page.contains("lodge stop [OPTION]... [<guest> ...]"))
     #expect(page.contains(".SH EXAMPLES"))
+    #expect(page.contains(".B \\-\\-read\\-only\n"))
+    #expect(page.contains("One of table, wide, json"))
+    #expect(ManPages.family("on").contains(".BR lodge\\-on\\-add (1)\n"))
     for verb in VerbTable.all { #expect(tree.find(verb.page.words) != nil, "\(verb.page.name)") }
     #expect(ManPages.spec().contains(".B limits.memory\n"))
   }

@@ -178,3 +178,40 @@ extension Screen {
     #expect(!Terminal.showsUnicode(environment: [:]))
   }
 }
+
+@Suite struct DashboardTests {
+  private func lines(_ guests: [GuestView], storage: String = "", width: Int = 80) -> [String] {
+    Dashboard(screen: .terminal(width), now: Samples.now, guests: guests, storage: storage).lines
+  }
+
+  @Test func theHostInTenLines() {
+    #expect(
+      lines(Samples.guests) == [
+        "5 guests: 1 running, 1 stopping, 1 waiting, 2 stopped",
+        "web: running; oom (limit 512M), 12 minutes ago",
+        "db: waiting; failed: exit 1, 1 second ago; restart in 8s (attempt 5 of 10)",
+        "sick: stopping; controller lost, 1 hour ago; restarts given up: 10 within 600 s…", "",
+        "  lodge why web     how it ended, and what can be done",
+        "  lodge ls --watch  all guests, as they change", "  lodge events -f   what happens",
+        "  lodge help        all verbs",
+      ])
+  }
+
+  /// However much is wrong, and however narrow it is.
+  @Test(arguments: [20, 60, 80]) func neverMoreThanTwelveLines(width: Int) {
+    let many = (0..<200).map { _ in Samples.sick }
+    for guests in [[], [Samples.new], Samples.guests, many] {
+      let lines = lines(guests, storage: "the disk is full", width: width)
+      #expect(lines.count <= 12)
+      #expect(lines.allSatisfy { CharacterWidth.of($0) <= width })
+    }
+    #expect(lines([]).contains("  lodge run hello --rootfs DIR --overlay --rm -- /bin/echo hello"))
+  }
+
+  @Test func runsAreNamedByNumberOrUUID() throws {
+    #expect(try RunChoice("12") == .number(12))
+    #expect(try RunChoice("-1") == .number(-1))
+    #expect(try RunChoice("6f1c0000-0000-4000-8000-00000000000d") == .id(Samples.id(13)))
+    #expect(throws: Failure.self) { try RunChoice("last") }
+  }
+}

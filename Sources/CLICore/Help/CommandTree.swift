@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The verbs as one tree, for what is made from all of them: usage lines, completion scripts, man pages. Command lines
+/// The verbs as one tree, for what is made from all of them: usage lines and man pages. Command lines
 /// are not parsed by it: the words are looked up in the table, and the verb's own type parses the rest.
 struct CommandTree: ParsableCommand {
   @OptionGroup var global: GlobalOptions
@@ -10,12 +10,6 @@ struct CommandTree: ParsableCommand {
       commandName: "lodge", abstract: "Supervise guests on this host",
       subcommands: VerbTable.all.filter { $0.page.words.count == 1 } + [DaemonFamily.self, OnFamily.self],
       helpNames: [])
-  }
-
-  /// The completion script of a shell; nil for one that we have none for.
-  static func completion(shell: String) -> String? {
-    let shells: [String: CompletionShell] = ["bash": .bash, "zsh": .zsh, "fish": .fish]
-    return shells[shell].map { completionScript(for: $0) }
   }
 
   static func family(_ word: String) -> [any ParsableCommand.Type] {

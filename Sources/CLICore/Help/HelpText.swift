@@ -64,7 +64,7 @@ enum HelpText {
     let common = sections.filter { $0[0] == "OPTIONS OF EVERY VERB:" }
     sections.removeAll { $0[0] == "OPTIONS OF EVERY VERB:" }
     // Of create and run it is an option of their own.
-    let isTaken = verb == CreateVerb.self || verb == RunVerb.self
+    let isTaken = !verb.takesReadOnlySocket
     sections += common.map { section in
       isTaken
         ? section

@@ -15,6 +15,7 @@ enum ManPages {
         guard let command = tree.find(verb.page.words) else { continue }
         pages.append(("\(name).1", page(name, verb, command)))
       }
+      for family in VerbTable.families.keys.sorted() { pages.append(("lodge-\(family).1", self.family(family))) }
       for (name, text) in pages {
         try Files.writeAtomically(Array(text.utf8), to: "\(folder)/\(name)")
       }
@@ -71,6 +72,18 @@ enum ManPages {
     return text + ".SH SEE ALSO\n.BR lodge (1),\n.BR lodge\\-create (1)\n"
   }
 
+  /// `lodge-on(1)`: the verbs that begin with one word.
+  static func family(_ word: String) -> String {
+    let members = VerbTable.all.filter { $0.page.words.count == 2 && $0.page.words[0] == word }
+    var text = head("lodge-\(word)", 1, VerbTable.families[word] ?? "") + ".SH SYNOPSIS\n"
+    text += members.map { ".B lodge \(escaped($0.page.name))\n" }.joined(separator: ".br\n") + ".SH VERBS\n"
+    for verb in members {
+      let page = "lodge\\-\(verb.page.words.joined(separator: "\\-"))"
+      text += ".TP\n.BR \(page) (1)\n\(escaped(verb.page.abstract)).\n"
+    }
+    return text + ".SH SEE ALSO\n.BR lodge (1)\n"
+  }
+
   static func page(_ name: String, _ verb: any Verb.Type, _ command: ToolInfo) -> String {
     let page = verb.page
     var text =
@@ -81,8 +94,11 @@ enum ManPages {
       if !page.aliases.isEmpty { text += ".PP\nAlso known as: \(page.aliases.joined(separator: ", ")).\n" }
     }
     text += ".SH OPTIONS\n"
-    for argument in command.arguments {
+    for argument in command.arguments where argument.isShown {
       text += ".TP\n.B \(escaped(argument.title))\n\(escaped(argument.abstract))\n"
+    }
+    if verb.takesReadOnlySocket {
+      text += ".TP\n.B \\-\\-read\\-only\nUse the read\\-only socket, over which nothing can be changed.\n"
     }
     text += ".SH EXAMPLES\n"
     for example in page.examples { text += ".TP\n.B \(escaped(example.command))\n\(escaped(example.meaning))\n" }
@@ -109,8 +125,24 @@ enum ManPages {
 
 /// What the argument library knows of a command, read from the JSON it prints for tools.
 struct ToolInfo {
+  /// What may stand there, beside `values`.
+  enum Completion { case none, guests, hooks, files, folders }
+
   struct Argument {
-    /// `-o, --output <output>`.
+    /// `-o`, `--output`, the short one first; empty for a positional.
+    var names: [String]
+    /// `guest`, `time`.
+    var value: String
+    var values: [String]
+    var isPositional: Bool
+    var isFlag: Bool
+    var isOptional: Bool
+    var isRepeating: Bool
+    var takesHyphens: Bool
+    var isPostTerminator: Bool
+    var isShown: Bool
+    var completion: Completion
+    /// `-o, --output output`.
     var title: String
     var abstract: String
   }
@@ -131,29 +163,49 @@ struct ToolInfo {
     return ToolInfo(node?["command"])
   }
 
+  /// Of one verb.
+  init(_ verb: any Verb.Type) throws(SpecFileError) {
+    let limits = Node.Limits(bytes: 1 << 20, depth: 64, nodes: 1 << 16)
+    self.init(try Node.parse(Array(verb._dumpHelp().utf8), file: "help", limits: limits)?["command"])
+  }
+
   private init(_ node: Node?) {
     name = node?["commandName"]?.text ?? ""
-    arguments = (node?["arguments"]?.items ?? []).filter { $0["shouldDisplay"]?.text != "false" }.map(Argument.init)
+    arguments = (node?["arguments"]?.items ?? []).map(Argument.init)
     subcommands = (node?["subcommands"]?.items ?? []).map(ToolInfo.init)
   }
 }
 
 extension ToolInfo.Argument {
   fileprivate init(_ node: Node) {
-    let names = (node["names"]?.items ?? []).map { name in
+    names = (node["names"]?.items ?? []).map { name in
       (name["kind"]?.text == "long" ? "--" : "-") + (name["name"]?.text ?? "")
     }.sorted { $0.utf8.count < $1.utf8.count }
-    let value = node["valueName"]?.text ?? "value"
-    let dots = node["isRepeating"]?.text == "true" ? "..." : ""
+    value = node["valueName"]?.text ?? "value"
+    values = (node["allValues"]?.items ?? node["allValueStrings"]?.items ?? []).compactMap(\.text)
+    isPositional = node["kind"]?.text == "positional"
+    isFlag = node["kind"]?.text == "flag"
+    isOptional = node["isOptional"]?.text == "true"
+    isRepeating = node["isRepeating"]?.text == "true"
+    takesHyphens = node["parsingStrategy"]?.text == "unconditional"
+    isPostTerminator = node["parsingStrategy"]?.text == "postTerminator"
+    isShown = node["shouldDisplay"]?.text != "false"
+    let kind = node["completionKind"]
+    if values.isEmpty { values = (kind?["list"]?["values"]?.items ?? []).compactMap(\.text) }
+    if let command = kind?["shellCommand"]?["command"]?.text {
+      completion = command.hasPrefix("lodge on ls") ? .hooks : .guests
+    } else if kind?["file"] != nil {
+      completion = .files
+    } else {
+      completion = kind?["directory"] == nil ? .none : .folders
+    }
     abstract = node["abstract"]?.text ?? ""
+    if !values.isEmpty { abstract += " One of \(values.joined(separator: ", "))." }
     if let standard = node["defaultValue"]?.text { abstract += " Default: \(standard)." }
-    switch node["kind"]?.text {
-    case "positional":
-      title = value + dots
-    case "flag":
-      title = names.joined(separator: ", ")
-    default:
-      title = names.joined(separator: ", ") + " \(value)"
+    if isPositional {
+      title = value + (isRepeating ? "..." : "")
+    } else {
+      title = names.joined(separator: ", ") + (isFlag ? "" : " \(value)")
     }
   }
 }

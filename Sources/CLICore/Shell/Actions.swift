@@ -30,13 +30,26 @@ struct Action<Procedure: RPCProcedure> {
   var again: ((String, UInt64) -> Procedure.Args)?
   /// How long to wait, nanoseconds; what was asked for goes on after it.
   var timeout: UInt64?
+  /// A refusal with `wrongState` is no failure of a guest that is in one of these states already.
+  var isDone: Set<GuestState> = []
+  /// After the verb, for the note: `already stopped`.
+  var doneWords = ""
 
   /// - Returns: the exit code for all of them.
+  func run(on chosen: Chosen, in context: Context) throws -> ExitStatus {
+    if let note = chosen.nothing(to: verb) {
+      context.tell(note)
+      if context.format.isForPrograms { try context.write([], as: "guests") }
+      return .done
+    }
+    return try run(on: chosen.names, in: context)
+  }
+
   func run(on names: [String], in context: Context) throws -> ExitStatus {
     try context.catchingInterrupts {
       let run = ActionRun(self, names, context, try context.client(for: Procedure.self))
       let status = try run.carryOut()
-      if context.format.isForPrograms { context.write(run.documents, as: "guests") }
+      if context.format.isForPrograms { try context.write(run.documents, as: "guests") }
       return status
     }
   }
@@ -89,8 +102,12 @@ private final class ActionRun<Procedure: RPCProcedure> {
           break
         }
         let failure = Failure(error, "\(action.verb) \(names[index])")
-        results.append(failure.status)
-        context.report(failure)
+        if let done = try done(names[index], failure) {
+          tell(done, of: names[index], isLast: index + 1 == names.count)
+        } else {
+          results.append(failure.status)
+          context.report(failure)
+        }
       }
       index += 1
     }
@@ -134,6 +151,18 @@ private final class ActionRun<Procedure: RPCProcedure> {
     }
   }
 
+  /// What was asked for is so already.
+  private func done(_ name: String, _ failure: Failure) throws(Failure) -> Outcome? {
+    guard !action.isDone.isEmpty, failure.code == GuestError.Code.wrongState.word,
+      let details = try? context.call(Admin.GuestShow.self, .init(name: name), "\(action.verb) \(name)"),
+      let guest = try? context.view(details.summary), action.isDone.contains(guest.state)
+    else { return nil }
+    let end = guest.last.map { record in
+      " (\(record.ended.cause.inWords), \(TimeText.ago(record.ended.endedAt, now: context.now)))"
+    }
+    return Outcome(line: "\(name): \(action.doneWords)\(guest.isUp ? "" : end ?? "")", json: guest.json)
+  }
+
   private func tell(_ outcome: Outcome, of name: String, isLast: Bool) {
     context.console.clearStatus()
     results.append(outcome.status)
@@ -171,25 +200,35 @@ private final class ActionRun<Procedure: RPCProcedure> {
 }
 
 extension Context {
+  /// Rows in the format that was asked for.
+  func show<Row>(
+    _ listing: Listing<Row>, _ rows: [Row], extra: [DataValue.Member] = [], whenEmpty: String = ""
+  ) throws(Failure) {
+    if let template { return console.write(try listing.text(rows, template: template)) }
+    console.write(
+      listing.text(
+        rows, format: options.quiet ? .name : format, screen: screen, extra: extra, whenEmpty: whenEmpty))
+  }
+
   /// Results for programs: in JSON and YAML an object with the version of the format.
-  func write(_ documents: [DataValue], as name: String) {
+  func write(_ documents: [DataValue], as name: String) throws(Failure) {
     let object = DataValue.object([
       .init("schemaVersion", .integer(outputSchemaVersion)), .init(name, .list(documents)),
     ])
     switch format {
     case .json: console.line(object.indentedJSON)
-    case .jsonl: for document in documents { console.line(document.json) }
+    case .jsonl: for document in documents { try line(document) }
     case .yaml: console.write(object.yaml)
     case .table, .wide, .csv, .name: break
     }
   }
 
   /// One document for programs.
-  func write(_ members: [DataValue.Member]) {
+  func write(_ members: [DataValue.Member]) throws(Failure) {
     let object = DataValue.object([.init("schemaVersion", .integer(outputSchemaVersion))] + members)
     switch format {
     case .json: console.line(object.indentedJSON)
-    case .jsonl: console.line(object.json)
+    case .jsonl: try line(.object(members))
     case .yaml: console.write(object.yaml)
     case .table, .wide, .csv, .name: break
     }

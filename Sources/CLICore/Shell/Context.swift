@@ -3,6 +3,7 @@ import Guest
 import LinuxSystem
 import RPC
 import RPCSocket
+import SpecFile
 import WireProtocol
 import XDR
 
@@ -28,6 +29,9 @@ final class Context {
     (signals.map { [$0.rawValue] } ?? []) + (followsOutput && console.outputIsPipe ? [1] : [])
   }
 
+  /// `--format`; takes the place of a format.
+  private(set) var template: Template?
+
   init(_ options: GlobalOptions, isReadOnly: Bool, console: Console, environment: [String: String]) {
     self.options = options
     self.isReadOnly = isReadOnly
@@ -36,7 +40,33 @@ final class Context {
     style = Style.decide(choice: options.color, environment: environment, isTerminal: console.outputIsTerminal)
   }
 
-  var format: OutputFormat { options.output ?? .table }
+  var format: OutputFormat { options.output ?? (template == nil ? .table : .jsonl) }
+
+  /// Refuses what the verb cannot honour, before it does anything.
+  func check(_ page: VerbPage) throws(Failure) {
+    if let output = options.output, !page.formats.contains(output) {
+      throw .usage(
+        "\(page.name): there is no -o \(output.rawValue)",
+        hint: page.formats.isEmpty
+          ? "what it prints has one form" : "it has \(page.formats.map(\.rawValue).joined(separator: ", "))")
+    }
+    if options.quiet, page.quiet == .refused {
+      throw .usage("\(page.name): there is no -q", hint: "nothing would be left of what it prints")
+    }
+    guard let text = options.template else { return }
+    if options.output != nil || options.quiet {
+      throw .usage("--format is a format of its own; without -o and -q")
+    }
+    guard page.formats.contains(.jsonl) else {
+      throw .usage("\(page.name): there is no --format", hint: "what it prints has one form")
+    }
+    template = try Template(text)
+  }
+
+  /// A line of JSON, or what `--format` makes of it.
+  func line(_ value: DataValue) throws(Failure) {
+    if let template { console.line(try template.line(value)) } else { console.line(value.versioned.json) }
+  }
   var now: Timestamp { Timestamp(nanoseconds: Clock.wallNanoseconds) }
 
   /// What standard output may hold; asked again after a resize.

@@ -70,6 +70,14 @@ struct Failure: Error {
     isDiagnostic = true
   }
 
+  /// Several faults of spec files, each with its place.
+  init(diagnostics: [String]) {
+    self.init(
+      .usage, code: GuestError.Code.invalidArgument.word, diagnostics.joined(separator: "\n"),
+      hint: "lodge help spec lists every key")
+    isDiagnostic = true
+  }
+
   /// How it is told, without a newline at the end.
   func text(format: OutputFormat, style: Style) -> String {
     if format == .json || format == .jsonl {

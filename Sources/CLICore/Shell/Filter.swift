@@ -1,5 +1,6 @@
 import Guest
 import GuestWire
+import SpecFile
 import WireProtocol
 
 /// `--filter`: different keys must all hold; of one key given several times, one.
@@ -21,21 +22,56 @@ struct Filter: Equatable {
 
   init() {}
 
-  /// Keys that are not labels; `label.state=x` reaches a label of that name.
-  init(_ filters: [String]) throws(Failure) {
-    for filter in filters {
-      let (key, value) = try Flags.pair(filter, "--filter")
-      switch key {
-      case "name", "guest": names.append(value)
-      case "state": states.append(try Self.known(value, GuestState.allCases.map(\.word), key))
-      case "cause": causes.append(try Self.known(value, Self.causeWords, key))
-      case "bad": bad.append(try Self.known(value, ["true", "false"], key))
-      case "type": types.append(try Self.known(value, GuestEvent.Kind.allCases.map(\.word), key))
-      case "autostart": autostart.append(try Self.known(value, ["true", "false"], key))
-      case _ where key.hasPrefix("label."): labels.append((String(key.dropFirst("label.".count)), value))
-      default: labels.append((key, value))
+  /// What a filter is applied to: each has keys of its own.
+  enum Subject {
+    case guests, events
+
+    /// Beside `label.KEY`.
+    var keys: [String] {
+      switch self {
+      case .guests: ["name", "state", "cause", "bad", "autostart"]
+      case .events: ["guest", "type", "cause", "bad"]
       }
     }
+
+    fileprivate var all: String { (keys + ["label.KEY"]).joined(separator: ", ") }
+  }
+
+  /// - Parameter subject: what is filtered; a key that means nothing for it is refused.
+  init(_ filters: [String], of subject: Subject) throws(Failure) {
+    for filter in filters {
+      let (key, value) = try Flags.pair(filter, "--filter")
+      switch (key, subject) {
+      case ("name", _), ("guest", _): names.append(value)
+      // docker's and podman's word for it.
+      case ("state", .guests), ("status", .guests):
+        states.append(try Self.known(value, GuestState.allCases.map(\.word), key))
+      case ("cause", _): causes.append(try Self.known(value, Self.causeWords, key))
+      case ("bad", _): bad.append(try Self.known(value, ["true", "false"], key))
+      case ("type", .events): types.append(try Self.known(value, GuestEvent.Kind.allCases.map(\.word), key))
+      case ("autostart", .guests): autostart.append(try Self.known(value, ["true", "false"], key))
+      // `label=env=prod`, as docker and podman have it.
+      case ("label", _): labels.append(try Flags.pair(value, "--filter label"))
+      case (_, _) where key.hasPrefix("label.") && key.count > "label.".count:
+        labels.append((String(key.dropFirst("label.".count)), value))
+      case (_, _): throw Self.unknown(key, value, subject)
+      }
+    }
+  }
+
+  private static func unknown(_ key: String, _ value: String, _ subject: Subject) -> Failure {
+    let shown = Visible.text(key, limit: 40)
+    let hint: String
+    switch (key, subject) {
+    case ("state", .events), ("autostart", .events):
+      hint = "it is of guests, not of events: type=state is every change of state"
+    case ("type", .guests): hint = "it is of events, not of guests"
+    case (_, _):
+      hint =
+        nearest(to: key, in: subject.keys).map { "did you mean \($0)=\(Visible.text(value, limit: 40))?" }
+        ?? "a label is label.\(shown)=\(Visible.text(value, limit: 40))"
+    }
+    return .usage("--filter: there is no key \"\(shown)\"; the keys are \(subject.all)", hint: hint)
   }
 
   var isEmpty: Bool { self == Filter() }
@@ -69,12 +105,8 @@ struct Filter: Equatable {
       labels: single.prefix(8).map { .init(key: $0.key, value: $0.value) })
   }
 
-  /// For a hook, where nobody but the daemon applies it.
+  /// For a hook, where only the daemon applies it.
   func events(_ flag: String) throws(Failure) -> Wire.EventFilter {
-    if !states.isEmpty || !autostart.isEmpty {
-      throw .usage(
-        "\(flag): state and autostart are of guests, not of events", hint: "type=state is every change of state")
-    }
     if !bad.isEmpty || causes.contains(where: { !EndCause.kinds.contains($0) }) {
       throw .usage(
         "\(flag): the daemon knows kinds of ends only: \(EndCause.kinds.joined(separator: ", "))",
@@ -92,7 +124,7 @@ struct Filter: Equatable {
     (filter.guestPattern.isEmpty ? [] : ["guest=\(filter.guestPattern)"])
       + filter.types.compactMap { GuestEvent.Kind($0).map { "type=\($0.word)" } }
       + filter.causes.compactMap { kind in kind.word.map { "cause=\($0)" } }
-      + filter.labels.map { "\($0.key)=\($0.value)" }
+      + filter.labels.map { "label.\($0.key)=\($0.value)" }
   }
 
   private static let causeWords = EndCause.kinds + EndCause.groups.map(\.word)

@@ -15,6 +15,11 @@ struct GlobalOptions: ParsableArguments {
   @Option(name: [.short, .customLong("output")], help: "How results are printed.")
   var output: OutputFormat?
 
+  @Option(
+    name: .customLong("format"),
+    help: ArgumentHelp("A line for each result instead: '{{.name}} {{.state}}'.", valueName: "template"))
+  var template: String?
+
   @Flag(name: [.short, .long], help: "Print names only, or nothing where something is done.")
   var quiet = false
 
@@ -45,7 +50,7 @@ struct SelectionOptions: ParsableArguments {
   @Option(
     name: .customLong("filter"),
     help: ArgumentHelp(
-      "Only guests with this label, or with state=, name=, cause= or autostart=. May be repeated.",
+      "Only guests with label.KEY=, state=, name=, cause= or autostart=. May be repeated.",
       valueName: "key=value"))
   var filters: [String] = []
 }

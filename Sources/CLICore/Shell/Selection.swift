@@ -1,6 +1,36 @@
 import Guest
 import WireProtocol
 
+/// What a verb makes of a group of guests.
+struct Choice {
+  /// For questions: `stop`.
+  var verb = ""
+  /// Of a group it takes the guests in these states; a guest that is named it takes in any.
+  var states = Set(GuestState.allCases)
+  /// Something is gone afterwards: `--all` asks first.
+  var isEnding = false
+  /// There is an option `--all`.
+  var hasAll = false
+}
+
+/// What a verb is to work on.
+struct Chosen {
+  var names: [String] = []
+  /// Those of a group that it does not concern, as they are.
+  var others: [GuestView] = []
+
+  /// A note where the whole group was not concerned: `nothing to stop: 18 guests are stopped`.
+  func nothing(to verb: String) -> String? {
+    guard names.isEmpty else { return nil }
+    if others.isEmpty { return "nothing to \(verb): there are no guests" }
+    let census = GuestState.allCases.compactMap { state in
+      let count = others.count { $0.state == state }
+      return count == 0 ? nil : "\(count) guest\(count == 1 ? " is" : "s are") \(state.word)"
+    }
+    return "nothing to \(verb): \(census.joined(separator: ", "))"
+  }
+}
+
 extension Context {
   /// Every guest there is, page by page; and the journal's newest number when the last page was true.
   func guests(pattern: String = "", timeout: UInt64? = nil) throws(Failure) -> (guests: [GuestView], sequence: UInt64) {
@@ -25,46 +55,61 @@ extension Context {
   }
 
   /// The guests that were named, without repetition, in their order; patterns give what matches, sorted.
+  func names(_ selection: SelectionOptions) throws(Failure) -> [String] {
+    try select(selection, Choice()).names
+  }
+
+  /// The guests that a verb is for.
   ///
   /// - Parameters:
   ///   - all: every guest, as the pattern `*` does.
-  ///   - destroying: the verb, for those after which something is gone; of all guests it is asked for consent.
-  func names(
-    _ selection: SelectionOptions, all: Bool = false, consent: Bool = false, destroying verb: String? = nil
-  ) throws(Failure) -> [String] {
-    let filter = try Filter(selection.filters)
-    var patterns = selection.guests
-    let isEverything = all || patterns.contains("*") || (patterns.isEmpty && !filter.isEmpty)
-    if patterns.isEmpty, isEverything { patterns = ["*"] }
+  ///   - consent: `--yes`.
+  func select(
+    _ selection: SelectionOptions, _ choice: Choice, all: Bool = false, consent: Bool = false
+  ) throws(Failure) -> Chosen {
+    let filter = try Filter(selection.filters, of: .guests)
+    let isEverything = all || selection.guests.contains("*")
+    let patterns = isEverything || selection.guests.isEmpty && !filter.isEmpty ? ["*"] : selection.guests
     if patterns.isEmpty {
-      throw .usage("which guests?", hint: "lodge ls shows them; 'web*' is a pattern, --all is all")
+      throw .usage(
+        "which guests?", hint: "lodge ls shows them; 'web*' is a pattern" + (choice.hasAll ? ", --all is all" : ""))
     }
-
     // Names alone need no question to the daemon.
-    if filter.isEmpty, !all, !patterns.contains(where: Glob.isPattern) { return try unique(patterns) }
+    if filter.isEmpty, !patterns.contains(where: Glob.isPattern) { return Chosen(names: try unique(patterns)) }
     let (guests, _) = try guests()
-    var names: [String] = []
+    var chosen = Chosen()
     for pattern in patterns {
+      let matching = guests.filter { guest in
+        Glob.isPattern(pattern) ? Glob.matches(guest.name.value, pattern: pattern) : guest.name.value == pattern
+      }
+      // A name that was typed is one that was meant: its state makes no difference, and neither that it is not there.
       if !Glob.isPattern(pattern) {
-        let found = guests.first { $0.name.value == pattern }
-        if found.map(filter.matches) ?? true { names.append(pattern) }
+        if matching.isEmpty || matching.contains(where: filter.matches) { chosen.names.append(pattern) }
         continue
       }
-      let matching = guests.filter { Glob.matches($0.name.value, pattern: pattern) && filter.matches($0) }
-      if matching.isEmpty, !isEverything {
-        throw Failure(
-          .notFound, code: "notFound", "no guest matches '\(Visible.text(pattern, limit: 80))'", hint: "lodge ls")
-      }
-      names += matching.map(\.name.value)
+      let wanted = matching.filter(filter.matches)
+      if wanted.isEmpty, !isEverything || !filter.isEmpty { throw noMatch(pattern, selection) }
+      let concerned = wanted.filter { choice.states.contains($0.state) }
+      chosen.names += concerned.map(\.name.value)
+      chosen.others += wanted.filter { !choice.states.contains($0.state) }
     }
-    names = try unique(names)
-    if isEverything, let verb, !consent, !names.isEmpty { try ask(verb, names) }
-    return names
+    if chosen.names.isEmpty, chosen.others.isEmpty, !isEverything { throw noMatch(patterns[0], selection) }
+    chosen.names = try unique(chosen.names)
+    if isEverything, choice.isEnding, !consent, !chosen.names.isEmpty { try ask(choice.verb, chosen.names) }
+    return chosen
+  }
+
+  private func noMatch(_ pattern: String, _ selection: SelectionOptions) -> Failure {
+    let filters = selection.filters.map { "--filter \($0)" }
+    let shown = (pattern == "*" && !filters.isEmpty ? [] : ["'\(pattern)'"]) + filters
+    return Failure(
+      .notFound, code: "notFound", "no guest matches \(Visible.text(shown.joined(separator: " "), limit: 200))",
+      hint: "lodge ls")
   }
 
   private func ask(_ verb: String, _ names: [String]) throws(Failure) {
     guard console.inputIsTerminal, console.errorIsTerminal else {
-      throw .usage("\(verb): of all guests it needs --yes when nobody can be asked")
+      throw .usage("\(verb): --all needs --yes without a terminal")
     }
     let shown = names.prefix(5).joined(separator: ", ") + (names.count > 5 ? " and \(names.count - 5) more" : "")
     guard console.confirm("\(verb) \(shown)?") else {

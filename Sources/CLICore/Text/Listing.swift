@@ -23,6 +23,8 @@ struct Column<Row> {
   var field: String
   /// Shown only in the wide format (and in CSV).
   var isWide = false
+  /// Shown to programs only.
+  var isForPrograms = false
   var alignment = Grid.Alignment.left
   /// How it gives way on a narrow screen; see `Grid.Column`.
   var rank: Int
@@ -33,6 +35,12 @@ struct Column<Row> {
   var color: (Row) -> Style.Color?
   /// For programs.
   var value: (Row) -> DataValue
+
+  /// A column of CSV that people have elsewhere in words.
+  init(data field: String, value: @escaping (Row) -> DataValue) {
+    self.init("", field, text: { _ in "" }, value: value)
+    isForPrograms = true
+  }
 
   init(
     _ title: String, _ field: String, isWide: Bool = false, alignment: Grid.Alignment = .left, rank: Int = 0,
@@ -74,7 +82,7 @@ struct Listing<Row> {
       if rows.isEmpty { return whenEmpty.isEmpty ? "" : whenEmpty + "\n" }
       return joined(lines(rows, format: format, screen: screen))
     case .json: return document(rows, extra).indentedJSON + "\n"
-    case .jsonl: return joined(rows.map { json($0).json })
+    case .jsonl: return joined(rows.map { json($0).versioned.json })
     case .yaml: return document(rows, extra).yaml
     case .csv:
       return CSV.line(columns.map(\.field))
@@ -83,9 +91,16 @@ struct Listing<Row> {
     }
   }
 
+  /// What `--format` makes of each row.
+  func text(_ rows: [Row], template: Template) throws(Failure) -> String {
+    var text = ""
+    for row in rows { text += try template.line(json(row)) + "\n" }
+    return text
+  }
+
   /// The table alone, its titles first.
   func lines(_ rows: [Row], format: OutputFormat, screen: Screen) -> [String] {
-    let shown = columns.filter { !$0.isWide || format == .wide }
+    let shown = columns.filter { !$0.isForPrograms && (!$0.isWide || format == .wide) }
     return Grid(
       shown.map { Grid.Column($0.title, alignment: $0.alignment, rank: $0.rank, minimum: $0.minimum) },
       rows.map { row in shown.map { Span($0.text(row), $0.color(row)) } }
@@ -99,6 +114,14 @@ struct Listing<Row> {
 
   private func joined(_ lines: [String]) -> String {
     lines.map { $0 + "\n" }.joined()
+  }
+}
+
+extension DataValue {
+  /// An object on a line of its own says of which schema it is.
+  var versioned: DataValue {
+    guard case .object(let members) = self else { return self }
+    return .object([.init("schemaVersion", .integer(outputSchemaVersion))] + members)
   }
 }
 

@@ -12,7 +12,7 @@ struct DaemonStatusVerb: Verb {
       Example("lodge daemon status", "for people"),
       Example("lodge daemon status -o json", "for programs"),
       Example("lodge daemon status -q", "only by the exit code: is it there?"),
-    ])
+    ], formats: [.table, .wide, .json, .jsonl, .yaml])
 
   @OptionGroup var patience: TimeoutOption
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
@@ -23,7 +23,7 @@ struct DaemonStatusVerb: Verb {
     if context.options.quiet { return .done }
     let startedAt = Timestamp(nanoseconds: status.startedAt)
     if context.format.isForPrograms {
-      context.write([
+      try context.write([
         .init("version", .text(status.version)), .init("pid", .integer(Int64(status.pid))),
         .init("startedAt", .time(startedAt)), .init("root", .text(status.root)),
         .init("database", .text(status.database)),
@@ -66,7 +66,7 @@ struct DaemonClientsVerb: Verb {
       Example("lodge daemon clients", "for people"),
       Example("lodge daemon clients -o json", "for programs"),
       Example("lodge daemon clients -o csv", "one a line"),
-    ])
+    ], quiet: .names)
 
   @OptionGroup var patience: TimeoutOption
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
@@ -104,8 +104,7 @@ struct DaemonClientsVerb: Verb {
     let listing = Listing<Wire.ClientInfo>(
       name: "clients", columns: columns,
       json: { client in .object(columns.map { .init($0.field, $0.value(client)) }) }, rowName: { "\($0.id)" })
-    context.console.write(
-      listing.text(reply.clients, format: context.options.quiet ? .name : context.format, screen: context.screen))
+    try context.show(listing, reply.clients)
     return .done
   }
 }
@@ -117,7 +116,7 @@ struct DaemonLimitsVerb: Verb {
       Example("lodge daemon limits", "for people"),
       Example("lodge daemon limits -o json", "for programs"),
       Example("lodge daemon limits -o csv", "one a line"),
-    ])
+    ], quiet: .names)
 
   @OptionGroup var patience: TimeoutOption
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
@@ -135,8 +134,7 @@ struct DaemonLimitsVerb: Verb {
     let listing = Listing<Wire.DaemonLimit>(
       name: "limits", columns: columns, json: { limit in .object(columns.map { .init($0.field, $0.value(limit)) }) },
       rowName: \.name)
-    context.console.write(
-      listing.text(reply.limits, format: context.options.quiet ? .name : context.format, screen: context.screen))
+    try context.show(listing, reply.limits)
     return .done
   }
 }
@@ -148,7 +146,7 @@ struct DaemonTraceVerb: Verb {
       Example("lodge daemon trace on", "everything"),
       Example("lodge daemon trace off", "as usual again"),
       Example("lodge daemon trace warning", "less than usual"),
-    ])
+    ], formats: [.table])
 
   @Argument(
     help: ArgumentHelp("on, off, or trace, debug, info, notice, warning, error.", valueName: "level"),

@@ -22,7 +22,7 @@ struct EventsVerb: Verb {
       Example(
         "lodge events --since boot --follow", "everything, and what is to come", given: [.ended("web")], isEndless: true
       ),
-    ])
+    ], quiet: .names)
 
   @Argument(
     help: ArgumentHelp("Only events of these guests; patterns such as 'web*' too.", valueName: "guest"),
@@ -46,7 +46,7 @@ struct EventsVerb: Verb {
   var causes: [String] = []
   @Option(
     name: .customLong("filter"),
-    help: ArgumentHelp("guest=, type=, cause= or a label. May be repeated.", valueName: "key=value"))
+    help: ArgumentHelp("guest=, type=, cause= or label.KEY=. May be repeated.", valueName: "key=value"))
   var filters: [String] = []
   @Option(name: .customLong("guest"), help: .hidden) var guestOptions: [String] = []
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
@@ -54,7 +54,7 @@ struct EventsVerb: Verb {
   func execute(in context: Context) throws -> ExitStatus {
     let filter = try Filter(
       filters + types.map { "type=\($0)" } + causes.map { "cause=\($0)" }
-        + (guests + guestOptions).map { "guest=\($0)" })
+        + (guests + guestOptions).map { "guest=\($0)" }, of: .events)
     let follows = follow || snapshot
     let start =
       try since.map { text throws(Failure) in try Since(text, now: context.now, zone: context.zone) }
@@ -65,8 +65,8 @@ struct EventsVerb: Verb {
       _ = try follower.follow { item throws(Failure) in
         switch item {
         case .entry(let entry):
-          if filter.matches(entry.event) { printer.add(entry) }
-        case .gap(let from, let to): printer.gap(from: from, to: to)
+          if filter.matches(entry.event) { try printer.add(entry) }
+        case .gap(let from, let to): try printer.gap(from: from, to: to)
         case .snapshot(let guests, let sequence, _): try printer.snapshot(guests, sequence: sequence)
         case .pause, .awake: context.console.flush()
         }
@@ -75,7 +75,7 @@ struct EventsVerb: Verb {
       return .done
     }
     try read(filter, start, context, printer)
-    printer.finish()
+    try printer.finish()
     return .done
   }
 
@@ -84,14 +84,10 @@ struct EventsVerb: Verb {
     while true {
       let page = try context.call(
         Admin.EventsRead.self, .init(since: since.wire, filter: filter.wire, limit: 0), "events")
-      if page.lostTo > 0 { printer.gap(from: page.lostFrom, to: page.lostTo) }
-      do throws(GuestError) {
-        for event in page.events {
-          let entry = try JournalEntry(event)
-          if filter.matches(entry.event) { printer.add(entry) }
-        }
-      } catch {
-        throw Failure(error)
+      if page.lostTo > 0 { try printer.gap(from: page.lostFrom, to: page.lostTo) }
+      for event in page.events {
+        let entry = try telling { () throws(GuestError) in try JournalEntry(event) }
+        if filter.matches(entry.event) { try printer.add(entry) }
       }
       guard page.more else { return }
       context.console.flush()

@@ -12,7 +12,7 @@ struct VersionVerb: Verb {
       Example("lodge version", "for people"),
       Example("lodge version -o json", "for programs"),
       Example("lodge version -q", "the number alone"),
-    ])
+    ], formats: [.table, .wide, .json, .jsonl, .yaml, .name], quiet: .names)
 
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
 
@@ -24,7 +24,7 @@ struct VersionVerb: Verb {
     let hello = try? context.call(
       Admin.Hello.self, .init(client: "lodge \(LodgeVersion.current)"), "version", timeout: 1_000_000_000)
     if context.format.isForPrograms {
-      context.write([
+      try context.write([
         .init("lodge", .text(LodgeVersion.current)),
         .init("daemon", .optional(hello.map { .text($0.server) })),
         .init("features", .list((hello?.features ?? []).map { .text($0) })),
@@ -44,17 +44,17 @@ struct CompletionVerb: Verb {
       Example("lodge completion bash", "for /usr/share/bash-completion/completions/lodge"),
       Example("lodge completion zsh", "for /usr/share/zsh/site-functions/_lodge"),
       Example("lodge completion fish", "for /usr/share/fish/vendor_completions.d/lodge.fish"),
-    ])
+    ], formats: [.table], quiet: .refused)
 
   @Argument(help: ArgumentHelp("bash, zsh or fish.", valueName: "shell"), completion: .list(["bash", "zsh", "fish"]))
   var shell: String
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
 
   func execute(in context: Context) throws -> ExitStatus {
-    guard let script = CommandTree.completion(shell: shell) else {
+    guard let script = Completion.script(shell: shell) else {
       throw Failure.usage("completion: expected bash, zsh or fish, found \"\(Visible.text(shell, limit: 40))\"")
     }
-    context.console.line(script)
+    context.console.write(script)
     return .done
   }
 }
@@ -66,7 +66,7 @@ struct HelpVerb: Verb {
       Example("lodge help", "all verbs"),
       Example("lodge help stop", "one verb"),
       Example("lodge help spec", "every key of a spec file"),
-    ])
+    ], formats: [.table], quiet: .refused)
 
   @Argument(help: ArgumentHelp("A verb, spec, formats or exit-codes.", valueName: "topic")) var topic: [String] = []
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions

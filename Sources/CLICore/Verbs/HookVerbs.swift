@@ -21,13 +21,14 @@ struct OnAddVerb: Verb {
         "lodge on add log --filter guest='web*' --filter type=state --exec /bin/true --timeout 5s",
         "at every change of some guests"),
       Example(
-        "lodge on add prod --filter env=prod --exec /bin/true --retries 5", "at every event of guests with a label"),
-    ])
+        "lodge on add prod --filter label.env=prod --exec /bin/true --retries 5",
+        "at every event of guests with a label"),
+    ], formats: [.table, .wide, .json, .jsonl, .yaml])
 
   @Argument(help: ArgumentHelp("A name for the hook.", valueName: "name")) var name: String
   @Option(
     name: .customLong("filter"),
-    help: ArgumentHelp("guest=, type=, cause= or a label. May be repeated.", valueName: "key=value"))
+    help: ArgumentHelp("guest=, type=, cause= or label.KEY=. May be repeated.", valueName: "key=value"))
   var filters: [String] = []
   @Option(help: ArgumentHelp("The program, an absolute path on the host.", valueName: "path"), completion: .file())
   var exec: String
@@ -39,12 +40,15 @@ struct OnAddVerb: Verb {
     guard exec.hasPrefix("/") else {
       throw Failure.usage("--exec: \"\(Visible.text(exec, limit: 80))\" is not an absolute path")
     }
-    let filter = try Filter(filters).events("--filter")
+    let filter = try Filter(filters, of: .events).events("--filter")
     let spec = Wire.HookSpec(
       name: name, filter: filter, program: exec, timeoutMillis: try Flags.milliseconds(timeout, "--timeout"),
       retries: retries)
     _ = try context.call(Admin.HookAdd.self, spec, "on add \(Visible.text(name, limit: 80))")
     context.tell("\(name): added; it runs \(Visible.text(exec)) at every event from now on that matches")
+    if context.format.isForPrograms {
+      try context.write([.members(["name": .text(name), "added": .bool(true)])], as: "hooks")
+    }
     return .done
   }
 }
@@ -57,7 +61,7 @@ struct OnListVerb: Verb {
       Example("lodge on ls", "all hooks", given: [.hook("page")]),
       Example("lodge on ls -o json", "for programs", given: [.hook("page")]),
       Example("lodge on ls -q", "names only", given: [.hook("page")]),
-    ])
+    ], quiet: .names)
 
   @OptionGroup var patience: TimeoutOption
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
@@ -97,10 +101,7 @@ struct OnListVerb: Verb {
     let listing = Listing<Wire.HookStatus>(
       name: "hooks", columns: columns, json: { hook in .object(columns.map { .init($0.field, $0.value(hook)) }) },
       rowName: \.spec.name)
-    context.console.write(
-      listing.text(
-        reply.hooks, format: context.options.quiet ? .name : context.format, screen: context.screen,
-        whenEmpty: "no hooks; lodge on add makes one"))
+    try context.show(listing, reply.hooks, whenEmpty: "no hooks; lodge on add makes one")
     return .done
   }
 }
@@ -112,7 +113,7 @@ struct OnRemoveVerb: Verb {
       Example("lodge on rm page", "remove one", given: [.hook("page")]),
       Example("lodge on rm page log", "remove two", given: [.hook("page"), .hook("log")]),
       Example("lodge on rm -q page", "and say nothing", given: [.hook("page")]),
-    ])
+    ], formats: [.table, .wide, .json, .jsonl, .yaml])
 
   @Argument(
     help: ArgumentHelp("Names of hooks.", valueName: "name"),
@@ -121,10 +122,13 @@ struct OnRemoveVerb: Verb {
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
 
   func execute(in context: Context) throws -> ExitStatus {
-    .combined(
-      context.forEach(names) { name throws(Failure) in
-        _ = try context.call(Admin.HookRemove.self, .init(name: name), "on rm \(Visible.text(name, limit: 80))")
-        context.tell("\(Visible.text(name, limit: 80)): removed")
-      })
+    var documents: [DataValue] = []
+    let statuses = context.forEach(names) { name throws(Failure) in
+      _ = try context.call(Admin.HookRemove.self, .init(name: name), "on rm \(Visible.text(name, limit: 80))")
+      context.tell("\(Visible.text(name, limit: 80)): removed")
+      documents.append(.members(["name": .text(name), "removed": .bool(true)]))
+    }
+    if context.format.isForPrograms { try context.write(documents, as: "hooks") }
+    return .combined(statuses)
   }
 }

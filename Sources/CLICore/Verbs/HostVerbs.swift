@@ -13,7 +13,7 @@ struct HostVerb: Verb {
       Example("lodge host", "for people"),
       Example("lodge host -o json", "for programs"),
       Example("lodge host -o csv", "the features, one a line"),
-    ])
+    ], quiet: .names)
 
   @OptionGroup var patience: TimeoutOption
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
@@ -30,10 +30,10 @@ struct HostVerb: Verb {
       ],
       json: { .members(["name": .text($0.name), "available": .bool($0.available), "reason": .text($0.reason)]) },
       rowName: \.name)
-    if context.format == .csv || context.format == .name {
-      context.console.write(features.text(host.features, format: context.format))
+    if context.format == .csv || context.format == .name || context.options.quiet {
+      try context.show(features, host.features)
     } else if context.format.isForPrograms {
-      context.write([
+      try context.write([
         .init("hostname", .text(host.hostname)), .init("kernel", .text(host.kernel)),
         .init("architecture", .text(host.architecture)), .init("cpus", .unsigned(UInt64(host.cpus))),
         .init("memory", .unsigned(host.memoryBytes)), .init("boot", .text(BootID(host.boot)?.description ?? "")),

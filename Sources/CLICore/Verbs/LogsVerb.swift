@@ -17,23 +17,25 @@ struct LogsVerb: Verb {
       Example(
         "lodge logs web --tail 10 --follow", "the last lines, and what is to come", given: [.running("web")],
         isEndless: true),
-    ])
+    ], formats: [.table], quiet: .refused)
 
   @OptionGroup var selection: SelectionOptions
   @Flag(name: [.short, .long], help: "Go on as output comes.") var follow = false
   @Option(parsing: .unconditional, help: ArgumentHelp("Only from then on: a time, or -1h.", valueName: "time"))
   var since: String?
   @Option(
-    name: [.customShort("n"), .long], help: ArgumentHelp("Begin so many lines before the end.", valueName: "number"))
-  var tail: UInt32?
+    name: [.customShort("n"), .long], help: ArgumentHelp("Begin so many lines before the end.", valueName: "number|all")
+  )
+  var tail: String?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Only of this run; -1 is the last one that ended.", valueName: "number")
-  ) var run: Int64?
+    parsing: .unconditional, help: ArgumentHelp("Only of this run: its number or UUID; -1 is the last one that ended.", valueName: "run")
+  ) var run: String?
   @Flag(help: "Control characters as they are.") var raw = false
   @Flag(name: [.short, .long], help: "Begin lines with their times.") var timestamps = false
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
 
   func execute(in context: Context) throws -> ExitStatus {
+    let tail = try tail.flatMap { text throws(Failure) in try Self.lines(text) }
     let names = try context.names(selection)
     if follow, names.count > 1 { throw Failure.usage("logs: one guest can be followed at a time") }
     return .combined(
@@ -58,6 +60,15 @@ struct LogsVerb: Verb {
         if tail == 0 { text.from = context.now.nanoseconds }
         try LogFollower(context, name, text).run(tail: tail ?? 0, isFollowing: follow)
       })
+  }
+}
+
+extension LogsVerb {
+  /// Nil for `all`.
+  private static func lines(_ text: String) throws(Failure) -> UInt32? {
+    if text == "all" || text == "-1" { return nil }
+    if let number = UInt32(text) { return number }
+    throw .usage("--tail: expected a number or all, found \"\(Visible.text(text, limit: 40))\"")
   }
 }
 

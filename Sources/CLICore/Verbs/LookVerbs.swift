@@ -13,16 +13,23 @@ struct ListVerb: Verb {
       Example("lodge ls", "all guests", given: [.running("web")]),
       Example("lodge ls 'w*' --filter state=running -o json", "some of them, for a program", given: [.running("web")]),
       Example("lodge ls --watch", "stay and follow", isEndless: true),
-    ])
+    ], quiet: .names)
 
   @OptionGroup var selection: SelectionOptions
+  @Flag(help: "Only guests whose last end was a bad one, or with something amiss.") var failed = false
+  // docker's and podman's `ps -a`: here stopped guests are listed anyway.
+  @Flag(name: [.short, .long], help: .hidden) var all = false
   @Flag(name: [.short, .long], help: "Stay, and draw the list again whenever something happens.") var watch = false
   @OptionGroup var patience: TimeoutOption
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
 
   func execute(in context: Context) throws -> ExitStatus {
-    let filter = try Filter(selection.filters)
+    let filter = try Filter(selection.filters, of: .guests)
     let timeout = try patience.nanoseconds()
+    if watch, context.template != nil {
+      throw Failure.usage(
+        "ls: --watch has no --format", hint: "lodge events --follow --format '{{.guest}} {{.to}}' follows")
+    }
     if watch {
       return try Watch(context) { () throws(Failure) in
         try find(filter, timeout, context)
@@ -32,7 +39,11 @@ struct ListVerb: Verb {
     }
     let found = try find(filter, timeout, context)
     // A name that is no pattern and is not there is a mistake; a pattern without a match is an answer.
-    if found.missing.isEmpty || !found.guests.isEmpty { context.console.write(text(found, context)) }
+    if context.template != nil {
+      try context.show(Listing.guests(now: context.now), found.guests)
+    } else if found.missing.isEmpty || !found.guests.isEmpty {
+      context.console.write(text(found, context))
+    }
     for name in found.missing {
       context.report(
         Failure(.notFound, code: "notFound", "\(Visible.text(name, limit: 80)): there is no guest of that name"))
@@ -53,13 +64,14 @@ struct ListVerb: Verb {
     let (all, sequence) = try context.guests(pattern: patterns.count == 1 ? patterns[0] : "", timeout: timeout)
     let guests = all.filter { guest in
       (patterns.isEmpty || patterns.contains { Glob.matches(guest.name.value, pattern: $0) }) && filter.matches(guest)
+        && (!failed || guest.isTroubled)
     }
     let missing = patterns.filter { name in !Glob.isPattern(name) && !all.contains { $0.name.value == name } }
     return Found(guests: guests, sequence: sequence, missing: missing)
   }
 
   private var whenEmpty: String {
-    selection.guests.isEmpty && selection.filters.isEmpty ? "no guests; lodge create makes one" : "no guest matches"
+    selection.guests.isEmpty && selection.filters.isEmpty && !failed ? "no guests; lodge create makes one" : "no guest matches"
   }
 
   private func text(_ found: Found, _ context: Context) -> String {
@@ -90,7 +102,7 @@ struct ShowVerb: Verb {
       Example("lodge show web", "for people", given: [.running("web")]),
       Example("lodge show web -o json", "for programs", given: [.running("web")]),
       Example("lodge show web --spec", "the spec, to be kept or changed", given: [.stopped("web")]),
-    ])
+    ], quiet: .names)
 
   @OptionGroup var selection: SelectionOptions
   @Flag(help: "Print only the spec, in the form of a spec file.") var spec = false
@@ -105,6 +117,9 @@ struct ShowVerb: Verb {
       let wire = try context.call(Admin.GuestShow.self, .init(name: name), "show \(name)", timeout: timeout)
       do throws(GuestError) { found.append(try GuestDetails(wire)) } catch { throw Failure(error) }
     }
+    if spec, context.format == .csv || context.format == .name || context.options.quiet {
+      throw Failure.usage("show: --spec is printed as YAML or JSON")
+    }
     if spec {
       for (index, details) in found.enumerated() {
         if context.format == .json || context.format == .jsonl {
@@ -114,11 +129,12 @@ struct ShowVerb: Verb {
           context.console.write((index > 0 ? "---\n" : "") + GuestSpecFile.yaml(details.defined))
         }
       }
-    } else if context.format == .csv || context.format == .name {
+    } else if context.format == .csv || context.format == .name || context.options.quiet {
       context.console.write(
-        Listing.guests(now: context.now).text(found.map(\.guest), format: context.format))
+        Listing.guests(now: context.now).text(
+          found.map(\.guest), format: context.options.quiet ? .name : context.format))
     } else if context.format.isForPrograms {
-      context.write(found.map(\.json), as: "guests")
+      try context.write(found.map(\.json), as: "guests")
     } else {
       let page = DetailsPage(screen: context.screen, now: context.now)
       context.console.write(found.map { page.text($0) }.joined(separator: "\n"))
@@ -129,18 +145,18 @@ struct ShowVerb: Verb {
 
 struct WhyVerb: Verb {
   static let page = VerbPage(
-    words: ["why"], group: .look, abstract: "Tell why guests are as they are: how they ended and what comes next",
+    words: ["why"], group: .look, abstract: "Explain a guest's state: how it ended, and what comes next",
     examples: [
       Example("lodge why web", "how it ended last", given: [.ended("web")]),
       Example("lodge why web --run 1", "how an earlier run ended", given: [.ended("web")]),
       Example("lodge why --filter state=stopped", "of every guest that is stopped", given: [.ended("web")]),
-    ])
+    ], formats: [.table, .wide, .json, .jsonl, .yaml], quiet: .refused)
 
   @OptionGroup var selection: SelectionOptions
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Tell of this run; -1 is the last one, -2 the one before.", valueName: "number"))
-  var run: Int64?
+    help: ArgumentHelp("Explain this run: its number or UUID; -1 is the last one, -2 the one before.", valueName: "run"))
+  var run: String?
   @OptionGroup var patience: TimeoutOption
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
 
@@ -151,7 +167,7 @@ struct WhyVerb: Verb {
     var paragraphs: [String] = []
     let statuses = context.forEach(names) { name throws(Failure) in
       let guest = try context.lastKnown(name, timeout: timeout)
-      let record = try run.map { number throws(Failure) in try context.run(number, of: name, timeout: timeout) }
+      let record = try run.map { run throws(Failure) in try context.run(run, of: name, timeout: timeout) }
       let screen = context.screen
       let why = WhyParagraph(guest: guest, now: context.now, run: record ?? guest.last, zone: screen.zone)
       paragraphs.append(why.text(screen))
@@ -161,7 +177,7 @@ struct WhyVerb: Verb {
           "run": .optional((record ?? guest.last)?.json),
         ]))
     }
-    context.write(documents, as: "guests")
+    try context.write(documents, as: "guests")
     if !context.format.isForPrograms { context.console.write(paragraphs.map { $0 + "\n" }.joined(separator: "\n")) }
     return .combined(statuses)
   }

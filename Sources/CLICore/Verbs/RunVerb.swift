@@ -24,10 +24,11 @@ struct RunVerb: Verb {
       Example(
         "lodge run job -f web.yaml --rm -- /bin/sh -c 'exit 3'", "from a spec file, with another command",
         given: [.absent("job"), .specFile("web.yaml")], exitCode: 3),
-    ])
+    ], formats: [.table, .wide, .json, .jsonl, .yaml, .name])
 
   @Argument(help: ArgumentHelp("The guest's name; one is made up if it is left out.", valueName: "name")) var name:
     String?
+  @Option(name: .customLong("name"), help: .hidden) var nameOption: String?
   @Flag(help: "Remove it when its run has ended.") var rm = false
   @Flag(name: [.short, .long], help: "Do not wait for its end: print its name and come back.") var detach = false
   @Flag(help: "Output as it is, control characters included.") var raw = false
@@ -35,21 +36,35 @@ struct RunVerb: Verb {
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
 
   func execute(in context: Context) throws -> ExitStatus {
-    let name = try GuestName(self.name ?? madeUpName()).value
+    if let name, let nameOption, name != nameOption {
+      throw Failure.usage(
+        "run: two names: \(Visible.text(name, limit: 60)) and --name \(Visible.text(nameOption, limit: 60))")
+    }
+    if !detach, let output = context.options.output, output != .table {
+      throw Failure.usage(
+        "run: -o \(output.rawValue) goes with --detach", hint: "otherwise the output is the guest's, as it is")
+    }
+    let name = try GuestName(self.name ?? nameOption ?? madeUpName()).value
     var spec = try spec.spec("run \(name)")
     if self.spec.restart == nil, self.spec.file == nil { spec.restart.mode = .never }
     // Attached, we remove it ourselves, after its output was read to the end.
     spec.transient = spec.transient || rm && detach
     try create(name, spec, context)
     let run: RunID
+    let started: Wire.GuestSummary
     do {
       let reply = try context.call(Admin.GuestStart.self, .init(request: context.newRequest, name: name), "run \(name)")
       run = RunID(reply.run) ?? .zero
+      started = reply.guest
     } catch {
       return try startFailed(name, error, context)
     }
     if detach {
-      if !context.options.quiet { context.console.line(name) }
+      if context.format.isForPrograms {
+        try context.write([try context.view(started).json], as: "guests")
+      } else if !context.options.quiet {
+        context.console.line(name)
+      }
       return .done
     }
     return try Attachment(context, name: name, run: run, spec: spec, removes: rm, isRaw: raw).follow()

@@ -7,31 +7,47 @@ import WireProtocol
 struct RunsVerb: Verb {
   static let page = VerbPage(
     words: ["runs"], group: .look, abstract: "List the runs of guests that have ended, newest first",
-    discussion:
-      "One line a run: start, length, who started it, how it ended. The runs of a guest that was removed are kept.",
+    discussion: """
+      One line a run: start, length, who started it, how it ended. Without a name the runs of all guests that there are; \
+      the runs of a guest that was removed are kept, and found by its name.
+      """,
     examples: [
       Example("lodge runs web", "the last runs", given: [.ended("web")]),
-      Example("lodge runs web --last 3 -o wide", "three of them, with more columns", given: [.ended("web")]),
+      Example("lodge runs --failed --since yesterday", "what went wrong on all guests", given: [.ended("web")]),
       Example("lodge runs web -o json", "for programs: the cause with all its details", given: [.ended("web")]),
-    ])
+    ], quiet: .names)
 
   @OptionGroup var selection: SelectionOptions
-  @Option(help: ArgumentHelp("At most so many of each guest; 0 is all that are kept.", valueName: "number")) var last:
-    UInt32 = 20
+  @Option(help: ArgumentHelp("At most so many of each guest (20, with --since all); 0 is all that are kept.", valueName: "number"))
+  var last: UInt32?
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Only runs that ended since: a time, yesterday, or -1h.", valueName: "time"))
+  var since: String?
+  @Flag(help: "Only runs that ended badly.") var failed = false
   @OptionGroup var patience: TimeoutOption
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
 
   func execute(in context: Context) throws -> ExitStatus {
-    let names = try context.names(selection)
+    let start = try since.map { text throws(Failure) in
+      guard case .time(let time) = try Since(text, now: context.now, zone: context.zone) else {
+        throw .usage("--since: runs are listed from a time on, or from so long ago: -1h")
+      }
+      return time
+    }
+    let isOfAll = selection.guests.isEmpty && selection.filters.isEmpty
+    let names = isOfAll ? try context.guests().guests.map(\.name.value) : try context.names(selection)
     let timeout = try patience.nanoseconds()
+    let limit = last.map { $0 == 0 ? nil : Int($0) } ?? (start == nil ? 20 : nil)
     var records: [RunRecord] = []
     let statuses = context.forEach(names) { name throws(Failure) in
-      records += try context.runs(of: name, last: last == 0 ? nil : Int(last), timeout: timeout)
+      let kept = try context.runs(of: name, last: limit, since: start, timeout: timeout)
+      records += failed ? kept.filter { $0.ended.headline.isBad } : kept
     }
-    context.console.write(
-      Listing.runs(isSeveral: names.count > 1, zone: context.screen.zone).text(
-        records, format: context.options.quiet ? .name : context.format, screen: context.screen,
-        whenEmpty: statuses.contains(.done) ? "no run has ended yet" : ""))
+    if isOfAll { records.sort { $0.ended.endedAt > $1.ended.endedAt } }
+    let isNarrowed = start != nil || failed
+    try context.show(
+      Listing.runs(isSeveral: isOfAll || names.count > 1, zone: context.screen.zone), records,
+      whenEmpty: statuses.allSatisfy { $0 == .done } ? isNarrowed ? "no run matches" : "no run has ended yet" : "")
     return .combined(statuses)
   }
 }
@@ -51,7 +67,11 @@ extension Context {
   }
 
   /// The newest runs that have ended, newest first.
-  func runs(of name: String, last: Int?, timeout: UInt64?) throws(Failure) -> [RunRecord] {
+  ///
+  /// - Parameter since: leaves out those that ended before.
+  func runs(
+    of name: String, last: Int?, since: Timestamp? = nil, timeout: UInt64?
+  ) throws(Failure) -> [RunRecord] {
     var records: [RunRecord] = []
     var before: UInt32 = 0
     while true {
@@ -65,13 +85,28 @@ extension Context {
       } catch {
         throw Failure(error)
       }
+      // Runs follow each other, so the first that is too old is the first of all that are.
+      if let since, let end = records.firstIndex(where: { $0.ended.endedAt < since }) {
+        return Array(records[..<end])
+      }
       guard page.more, let oldest = records.last, records.count < last ?? .max else { return records }
       before = oldest.number
     }
   }
 
-  /// A run by its number, or from the end by a negative one.
-  func run(_ number: Int64, of name: String, timeout: UInt64?) throws(Failure) -> RunRecord {
+  /// A run that has ended, by its number, from the end by a negative one, or by its UUID.
+  func run(_ text: String, of name: String, timeout: UInt64?) throws(Failure) -> RunRecord {
+    switch try RunChoice(text) {
+    case .number(let number): return try run(number, of: name, timeout: timeout)
+    case .id(let id):
+      let found = try runs(of: name, last: nil, timeout: timeout).first { $0.ended.run == id }
+      if let found { return found }
+      throw Failure(
+        .notFound, code: "notFound", "\(name): it has no run \(id) that has ended", hint: "lodge runs \(name) -o wide")
+    }
+  }
+
+  private func run(_ number: Int64, of name: String, timeout: UInt64?) throws(Failure) -> RunRecord {
     let none = Failure(
       .notFound, code: "notFound", "\(name): it has no run \(number) that has ended", hint: "lodge runs \(name)")
     if number < 0 {
@@ -99,6 +134,24 @@ extension Context {
       return GuestView(
         name: last.ended.guest, state: .stopped, runs: last.number, restarts: 0, run: nil, startedAt: nil, upNanos: 0,
         initPID: 0, last: last, note: GuestView.removed)
+    }
+  }
+}
+
+/// A run as it is named on a command line.
+enum RunChoice: Equatable {
+  case number(Int64)
+  case id(RunID)
+
+  init(_ text: String) throws(Failure) {
+    if let number = Int64(text) {
+      self = .number(number)
+    } else if let id = RunID(text: text) {
+      self = .id(id)
+    } else {
+      throw .usage(
+        "--run: expected a run's number, -1 for the last one, or its UUID, found \"\(Visible.text(text, limit: 60))\"",
+        hint: "lodge runs GUEST -o wide lists both")
     }
   }
 }

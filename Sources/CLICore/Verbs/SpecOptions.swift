@@ -30,31 +30,34 @@ struct SpecOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The guest's hostname; its name if not given.", valueName: "name"))
   var hostname: String?
 
-  @Option(help: ArgumentHelp("Whom the command runs as, looked up in the guest.", valueName: "user[:group]"))
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp("The user the command runs as, looked up in the guest.", valueName: "user[:group]"))
   var user: String?
 
-  @Option(help: ArgumentHelp("Where the command begins, inside the guest.", valueName: "dir"))
+  @Option(name: [.short, .long], help: ArgumentHelp("Where the command begins, inside the guest.", valueName: "dir"))
   var workdir: String?
 
   @Option(
-    name: .customLong("env"), help: ArgumentHelp("Environment variable. May be repeated.", valueName: "name=value"))
+    name: [.customShort("e"), .customLong("env")],
+    help: ArgumentHelp("Environment variable. May be repeated.", valueName: "name=value"))
   var environment: [String] = []
 
   @Option(
-    name: .customLong("mount"),
+    name: [.customShort("v"), .customLong("mount")],
     help: ArgumentHelp("Folder of the host, seen inside the guest. May be repeated.", valueName: "src:dst[:ro]"))
   var mounts: [String] = []
 
   @Option(help: ArgumentHelp("Memory file system inside the guest. May be repeated.", valueName: "dst[:size]"))
   var tmpfs: [String] = []
 
-  @Option(help: ArgumentHelp("Most memory, for example 512M.", valueName: "size"))
+  @Option(name: [.short, .long], help: ArgumentHelp("Most memory, for example 512M.", valueName: "size"))
   var memory: String?
 
   @Option(help: ArgumentHelp("Most processes and threads.", valueName: "number"))
   var pids: String?
 
-  @Option(help: ArgumentHelp("Most CPU time: 1.5 is one CPU and a half.", valueName: "number"))
+  @Option(help: ArgumentHelp("Most CPU time: 1.5 is one CPU and a half.", valueName: "cpus"))
   var cpu: String?
 
   @Option(
@@ -73,7 +76,7 @@ struct SpecOptions: ParsableArguments {
   var stopTimeout: String?
 
   @Option(
-    name: .customLong("label"),
+    name: [.customShort("l"), .customLong("label")],
     help: ArgumentHelp("A label of your own, for --filter. May be repeated.", valueName: "key=value"))
   var labels: [String] = []
 
@@ -87,7 +90,7 @@ struct SpecOptions: ParsableArguments {
   func spec(_ intent: String) throws(Failure) -> GuestSpec {
     var spec = GuestSpec(rootfs: Rootfs(path: ""), command: [])
     if let file {
-      let bytes = try read(file)
+      let bytes = try Self.bytes(of: file)
       // What flags supply may be missing; without flags every mistake can be told with its place.
       let isPartial = try flagged(spec) != spec
       do throws(SpecFileError) {
@@ -186,7 +189,8 @@ struct SpecOptions: ParsableArguments {
     return "/" + parts.joined(separator: "/")
   }
 
-  private func read(_ file: String) throws(Failure) -> [UInt8] {
+  /// - Parameter file: `-` is standard input.
+  static func bytes(of file: String) throws(Failure) -> [UInt8] {
     do throws(SystemError) {
       return file == "-"
         ? try Files.read(OwnedFD(adopting: dup(0)), named: "standard input", limit: 1 << 21)

@@ -10,41 +10,47 @@ struct StopVerb: Verb {
     abstract: "Stop guests politely, by force at the deadline",
     discussion: """
       First the guest's own signal (SIGTERM unless its spec says otherwise), after the timeout SIGTERM, then SIGKILL for \
-      all of it. Returns when it has ended, and says which it took. No restart policy starts it again.
+      all of it. Returns when it has ended, and says which it took. No restart policy starts it again. Of several guests, \
+      by --all, a pattern or --filter, it takes those that run; one that is stopped already is a note and no error.
       """,
     examples: [
       Example("lodge stop web", "stop one", given: [.running("web")]),
       Example("lodge stop web --timeout 30s", "give it half a minute", given: [.running("web")]),
       Example("lodge stop 'w*' --signal INT", "stop all that match, with another signal", given: [.running("web")]),
-    ])
+    ], isEnding: true, formats: [.table, .wide, .json, .jsonl, .yaml, .name])
 
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var how: StopOptions
   @OptionGroup var everything: ConsentOptions
+  @OptionGroup var strictness: StrictOption
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
 
   func execute(in context: Context) throws -> ExitStatus {
     let order = try how.order()
-    let names = try context.names(selection, all: everything.all, consent: everything.yes, destroying: "stop")
+    let chosen = try context.select(
+      selection, Choice(verb: "stop", states: GuestState.present, isEnding: true, hasAll: true), all: everything.all,
+      consent: everything.yes)
     let progress = StopProgress(context, order)
-    let action = Action<Admin.GuestStop>(
+    var action = Action<Admin.GuestStop>(
       verb: "stop",
       arguments: { order.arguments($0, context.newRequest) },
       status: { progress.text($0, elapsed: $1) },
       follow: { "it goes on stopping: lodge wait \($0) --for stopped" },
       outcome: { context.ended($0, $1, verb: "stopped") })
-    return try action.run(on: names, in: context)
+    if !strictness.strict { (action.isDone, action.doneWords) = ([.stopped], "already stopped") }
+    return try action.run(on: chosen, in: context)
   }
 }
 
 struct RestartVerb: Verb {
   static let page = VerbPage(
     words: ["restart"], aliases: ["reboot"], group: .guests, abstract: "Stop guests that run, then start them",
+    discussion: "A guest that is named and does not run is started; of several guests it takes those that run.",
     examples: [
       Example("lodge restart web", "restart one", given: [.running("web")]),
       Example("lodge restart web --timeout 1s", "force it after a second", given: [.running("web")]),
       Example("lodge restart --all --yes", "restart every guest without being asked", given: [.running("web")]),
-    ])
+    ], isEnding: true, formats: [.table, .wide, .json, .jsonl, .yaml, .name])
 
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var how: StopOptions
@@ -53,7 +59,9 @@ struct RestartVerb: Verb {
 
   func execute(in context: Context) throws -> ExitStatus {
     let order = try how.order()
-    let names = try context.names(selection, all: everything.all, consent: everything.yes, destroying: "restart")
+    let chosen = try context.select(
+      selection, Choice(verb: "restart", states: GuestState.present, isEnding: true, hasAll: true),
+      all: everything.all, consent: everything.yes)
     let progress = StopProgress(context, order)
     let action = Action<Admin.GuestRestart>(
       verb: "restart",
@@ -61,12 +69,23 @@ struct RestartVerb: Verb {
       status: { progress.text($0, elapsed: $1) },
       follow: { "it goes on restarting: lodge show \($0)" },
       outcome: { context.started($0, $1) })
-    return try action.run(on: names, in: context)
+    return try action.run(on: chosen, in: context)
   }
 }
 
+extension GuestState {
+  /// Those of a guest that has a run or waits for its next one.
+  static let present: Set<GuestState> = [.starting, .running, .stopping, .waiting]
+}
+
+struct StrictOption: ParsableArguments {
+  @Flag(help: "Fail, with exit code 4, if it is so already.") var strict = false
+}
+
 struct StopOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Time the polite signal has to work; its spec's if not given.", valueName: "time"))
+  @Option(
+    name: [.customShort("t"), .long],
+    help: ArgumentHelp("Time the polite signal has to work; its spec's if not given.", valueName: "time"))
   var timeout: String?
   @Option(name: [.short, .long], help: ArgumentHelp("Polite signal; its spec's if not given.", valueName: "signal"))
   var signal: String?

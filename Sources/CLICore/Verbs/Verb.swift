@@ -8,6 +8,9 @@ protocol Verb: ParsableCommand {
 }
 
 extension Verb {
+  /// Whether `--read-only` after it means the socket; create and run have an option of that name for the tree.
+  static var takesReadOnlySocket: Bool { !(self == CreateVerb.self || self == RunVerb.self) }
+
   static var configuration: CommandConfiguration {
     CommandConfiguration(
       commandName: page.words.last, abstract: page.abstract, discussion: page.discussion, aliases: page.aliases)
@@ -30,6 +33,21 @@ struct VerbPage: Sendable {
   var abstract: String
   var discussion = ""
   var examples: [Example]
+  /// It ends or removes something, so that no hint leads to it by guessing.
+  var isEnding = false
+  /// The formats that it honours; others are refused.
+  var formats = OutputFormat.allCases
+  /// What `-q` does for it.
+  var quiet = Quiet.silent
+
+  enum Quiet: Sendable {
+    /// Names only.
+    case names
+    /// Nothing is printed but errors.
+    case silent
+    /// It has no meaning, and is refused.
+    case refused
+  }
 
   var name: String { words.joined(separator: " ") }
 }

@@ -5,11 +5,31 @@ import SpecFile
 /// All verbs there are, in the order of the overview.
 enum VerbTable {
   static let all: [any Verb.Type] = [
-    CreateVerb.self, RunVerb.self, StartVerb.self, StopVerb.self, KillVerb.self, RestartVerb.self, RemoveVerb.self,
+    CreateVerb.self, RunVerb.self, ApplyVerb.self, StartVerb.self, StopVerb.self, KillVerb.self, RestartVerb.self,
+    RemoveVerb.self,
     ListVerb.self, ShowVerb.self, WhyVerb.self, RunsVerb.self, EventsVerb.self, LogsVerb.self, WaitVerb.self,
     HostVerb.self, DaemonStatusVerb.self, DaemonClientsVerb.self, DaemonLimitsVerb.self, DaemonTraceVerb.self,
     OnAddVerb.self, OnListVerb.self, OnRemoveVerb.self, VersionVerb.self, CompletionVerb.self, HelpVerb.self,
   ]
+
+  /// A word that is no verb: answered by what it does elsewhere, or by what it was meant to be.
+  private static func unknown(_ word: String, _ words: [String]) -> Failure {
+    let message = "there is no verb \"\(Visible.text(word, limit: 40))\""
+    // docker container ls, podman pod ps: the second word is the verb.
+    if ["container", "domain", "guest", "vm", "machine"].contains(word), let second = words.dropFirst().first,
+      let verb = all.first(where: {
+        $0.page.words == [second] || $0.page.words.count == 1 && $0.page.aliases.contains(second)
+      })
+    {
+      return .usage(message, hint: "lodge \(verb.page.words[0])")
+    }
+    if let foreign = ForeignVerb.find(word) { return .usage(message, hint: foreign.answer) }
+    // Never towards a verb that ends something: a slip must not become an order by a key and Enter.
+    let harmless = all.filter { $0.page.words.count == 1 && !$0.page.isEnding }
+    let known = harmless.flatMap { [$0.page.words[0]] + $0.page.aliases } + families.keys.sorted()
+    return .usage(
+      message, hint: nearest(to: word, in: known).map { "did you mean lodge \($0)?" } ?? "lodge help lists them")
+  }
 
   /// What the verbs of two words are about.
   static let families = ["daemon": "The daemon itself", "on": "Hooks: programs that the daemon runs at events"]
@@ -30,11 +50,7 @@ enum VerbTable {
     }
     let family = all.filter { $0.page.words.count == 2 && $0.page.words[0] == first }
     guard !family.isEmpty else {
-      let known = all.flatMap { [$0.page.words[0]] + $0.page.aliases }
-      let suggestion = nearest(to: first, in: known)
-      throw .usage(
-        "there is no verb \"\(Visible.text(first, limit: 40))\"",
-        hint: suggestion.map { "did you mean lodge \($0)?" } ?? "lodge help lists them")
+      throw unknown(first, words)
     }
     let second = words.dropFirst().first { !$0.hasPrefix("-") }
     if let second, let verb = family.first(where: { $0.page.words[1] == second || $0.page.aliases.contains(second) }) {

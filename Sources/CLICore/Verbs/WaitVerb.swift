@@ -18,7 +18,7 @@ struct WaitVerb: Verb {
       Example("lodge wait web --for running --timeout 10s", "until it runs", given: [.running("web")]),
       Example(
         "lodge wait web --for event=type=state --since 0", "for the first event that matches", given: [.ended("web")]),
-    ])
+    ], formats: [.table, .wide, .json, .jsonl, .yaml, .name])
 
   @OptionGroup var selection: SelectionOptions
   @Option(
@@ -83,13 +83,14 @@ struct WaitVerb: Verb {
 
   private func waitForEvent(_ expression: String, _ millis: UInt64?, _ context: Context) throws -> ExitStatus {
     let filter = try Filter(
-      expression.split(separator: ",").map(String.init) + selection.filters + selection.guests.map { "guest=\($0)" })
+      expression.split(separator: ",").map(String.init) + selection.filters + selection.guests.map { "guest=\($0)" },
+      of: .events)
     let follower = EventFollower(context, filter: filter.wire, since: since.map { .sequence($0) } ?? .now)
     follower.deadline = millis.map { Clock.bootNanoseconds &+ Int64(clamping: $0) * 1_000_000 }
     let printer = EventPrinter(context, isFollowing: true)
     let found = try follower.follow { item throws(Failure) in
       if case .entry(let entry) = item, filter.matches(entry.event) {
-        if !context.options.quiet { printer.add(entry) }
+        if !context.options.quiet { try printer.add(entry) }
         return false
       }
       return true

@@ -32,6 +32,8 @@ final class EventPrinter {
       Column(
         "CAUSE", "cause", text: { $0.event.ended?.cause.kind ?? "" },
         value: { .optional($0.event.ended.map { .text($0.cause.kind) }) }),
+      Column(data: "code") { .optional($0.event.ended?.cause.json.member("code")) },
+      Column(data: "signal") { .optional($0.event.ended?.cause.json.member("signal")) },
       Column("ACTOR", "actor", text: { $0.event.by.inWords }, value: { .text($0.event.by.inWords) }),
       Column(
         "RUN", "runNumber", text: { "\($0.event.runNumber)" },
@@ -40,28 +42,27 @@ final class EventPrinter {
     ]
   }
 
-  func add(_ entry: JournalEntry) {
-    switch context.format {
+  func add(_ entry: JournalEntry) throws(Failure) {
+    switch context.options.quiet ? .name : context.format {
     case .table, .wide: for line in lines.lines(entry) { context.console.line(line) }
     case .name: context.console.line("\(entry.sequence)")
-    case .jsonl: context.console.line(entry.json.json)
+    case .jsonl: try context.line(entry.json)
     case .csv:
       if !hasHeader { context.console.write(CSV.line(Self.columns.map(\.field))) }
       hasHeader = true
       context.console.write(CSV.line(Self.columns.map { CSV.text($0.value(entry)) }))
     case .json, .yaml:
       // What never ends cannot be one document.
-      if isFollowing { context.console.line(entry.json.json) } else { collected.append(entry.json) }
+      if isFollowing { try context.line(entry.json) } else { collected.append(entry.json) }
     }
   }
 
-  func gap(from: UInt64, to: UInt64) {
+  func gap(from: UInt64, to: UInt64) throws(Failure) {
     let text = "events \(from) to \(to) are gone: the journal no longer keeps them"
     switch context.format {
     case .json where !isFollowing, .yaml where !isFollowing, .csv, .name: context.console.errorLine("lodge: \(text)")
     case .json, .jsonl, .yaml:
-      context.console.line(
-        DataValue.members(["type": .text("gap"), "from": .unsigned(from), "to": .unsigned(to)]).json)
+      try context.line(.members(["type": .text("gap"), "from": .unsigned(from), "to": .unsigned(to)]))
     case .table, .wide: context.console.line(context.style(.yellow, context.screen.line("-- \(text)")))
     }
   }
@@ -71,8 +72,7 @@ final class EventPrinter {
       let guest = try context.view(summary)
       switch context.format {
       case .json, .jsonl, .yaml:
-        context.console.line(
-          DataValue.members(["type": .text("snapshot"), "seq": .unsigned(sequence), "guest": guest.json]).json)
+        try context.line(.members(["type": .text("snapshot"), "seq": .unsigned(sequence), "guest": guest.json]))
       case .table, .wide:
         let end = guest.last.map { ", last end: \($0.ended.headline.inWords)" } ?? ""
         context.console.line(context.screen.line("\(sequence)  \(guest.name)  is \(guest.state.word)\(end)"))
@@ -82,7 +82,9 @@ final class EventPrinter {
   }
 
   /// At the end of what is not followed.
-  func finish() {
-    if !isFollowing, context.format == .json || context.format == .yaml { context.write(collected, as: "events") }
+  func finish() throws(Failure) {
+    if !isFollowing, !context.options.quiet, context.format == .json || context.format == .yaml {
+      try context.write(collected, as: "events")
+    }
   }
 }

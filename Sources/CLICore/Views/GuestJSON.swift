@@ -166,6 +166,12 @@ extension Actor {
 }
 
 extension DataValue {
+  /// Of an object.
+  func member(_ name: String) -> DataValue? {
+    guard case .object(let members) = self else { return nil }
+    return members.first { $0.name == name }?.value
+  }
+
   static func optional(_ value: DataValue?) -> DataValue { value ?? .null }
 
   static func time(_ time: Timestamp?) -> DataValue { time.map { .text(TimeText.rfc3339($0)) } ?? .null }

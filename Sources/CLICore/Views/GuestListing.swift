@@ -33,6 +33,8 @@ extension Listing where Row == GuestView {
           "ENDED", "endedAt", isWide: true, rank: 7,
           text: { $0.last.map { TimeText.ago($0.ended.endedAt, now: now) } ?? "-" },
           value: { .time($0.last?.ended.endedAt) }),
+        Column(data: "lastCode") { .optional($0.last?.ended.cause.json.member("code")) },
+        Column(data: "lastSignal") { .optional($0.last?.ended.cause.json.member("signal")) },
         Column(
           "NEXT", "next", rank: 3, minimum: 16, color: \.nextColor, text: \.next, value: { .text($0.next) }),
         Column(
@@ -84,6 +86,8 @@ extension Listing where Row == RunRecord {
           "CAUSE", "cause", rank: 2, minimum: 14, color: { $0.ended.cause.color },
           text: { $0.ended.headline.inWords },
           value: { .text($0.ended.cause.kind) }),
+        Column(data: "code") { .optional($0.ended.cause.json.member("code")) },
+        Column(data: "signal") { .optional($0.ended.cause.json.member("signal")) },
         Column(
           "RUN ID", "run", isWide: true, rank: 10, text: { $0.ended.run.description },
           value: { .text($0.ended.run.description) }),

@@ -71,6 +71,9 @@ extension GuestView {
     return parts.isEmpty ? total : "\(total): \(parts.joined(separator: ", "))"
   }
 
+  /// An administrator would want to look at it.
+  var isTroubled: Bool { last?.ended.headline.isBad == true || degraded || !stuckTasks.isEmpty || !note.isEmpty }
+
   var nextColor: Style.Color? {
     if degraded || !stuckTasks.isEmpty || !note.isEmpty { return .red }
     return restart == nil ? nil : .yellow

@@ -1,0 +1,133 @@
+import Foundation
+import Glibc
+import LinuxSystem
+import TestSupport
+import Testing
+
+extension IntegrationTests {
+  /// Habits of the command line that need a daemon and guests.
+  @Suite struct CommandLine {
+    private static let patient = ["/bin/sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done"]
+
+    /// The kind of X3: a group verb takes those it concerns, and what is so already is done.
+    @Test(.requiresGuests) func groupsAreThoseThatAVerbConcerns() async throws {
+      try await withDaemon { daemon in
+        for name in ["a", "b", "c"] { try await daemon.define(name, ["--label", "env=prod"], Self.patient) }
+        try await daemon.succeed("start", "a")
+        let started = try await daemon.lodge("start", "--all")
+        #expect(started.code == 0 && started.errors.isEmpty, "\(started)")
+        #expect(try await daemon.succeed("start", "a").output.contains("a: already running"))
+        #expect(try await daemon.lodge("start", "a", "--strict").code == 4)
+        try await daemon.waitForLog("a", "ready")
+        try await daemon.succeed("stop", "a")
+        // A filter is a selection by name: nothing is asked.
+        let stopped = try await daemon.lodge("stop", "--filter", "label.env=prod")
+        #expect(stopped.code == 0 && stopped.errors.isEmpty, "\(stopped)")
+        #expect(try await daemon.succeed("stop", "--all", "--yes").output == "nothing to stop: 3 guests are stopped\n")
+        #expect(try await daemon.succeed("stop", "a").output.hasPrefix("a: already stopped ("))
+        #expect(try await daemon.lodge("kill", "a", "--strict").code == 4)
+        #expect(try await daemon.lodge("stop", "x*").code == 3)
+        #expect(try await daemon.lodge("stop", "--filter", "label.env=none").code == 3)
+        #expect(try await daemon.lodge("stop", "--all").errors.contains("--all needs --yes without a terminal"))
+      }
+    }
+
+    /// The kind of X8: who follows ends with its reader, before the next line comes.
+    @Test(.requiresGuests, arguments: [
+      "events --since boot --follow", "logs --follow web", "ls --watch", "events --snapshot -o jsonl",
+    ])
+    func aReaderThatGoesEndsWhatFollows(line: String) async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("web", [], Self.patient)
+        try await daemon.succeed("start", "web")
+        try await daemon.waitForLog("web", "ready")
+        let (reader, writer) = try LinuxSystem.Pipe.make()
+        var plan = SpawnPlan(
+          executable: "\(TestDaemon.programs)/lodge",
+          arguments: ["lodge"] + line.split(separator: " ").map(String.init), environment: ["LODGE_ROOT=\(daemon.root)"])
+        plan.descriptors = [(writer.rawValue, 1)]
+        let process = try plan.run()
+        defer {
+          _ = try? process.signal(SIGKILL)
+          _ = try? process.wait(blocking: true)
+        }
+        writer.close()
+        #expect(try await offThread { waitUntilReadable(reader.rawValue, seconds: 10) }, "it printed something")
+        reader.close()
+        #expect(try await offThread { waitUntilReadable(process.fd.rawValue, seconds: 3) }, "\(line) ends with its reader")
+      }
+    }
+
+    /// The kind of X6: whatever format is asked for, a verb prints it or refuses it.
+    @Test(.requiresGuests) func everyFormatIsHonouredOrRefused() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("web", ["--restart", "never"], ["/bin/echo", "done"])
+        try await daemon.succeed("start", "web")
+        _ = try await daemon.end(of: "web")
+        try await daemon.succeed("on", "add", "page", "--exec", "/bin/true", "--filter", "type=created")
+        let lines = [
+          "ls", "show web", "why web", "runs web", "events", "logs web", "wait web", "host", "daemon status",
+          "daemon clients", "daemon limits", "daemon trace info", "on ls", "version", "completion bash", "help",
+          "start web", "stop web", "kill web", "restart web", "rm nobody*", "help stop",
+        ]
+        for line in lines {
+          for format in ["json", "jsonl", "yaml", "csv", "name"] {
+            let words = line.split(separator: " ").map(String.init) + ["-o", format]
+            let result = try await daemon.cli(words)
+            if result.code == 64 {
+              #expect(result.errors.contains("there is no -o \(format)"), "\(result)")
+              #expect(result.output.isEmpty)
+              continue
+            }
+            #expect(isWellFormed(result.output, format), "\(line) -o \(format): \(result)")
+          }
+          let quiet = try await daemon.cli(line.split(separator: " ").map(String.init) + ["-q"])
+          #expect(
+            quiet.code != 64 ? quiet.output.split(separator: "\n").allSatisfy { !$0.contains(" ") } : quiet.errors.contains("there is no -q"),
+            "\(line) -q: \(quiet)")
+        }
+      }
+    }
+
+    private func isWellFormed(_ text: String, _ format: String) -> Bool {
+      let lines = text.split(separator: "\n")
+      func object(_ text: some StringProtocol) -> [String: Any]? {
+        (try? JSONSerialization.jsonObject(with: Data(text.utf8))) as? [String: Any]
+      }
+      switch format {
+      case "json": return text.isEmpty || object(text)?["schemaVersion"] as? Int == 1
+      case "jsonl": return lines.allSatisfy { object($0)?["schemaVersion"] as? Int == 1 }
+      case "yaml": return text.isEmpty || text.hasPrefix("schemaVersion: 1\n")
+      case "csv": return lines.first.map { !$0.contains(" ") && $0.contains(",") } ?? false
+      default: return lines.allSatisfy { !$0.contains(" ") }
+      }
+    }
+
+    /// apply makes it so, and a second time there is nothing to do.
+    @Test(.requiresGuests) func applyMakesItSo() async throws {
+      try await withDaemon { daemon in
+        let file = "\(daemon.root)/web.yaml"
+        let tree = try RootTrees.busybox()
+        func write(_ more: String) throws {
+          try Files.writeText("rootfs: {path: \(tree), mode: overlay}\ncommand: [/bin/sleep, \"60\"]\n\(more)", to: file)
+        }
+        try write("")
+        let dry = try await daemon.lodge("apply", "-f", file, "--dry-run")
+        #expect(dry.code == 2 && dry.output == "web: would be created\n", "\(dry)")
+        #expect(try await daemon.lodge("ls", "web").code == 3)
+        #expect(try await daemon.succeed("apply", "-f", file).output == "web: created\n")
+        let again = try await daemon.lodge("apply", "-f", file, "--detailed-exit-code")
+        #expect(again.code == 0 && again.output == "web: unchanged\n", "\(again)")
+        try write("limits: {memory: 64M}\n")
+        #expect(try await daemon.lodge("apply", "-f", file, "--detailed-exit-code").code == 2)
+        #expect(try await daemon.succeed("show", "web").output.contains("memory 64M"))
+        try write("nope: 1\n")
+        #expect(try await daemon.lodge("apply", "-f", file).code == 64)
+        #expect(try await daemon.lodge("create", "x", "--check", "-f", file).code == 64)
+        try write("")
+        #expect(try await daemon.lodge("create", "x", "--check", "-f", file).code == 0)
+        #expect(try await daemon.lodge("ls", "x").code == 3)
+      }
+    }
+  }
+}
