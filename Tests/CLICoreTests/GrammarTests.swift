@@ -209,7 +209,7 @@ extension Substring {
     ("{{.name}}", "web"), ("{{.Name}}", "web"), ("{{.Names}} is {{.State}}", "web is running"),
     ("{{.last.cause.kind}}", "oom"), ("{{json .labels}}", "{\"env\":\"prod\",\"tier\":\"1\"}"),
     ("{{.labels.env}}\\t{{.initPid}}\\n", "prod\t4242\n"), ("table {{.name}}", "web"), ("{{ .restart }}|", "|"),
-    ("{{.restart.in}}|", "|"),
+    ("{{.restart.in}}|", "|"), ("{{.last.cause.code}}|{{.Message}}|", "||"),
     ("{{.last.usage}}", "{\"memoryPeak\":536870912,\"memoryLimit\":536870912,\"cpuTime\":4.2}"),
   ])
   func fieldsAreFilledIn(template: String, expected: String) throws {

@@ -129,5 +129,58 @@ extension IntegrationTests {
         #expect(try await daemon.lodge("ls", "x").code == 3)
       }
     }
+
+    /// Blocks of a page that a shell runs, by the name that stands behind the fence.
+    private func recipes() throws -> [(name: String, script: String)] {
+      let parts = try page("docs/recipes.md").components(separatedBy: "```sh recipe=").dropFirst()
+      return parts.map { part in
+        let lines = part.components(separatedBy: "\n")
+        return (lines[0], lines.dropFirst().prefix { $0 != "```" }.joined(separator: "\n"))
+      }
+    }
+
+    private func page(_ name: String) throws -> String {
+      let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+      return try String(contentsOf: root.appendingPathComponent(name), encoding: .utf8)
+    }
+
+    private func shell(_ script: String, on daemon: TestDaemon, _ more: [String: String]) async throws -> CommandResult {
+      let environment = [
+        "LODGE_ROOT": daemon.root, "PATH": "\(TestDaemon.programs):/usr/sbin:/usr/bin:/sbin:/bin",
+      ].merging(more) { _, new in new }
+      return try await Command("/bin/sh", environment: environment)(["-euc", script])
+    }
+
+    @Test(.requiresGuests) func theRecipesWork() async throws {
+      let recipes = try recipes()
+      #expect(recipes.count >= 9)
+      try await withDaemon { daemon in
+        try await daemon.define("web", ["--restart", "never"], Self.patient)
+        for (name, script) in recipes {
+          let folder = "\(daemon.root)/recipe-\(name)"
+          try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+          let result = try await shell(script, on: daemon, ["DIR": folder])
+          #expect(result.code == 0, "\(name): \(result)")
+        }
+        let seen = try String(contentsOfFile: "\(daemon.root)/recipe-follow/seen", encoding: .utf8)
+        #expect(seen.contains("created web"))
+        for hook in ["exited", "signaled", "oom", "startFailed", "controllerLost"] {
+          _ = try await daemon.lodge("on", "rm", "alert-\(hook)")
+        }
+      }
+    }
+
+    /// X13: the first guest of the README ends well.
+    @Test(.requiresGuests) func theFirstGuestOfTheReadmeEndsWell() async throws {
+      let text = try page("README.md")
+      let block = text.components(separatedBy: "## A first guest")[1].components(separatedBy: "```")[1]
+      #expect(block.contains("lodge create web"))
+      try await withDaemon { daemon in
+        let result = try await shell(block, on: daemon, ["TREE": try RootTrees.busybox()])
+        #expect(result.code == 0, "\(result)")
+        #expect(result.output.contains("stopped politely"), "\(result)")
+      }
+    }
   }
 }

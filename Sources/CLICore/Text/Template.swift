@@ -81,6 +81,13 @@ struct Template: Equatable {
     return line
   }
 
+  /// Fields that an object has only where they apply, in lower case: absent they are empty, and no mistake.
+  private static let sometimes: Set<String> = [
+    "guest", "run", "runnumber", "from", "to", "cause", "bad", "whilestopping", "facts", "order", "startedat", "endedat",
+    "length", "usage", "message", "code", "signal", "signalname", "coredumped", "victim", "limit", "limitbytes", "kills",
+    "by", "how", "step", "errno", "uid", "pid", "last", "labels",
+  ]
+
   private static func find(_ path: [String], in value: DataValue) throws(Failure) -> DataValue {
     var value = value
     for (depth, name) in path.enumerated() {
@@ -96,6 +103,7 @@ struct Template: Equatable {
         members.first { $0.name == name } ?? members.first { $0.name.lowercased() == lower }
         ?? members.first { $0.name.lowercased() == synonyms[lower] }
       guard let member else {
+        if sometimes.contains(lower) { return .null }
         throw .usage(
           "--format: there is no field .\(Visible.text(path.prefix(depth + 1).joined(separator: "."), limit: 60))",
           hint: "it is one of \(members.map(\.name).joined(separator: ", "))")
