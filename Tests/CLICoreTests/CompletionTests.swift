@@ -41,7 +41,10 @@ import Testing
 
   @Test(arguments: ["bash", "zsh", "fish"]) func aScriptOfAShellCanBeReadByIt(shell: String) throws {
     let script = try #require(Completion.script(shell: shell))
-    guard let path = ["/usr/bin/\(shell)", "/bin/\(shell)"].first(where: { FileManager.default.isExecutableFile(atPath: $0) })
+    guard
+      let path = ["/usr/bin/\(shell)", "/bin/\(shell)"].first(where: {
+        FileManager.default.isExecutableFile(atPath: $0)
+      })
     else { return }
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)

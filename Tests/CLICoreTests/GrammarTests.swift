@@ -30,7 +30,7 @@ import Testing
       ("rm --force=yes web", "rm: --force takes no value, found \"yes\"", nil),
       ("ls -o xml", "ls: -o: expected one of table, wide, json, jsonl, yaml, csv, name, found \"xml\"", nil),
       ("runs web --last few", "runs: --last: expected a number, found \"few\"", nil),
-      ("why web --run x", "why: --run: expected a number, found \"x\"", nil),
+      ("wait web --since x", "wait: --since: expected a number, found \"x\"", nil),
       ("version a", "version: it takes no names, found \"a\"", nil),
       ("create", "create: a name is missing", "usage: lodge create [OPTION]... <name> -- [<command> ...]"),
       ("create a b --rootfs /t -- x", "create: one name is enough, found \"b\" too", nil),

@@ -33,9 +33,11 @@ extension IntegrationTests {
     }
 
     /// The kind of X8: who follows ends with its reader, before the next line comes.
-    @Test(.requiresGuests, arguments: [
-      "events --since boot --follow", "logs --follow web", "ls --watch", "events --snapshot -o jsonl",
-    ])
+    @Test(
+      .requiresGuests,
+      arguments: [
+        "events --since boot --follow", "logs --follow web", "ls --watch", "events --snapshot -o jsonl",
+      ])
     func aReaderThatGoesEndsWhatFollows(line: String) async throws {
       try await withDaemon { daemon in
         try await daemon.define("web", [], Self.patient)
@@ -44,7 +46,8 @@ extension IntegrationTests {
         let (reader, writer) = try LinuxSystem.Pipe.make()
         var plan = SpawnPlan(
           executable: "\(TestDaemon.programs)/lodge",
-          arguments: ["lodge"] + line.split(separator: " ").map(String.init), environment: ["LODGE_ROOT=\(daemon.root)"])
+          arguments: ["lodge"] + line.split(separator: " ").map(String.init), environment: ["LODGE_ROOT=\(daemon.root)"]
+        )
         plan.descriptors = [(writer.rawValue, 1)]
         let process = try plan.run()
         defer {
@@ -54,7 +57,8 @@ extension IntegrationTests {
         writer.close()
         #expect(try await offThread { waitUntilReadable(reader.rawValue, seconds: 10) }, "it printed something")
         reader.close()
-        #expect(try await offThread { waitUntilReadable(process.fd.rawValue, seconds: 3) }, "\(line) ends with its reader")
+        #expect(
+          try await offThread { waitUntilReadable(process.fd.rawValue, seconds: 3) }, "\(line) ends with its reader")
       }
     }
 
@@ -83,7 +87,9 @@ extension IntegrationTests {
           }
           let quiet = try await daemon.cli(line.split(separator: " ").map(String.init) + ["-q"])
           #expect(
-            quiet.code != 64 ? quiet.output.split(separator: "\n").allSatisfy { !$0.contains(" ") } : quiet.errors.contains("there is no -q"),
+            quiet.code != 64
+              ? quiet.output.split(separator: "\n").allSatisfy { !$0.contains(" ") }
+              : quiet.errors.contains("there is no -q"),
             "\(line) -q: \(quiet)")
         }
       }
@@ -109,7 +115,8 @@ extension IntegrationTests {
         let file = "\(daemon.root)/web.yaml"
         let tree = try RootTrees.busybox()
         func write(_ more: String) throws {
-          try Files.writeText("rootfs: {path: \(tree), mode: overlay}\ncommand: [/bin/sleep, \"60\"]\n\(more)", to: file)
+          try Files.writeText(
+            "rootfs: {path: \(tree), mode: overlay}\ncommand: [/bin/sleep, \"60\"]\n\(more)", to: file)
         }
         try write("")
         let dry = try await daemon.lodge("apply", "-f", file, "--dry-run")
@@ -145,7 +152,8 @@ extension IntegrationTests {
       return try String(contentsOf: root.appendingPathComponent(name), encoding: .utf8)
     }
 
-    private func shell(_ script: String, on daemon: TestDaemon, _ more: [String: String]) async throws -> CommandResult {
+    private func shell(_ script: String, on daemon: TestDaemon, _ more: [String: String]) async throws -> CommandResult
+    {
       let environment = [
         "LODGE_ROOT": daemon.root, "PATH": "\(TestDaemon.programs):/usr/sbin:/usr/bin:/sbin:/bin",
       ].merging(more) { _, new in new }

@@ -22,13 +22,15 @@ enum ComingFrom {
         ("virsh undefine web", "lodge undefine web"), ("virsh start web", "lodge start web"),
         ("virsh shutdown web", "lodge shutdown web"), ("virsh reboot web", "lodge reboot web"),
         ("virsh destroy web", "lodge kill web"), ("virsh event --loop", "lodge events --follow"),
-        ("virsh create web.xml (transient)", "lodge run web -f web.yaml --rm --detach"), ("virsh version", "lodge version"),
+        ("virsh create web.xml (transient)", "lodge run web -f web.yaml --rm --detach"),
+        ("virsh version", "lodge version"),
       ]
     ),
     (
       "incus",
       [
-        ("incus launch IMAGE web", "lodge launch web --rootfs DIR --detach -- /sbin/init"), ("incus list", "lodge list"),
+        ("incus launch IMAGE web", "lodge launch web --rootfs DIR --detach -- /sbin/init"),
+        ("incus list", "lodge list"),
         ("incus info web", "lodge info web"), ("incus stop --force web", "lodge kill web"),
         ("incus delete --force web", "lodge delete --force web"), ("incus monitor", "lodge monitor --follow"),
         ("incus console --show-log web", "lodge logs web"),
@@ -68,7 +70,9 @@ enum ComingFrom {
     for (tool, rows) in same {
       page += "\n## \(tool)\n\n| there | here |\n| --- | --- |\n"
       for (theirs, ours) in rows { page += "| `\(escaped(theirs))` | `\(escaped(ours))` |\n" }
-      let known = ForeignVerb.Tool.allCases.filter { tool.contains($0.rawValue) || tool.hasPrefix("machinectl") && $0 == .systemctl }
+      let known = ForeignVerb.Tool.allCases.filter {
+        tool.contains($0.rawValue) || tool.hasPrefix("machinectl") && $0 == .systemctl
+      }
       let others = ForeignVerb.all.filter { !Set($0.tools).isDisjoint(with: known) }
       if others.isEmpty { continue }
       page += "\n| other words | here |\n| --- | --- |\n"

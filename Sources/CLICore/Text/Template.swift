@@ -83,8 +83,10 @@ struct Template: Equatable {
 
   /// Fields that an object has only where they apply, in lower case: absent they are empty, and no mistake.
   private static let sometimes: Set<String> = [
-    "guest", "run", "runnumber", "from", "to", "cause", "bad", "whilestopping", "facts", "order", "startedat", "endedat",
-    "length", "usage", "message", "code", "signal", "signalname", "coredumped", "victim", "limit", "limitbytes", "kills",
+    "guest", "run", "runnumber", "from", "to", "cause", "bad", "whilestopping", "facts", "order", "startedat",
+    "endedat",
+    "length", "usage", "message", "code", "signal", "signalname", "coredumped", "victim", "limit", "limitbytes",
+    "kills",
     "by", "how", "step", "errno", "uid", "pid", "last", "labels",
   ]
 

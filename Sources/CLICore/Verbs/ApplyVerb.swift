@@ -71,7 +71,7 @@ struct ApplyVerb: Verb {
     let old: GuestSpec?
     do throws(Failure) {
       let details = try context.call(Admin.GuestShow.self, .init(name: name), "apply \(name)", timeout: timeout)
-      old = try telling { () throws(GuestError) in try GuestSpec(details.spec) }
+      old = try telling { () throws(GuestError) in try GuestSpec(details.defined, checkingRules: false) }
     } catch {
       guard error.status == .notFound else { throw error }
       old = nil

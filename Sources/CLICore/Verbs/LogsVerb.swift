@@ -28,7 +28,8 @@ struct LogsVerb: Verb {
   )
   var tail: String?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Only of this run: its number or UUID; -1 is the last one that ended.", valueName: "run")
+    parsing: .unconditional,
+    help: ArgumentHelp("Only of this run: its number or UUID; -1 is the last one that ended.", valueName: "run")
   ) var run: String?
   @Flag(help: "Control characters as they are.") var raw = false
   @Flag(name: [.short, .long], help: "Begin lines with their times.") var timestamps = false

@@ -71,7 +71,8 @@ struct ListVerb: Verb {
   }
 
   private var whenEmpty: String {
-    selection.guests.isEmpty && selection.filters.isEmpty && !failed ? "no guests; lodge create makes one" : "no guest matches"
+    selection.guests.isEmpty && selection.filters.isEmpty && !failed
+      ? "no guests; lodge create makes one" : "no guest matches"
   }
 
   private func text(_ found: Found, _ context: Context) -> String {
@@ -155,7 +156,8 @@ struct WhyVerb: Verb {
   @OptionGroup var selection: SelectionOptions
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Explain this run: its number or UUID; -1 is the last one, -2 the one before.", valueName: "run"))
+    help: ArgumentHelp("Explain this run: its number or UUID; -1 is the last one, -2 the one before.", valueName: "run")
+  )
   var run: String?
   @OptionGroup var patience: TimeoutOption
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions

@@ -18,10 +18,13 @@ struct RunsVerb: Verb {
     ], quiet: .names)
 
   @OptionGroup var selection: SelectionOptions
-  @Option(help: ArgumentHelp("At most so many of each guest (20, with --since all); 0 is all that are kept.", valueName: "number"))
+  @Option(
+    help: ArgumentHelp(
+      "At most so many of each guest (20, with --since all); 0 is all that are kept.", valueName: "number"))
   var last: UInt32?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Only runs that ended since: a time, yesterday, or -1h.", valueName: "time"))
+    parsing: .unconditional,
+    help: ArgumentHelp("Only runs that ended since: a time, yesterday, or -1h.", valueName: "time"))
   var since: String?
   @Flag(help: "Only runs that ended badly.") var failed = false
   @OptionGroup var patience: TimeoutOption
