@@ -16,7 +16,7 @@ struct ExitStatus: RawRepresentable, Hashable, Sendable {
   static let usage = ExitStatus(rawValue: 64)
   static let interrupted = ExitStatus(rawValue: 130)
 
-  /// What each means, for the help.
+  /// The meaning of each, for the help.
   static let meanings: [(ExitStatus, String)] = [
     (.done, "done"),
     (.failed, "failed, or some of several targets failed: one line each"),
@@ -70,7 +70,7 @@ extension GuestError.Code {
 }
 
 extension ExitStatus {
-  /// What several targets amount to: their common code if all failed alike, otherwise 1.
+  /// The code for several targets: their common code if all failed alike, otherwise 1.
   static func combined(_ results: [ExitStatus]) -> ExitStatus {
     guard let first = results.first else { return .done }
     if results.allSatisfy({ $0 == first }) { return first }

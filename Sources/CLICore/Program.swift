@@ -148,7 +148,7 @@ struct CommandLineWords {
     }
   }
 
-  /// What the verb has to parse: everything but its words.
+  /// The arguments that the verb has to parse: everything but its words.
   mutating func arguments(afterWords taken: Int, mayStripReadOnly: Bool) -> [String] {
     var result: [String] = []
     let verbPlace = places.first ?? 0
@@ -166,7 +166,7 @@ struct CommandLineWords {
 }
 
 extension LodgeProgram {
-  /// What packaging and tests ask for and no overview lists.
+  /// Options for packaging and tests, which no overview lists.
   private static func unlisted(
     _ arguments: [String], _ console: Console, _ environment: [String: String]
   ) -> ExitStatus? {

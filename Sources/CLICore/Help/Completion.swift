@@ -1,7 +1,7 @@
 import Guest
 import SpecFile
 
-/// What may stand next on a command line: asked by the scripts that shells load, each time the key is pressed.
+/// The words that may stand next on a command line: asked by the scripts that shells load, each time the key is pressed.
 ///
 /// The scripts know nothing of verbs, so they are as new as the program, and aliases and guests are completed alike in
 /// every shell.

@@ -1,7 +1,7 @@
 import ArgumentParser
 import SpecFile
 
-/// What `lodge help` prints.
+/// The texts of `lodge help`.
 enum HelpText {
   /// `lodge help`.
   static func overview(_ screen: Screen = .page) -> String {

@@ -123,9 +123,9 @@ enum ManPages {
   private static func lowercasedFirst(_ text: String) -> String { text.prefix(1).lowercased() + text.dropFirst() }
 }
 
-/// What the argument library knows of a command, read from the JSON it prints for tools.
+/// A command as the argument library describes it, read from the JSON it prints for tools.
 struct ToolInfo {
-  /// What may stand there, beside `values`.
+  /// The kind of word that may stand there, beside `values`.
   enum Completion { case none, guests, hooks, files, folders }
 
   struct Argument {

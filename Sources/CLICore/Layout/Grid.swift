@@ -1,6 +1,6 @@
 /// A table fitted to the width of its screen.
 ///
-/// What does not fit is saved column by column, by rank: the least important is left out or shortened first. Nothing is
+/// Columns that do not fit give way by rank: the least important is left out or shortened first. Nothing is
 /// broken in the middle of a word, and no line is longer than the screen as long as there is a column to give.
 struct Grid {
   enum Alignment { case left, right }

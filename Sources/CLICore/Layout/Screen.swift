@@ -1,14 +1,14 @@
-/// Where text for people goes: how large it is, whether it shows colours, and in which zone it tells times.
+/// Where text for people goes: how large it is, whether it shows colours, and in which zone it shows times.
 ///
 /// A value without a terminal behind it, so that a test asks for the screen it wants.
 struct Screen: Sendable {
-  /// Columns; nil where nobody's window ends: a pipe or a file gets every line whole.
+  /// Columns; nil where there is no window: a pipe or a file gets every line whole.
   var width: Int?
   /// Lines; nil as for the width.
   var height: Int?
   var style: Style
   var zone: Zone
-  /// What stands for text that was cut off: one column where the terminal shows Unicode, else three points.
+  /// The mark for text that was cut off: one column where the terminal shows Unicode, else three points.
   var ellipsis = "…"
 
   /// For pipes and files: nothing is cut off, times are UTC.
@@ -47,7 +47,7 @@ struct Screen: Sendable {
   func wrapped(_ text: String) -> String { lines(text).joined(separator: "\n") }
 }
 
-/// A zone of time, as people name it: every time of one screen is told in one zone, so that they can be compared.
+/// A zone of time, as people name it: every time of one screen is shown in one zone, so that they can be compared.
 struct Zone: Equatable, Sendable {
   /// `CET`, `UTC`, `+0545`.
   var name: String

@@ -2,7 +2,7 @@ import Glibc
 import Guest
 import LinuxSystem
 
-/// What is known of the terminal behind a descriptor.
+/// The terminal behind a descriptor.
 enum Terminal {
   /// Columns and lines of the window; 80 by 24 where the terminal does not say.
   ///

@@ -6,7 +6,7 @@ import SpecFile
 import WireProtocol
 import XDR
 
-/// What became of one target.
+/// The result for one target.
 struct Outcome {
   /// For people.
   var line: String
@@ -15,17 +15,17 @@ struct Outcome {
   var status = ExitStatus.done
 }
 
-/// One action on several guests at once: all calls are sent ahead, results are told in order.
+/// One action on several guests at once: all calls are sent ahead, results are printed in order.
 struct Action<Procedure: RPCProcedure> {
   /// For errors: `stop`.
   var verb: String
   var arguments: (String) -> Procedure.Args
-  /// What is being waited for, after so many nanoseconds, for the status line: `web: stopping, 3 s`.
+  /// The status line after so many nanoseconds: `web: stopping, 3 s`.
   var status: (String, UInt64) -> String
-  /// What goes on when nobody waits any longer, and how to follow it.
+  /// The work that goes on after Ctrl-C, and how to follow it.
   var follow: (String) -> String
   var outcome: (String, Procedure.Reply) -> Outcome
-  /// What is asked instead after the connection was lost, where it can be asked again: with the journal's newest number
+  /// The question after the connection was lost, where it can be asked again: with the journal's newest number
   /// at a moment when the first question was still open.
   var again: ((String, UInt64) -> Procedure.Args)?
   /// How long to wait, nanoseconds; what was asked for goes on after it.
@@ -96,7 +96,7 @@ private final class ActionRun<Procedure: RPCProcedure> {
         context.console.clearStatus()
         if case .connectionClosed = error {
           if try reconnect(at: index) { continue }
-          // All that is still open is lost with it, and told once.
+          // All that is still open is lost with it, and reported once.
           context.report(Failure(error, "\(action.verb) \(names[index...].joined(separator: ", "))"))
           results.append(.unreachable)
           break
@@ -151,7 +151,7 @@ private final class ActionRun<Procedure: RPCProcedure> {
     }
   }
 
-  /// What was asked for is so already.
+  /// The outcome for a guest that is already in the state that was asked for.
   private func done(_ name: String, _ failure: Failure) throws(Failure) -> Outcome? {
     guard !action.isDone.isEmpty, failure.code == GuestError.Code.wrongState.word,
       let details = try? context.call(Admin.GuestShow.self, .init(name: name), "\(action.verb) \(name)"),

@@ -7,7 +7,7 @@ import SpecFile
 import WireProtocol
 import XDR
 
-/// What a verb works with: where results go, and the connection to the daemon, made when it is first needed.
+/// The surroundings of a verb: where results go, and the connection to the daemon, made when it is first needed.
 final class Context {
   let options: GlobalOptions
   /// Whether to use the read-only socket.
@@ -21,7 +21,7 @@ final class Context {
   private(set) var hasBeenConnected = false
   /// While Ctrl-C ends a wait instead of the program.
   private var signals: SignalFD?
-  /// What is printed goes on as it comes: then a reader of it that goes away ends the program at once.
+  /// Output goes on as it comes: then a reader of it that goes away ends the program at once.
   var followsOutput = false { didSet { connection?.interrupts = interrupts } }
 
   /// Descriptors that end any wait when they are ready.
@@ -69,7 +69,7 @@ final class Context {
   }
   var now: Timestamp { Timestamp(nanoseconds: Clock.wallNanoseconds) }
 
-  /// What standard output may hold; asked again after a resize.
+  /// The size and style of standard output; asked again after a resize.
   var screen: Screen {
     guard console.outputIsTerminal else { return Screen(width: nil, height: nil, style: style, zone: .utc) }
     let size = Terminal.size(of: 1, environment: environment)
@@ -90,7 +90,7 @@ final class Context {
     console.errorLine(failure.text(format: format, style: errorStyle))
   }
 
-  /// What people are told after something was done; nothing with `-q`, and nothing to programs.
+  /// A line for people after something was done; nothing with `-q`, and nothing for programs.
   func tell(_ line: @autoclosure () -> String) {
     if !options.quiet, !format.isForPrograms { console.line(line()) }
   }
@@ -129,7 +129,7 @@ final class Context {
   func client<Procedure: RPCProcedure>(for procedure: Procedure.Type) throws(Failure) -> BlockingClient {
     if let connection { return connection }
     let client = try connect(readOnlyWillDo: Procedure.allowedReadOnly)
-    // Who we are, for `lodge daemon clients`; nobody waits for the answer.
+    // A name for `lodge daemon clients`; the answer is not waited for.
     _ = try? client.send(Admin.Hello.self, .init(client: "lodge \(LodgeVersion.current)"))
     client.interrupts = interrupts
     connection = client
@@ -161,7 +161,7 @@ final class Context {
   /// After the connection was lost: tries until the daemon is there again.
   ///
   /// - Parameters:
-  ///   - state: what is told, for example `events: at number 194`.
+  ///   - state: for the message, for example `events: at number 194`.
   ///   - deadline: gives up then (CLOCK_BOOTTIME).
   func awaitDaemon<Procedure: RPCProcedure>(
     for procedure: Procedure.Type, _ state: String, deadline: Int64? = nil
@@ -216,7 +216,7 @@ extension Failure {
         .unreachable, code: "unavailable", "the daemon cannot be reached: \(path): no such socket", hint: start)
     case .refused:
       self.init(
-        .unreachable, code: "unavailable", "the daemon cannot be reached: \(path): nobody listens there any more",
+        .unreachable, code: "unavailable", "the daemon cannot be reached: \(path): nothing listens there any more",
         hint: start)
     case .denied:
       self.init(

@@ -3,7 +3,7 @@ import GuestWire
 import RPC
 import SpecFile
 
-/// Why a verb did not do what was asked, ready to be told.
+/// The reason why a verb did not do what was asked, ready to be printed.
 struct Failure: Error {
   var status: ExitStatus
   /// The stable word for programs.
@@ -52,14 +52,14 @@ struct Failure: Error {
       self.init(
         .unreachable, code: "unavailable",
         "\(intent): the connection to the daemon ended: \(Visible.text(reason.description))",
-        hint: isLook ? nil : "whether it was done is not known; lodge ls tells")
+        hint: isLook ? nil : "whether it was done is not known; see lodge ls")
     case .cancelled: self.init(.interrupted, code: "cancelled", "\(intent): given up")
     case .invalidArguments(let error):
       self.init(.usage, code: GuestError.Code.invalidArgument.word, "\(intent): \(error)")
     case .undecodable(let error):
       self.init(
         .failed, code: GuestError.Code.badFrame.word, "\(intent): the daemon's answer cannot be read: \(error)",
-        hint: "lodge version tells whether daemon and command are of one version")
+        hint: "lodge version shows whether daemon and command are of one version")
     }
   }
 
@@ -78,7 +78,7 @@ struct Failure: Error {
     isDiagnostic = true
   }
 
-  /// How it is told, without a newline at the end.
+  /// The text of it, without a newline at the end.
   func text(format: OutputFormat, style: Style) -> String {
     if format == .json || format == .jsonl {
       return DataValue.members([
@@ -91,7 +91,7 @@ struct Failure: Error {
   }
 }
 
-/// Gives what is thrown where values are made of foreign ones the shape in which it is told.
+/// Turns an error about foreign values into a failure that can be printed.
 func telling<Value>(_ body: () throws(GuestError) -> Value) throws(Failure) -> Value {
   do throws(GuestError) {
     return try body()

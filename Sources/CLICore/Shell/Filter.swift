@@ -22,7 +22,7 @@ struct Filter: Equatable {
 
   init() {}
 
-  /// What a filter is applied to: each has keys of its own.
+  /// The things that a filter is applied to: each has keys of its own.
   enum Subject {
     case guests, events
 

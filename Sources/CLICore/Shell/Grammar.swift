@@ -1,7 +1,7 @@
 import Guest
 import SpecFile
 
-/// What a verb takes, as far as it is needed to say in our own words what is wrong with a command line.
+/// The arguments of a verb, as far as they are needed to say in our own words what is wrong with a command line.
 ///
 /// It is made from what the argument library knows, and asked only after the library has refused the line.
 struct Grammar {
@@ -32,7 +32,7 @@ struct Grammar {
   /// `lodge stop [OPTION]... [<guest> ...]`.
   var usage: String
 
-  /// What is wrong with these arguments; nil if nothing is that can be told from names and numbers of words alone.
+  /// The fault in these arguments; nil if names and numbers of words alone show none.
   func fault(in arguments: [String]) -> Failure? {
     let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
     var words: [String] = []

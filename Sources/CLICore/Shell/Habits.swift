@@ -1,6 +1,6 @@
 import Guest
 
-/// What fingers know from kill(1), docker, podman and systemctl, rewritten before a command line is parsed.
+/// Habits from kill(1), docker, podman and systemctl, rewritten before a command line is parsed.
 ///
 /// Only words before `--` are looked at, and nothing that has a meaning here gets another one.
 enum Habits {

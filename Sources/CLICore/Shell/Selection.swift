@@ -1,7 +1,7 @@
 import Guest
 import WireProtocol
 
-/// What a verb makes of a group of guests.
+/// The part of a group of guests that a verb takes.
 struct Choice {
   /// For questions: `stop`.
   var verb = ""
@@ -13,7 +13,7 @@ struct Choice {
   var hasAll = false
 }
 
-/// What a verb is to work on.
+/// The guests that a verb is to work on.
 struct Chosen {
   var names: [String] = []
   /// Those of a group that it does not concern, as they are.

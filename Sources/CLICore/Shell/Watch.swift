@@ -7,7 +7,7 @@ import LinuxSystem
 /// On a terminal the screen is drawn in place. In a pipe it is written again whenever something has happened.
 final class Watch<State> {
   private let context: Context
-  /// What is shown, asked anew after events.
+  /// The state to show, asked anew after events.
   private let look: () throws(Failure) -> State
   /// Its lines after so many nanoseconds, for this screen.
   private let draw: (State, UInt64, Screen) -> [String]

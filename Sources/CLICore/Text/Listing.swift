@@ -65,7 +65,7 @@ struct Listing<Row> {
   var name: String
   var columns: [Column<Row>]
   var json: (Row) -> DataValue
-  /// What `-o name` and `-q` print.
+  /// The name that `-o name` and `-q` print.
   var rowName: (Row) -> String
 
   /// The whole output, ending with a newline unless it is empty.
@@ -91,7 +91,7 @@ struct Listing<Row> {
     }
   }
 
-  /// What `--format` makes of each row.
+  /// A line for each row, made by `--format`.
   func text(_ rows: [Row], template: Template) throws(Failure) -> String {
     var text = ""
     for row in rows { text += try template.line(json(row)) + "\n" }

@@ -10,7 +10,7 @@ struct LogText {
   /// Control bytes as they are.
   var isRaw = false
   var hasTimestamps = false
-  /// What Lodge itself noted between the guest's lines.
+  /// Whether to print the notes of Lodge itself between the guest's lines.
   var hasNotes = true
   /// Only entries from then on, and up to then.
   var from: Int64?
@@ -19,7 +19,7 @@ struct LogText {
   var prefix = ""
   var style = Style(isOn: false)
 
-  /// What comes of some bytes of the log.
+  /// The text of some bytes of the log.
   struct Output {
     var standard: [UInt8] = []
     var error: [UInt8] = []

@@ -102,7 +102,7 @@ struct ApplyVerb: Verb {
   }
 }
 
-/// What `apply` did, or would do, with one guest.
+/// The result of `apply` for one guest, done or planned.
 struct Applied {
   enum Action: String { case created, changed, unchanged }
 

@@ -12,7 +12,7 @@ struct EventsVerb: Verb {
     discussion: """
       Without --since and --follow: everything since the host's boot. With --follow alone: what happens from now on. \
       Following survives a restart of the daemon: nothing is missed or repeated, and what retention had dropped before it \
-      could be sent is told as a gap. The number at the beginning of a line is what --since takes.
+      could be sent is printed as a gap. The number at the beginning of a line is what --since takes.
       """,
     examples: [
       Example("lodge events", "what has happened since boot", given: [.ended("web")]),

@@ -9,9 +9,9 @@ struct ForeignVerb: Sendable {
 
   var words: [String]
   var tools: [Tool]
-  /// What is to be done, as a command line that can be typed; nil where there is none yet.
+  /// A command line that does it here; nil where there is none yet.
   var command: String?
-  /// What has to be said beside it, or instead of it.
+  /// A note beside it, or instead of it.
   var note: String
 
   init(_ words: String, _ tools: [Tool], _ command: String?, _ note: String = "") {
@@ -115,7 +115,7 @@ struct ForeignVerb: Sendable {
       "prune clean", [.podman, .machinectl], "lodge rm --filter state=stopped",
       "a guest made by run --rm removes itself"),
 
-    // What other issues bring.
+    // Not built yet.
     ForeignVerb(
       "snapshot checkpoint restore save managedsave snapshot-create snapshot-list snapshot-revert",
       [.podman, .virsh, .incus], nil,

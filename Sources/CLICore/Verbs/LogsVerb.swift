@@ -131,7 +131,7 @@ struct LogFollower {
         Admin.GuestWait.self, .init(name: name, condition: .running, run: nil, since: 0, timeoutMillis: 60_000),
         "logs of \(name)")
     } catch {
-      // A daemon that has gone is waited for by whoever asks it next.
+      // A daemon that has gone is waited for by the next call.
       guard error.status == .timedOut || error.status == .unreachable else { throw error }
     }
     return true

@@ -56,7 +56,7 @@ struct RunsVerb: Verb {
 }
 
 extension Context {
-  /// Does something for each guest, in order; what fails is told, and the rest is done all the same.
+  /// Does something for each guest, in order; a failure is reported, and the rest is done all the same.
   func forEach(_ names: [String], _ body: (String) throws(Failure) -> Void) -> [ExitStatus] {
     names.map { name in
       do throws(Failure) {

@@ -91,7 +91,7 @@ struct SpecOptions: ParsableArguments {
     var spec = GuestSpec(rootfs: Rootfs(path: ""), command: [])
     if let file {
       let bytes = try Self.bytes(of: file)
-      // What flags supply may be missing; without flags every mistake can be told with its place.
+      // Keys that flags supply may be missing; without flags every mistake can be reported with its place.
       let isPartial = try flagged(spec) != spec
       do throws(SpecFileError) {
         spec = try GuestSpecFile.decode(bytes, file: file == "-" ? "standard input" : file, isPartial: isPartial)

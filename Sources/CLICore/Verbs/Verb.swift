@@ -17,7 +17,7 @@ extension Verb {
   }
 }
 
-/// What the help, the man pages and the completion know of a verb beside its options.
+/// A verb as the help, the man pages and the completion show it, beside its options.
 struct VerbPage: Sendable {
   enum Group: String, CaseIterable, Sendable {
     case guests = "Guests"
@@ -37,7 +37,7 @@ struct VerbPage: Sendable {
   var isEnding = false
   /// The formats that it honours; others are refused.
   var formats = OutputFormat.allCases
-  /// What `-q` does for it.
+  /// The effect of `-q` on it.
   var quiet = Quiet.silent
 
   enum Quiet: Sendable {
@@ -54,7 +54,7 @@ struct VerbPage: Sendable {
 
 /// A command line of the help. The tests run every one of them.
 public struct Example: Sendable {
-  /// What must be so before it is run. Guests run on a tree that has busybox in it.
+  /// The state it needs before it is run. Guests run on a tree that has busybox in it.
   public enum Precondition: Sendable, Equatable {
     case stopped(String)
     case running(String)

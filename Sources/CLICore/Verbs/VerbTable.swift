@@ -31,7 +31,7 @@ enum VerbTable {
       message, hint: nearest(to: word, in: known).map { "did you mean lodge \($0)?" } ?? "lodge help lists them")
   }
 
-  /// What the verbs of two words are about.
+  /// The subject of the verbs of two words.
   static let families = ["daemon": "The daemon itself", "on": "Hooks: programs that the daemon runs at events"]
 
   /// Verbs whose second word may be left out.

@@ -97,7 +97,7 @@ struct WaitVerb: Verb {
     }
     guard found else {
       throw Failure(
-        .timedOut, code: "timedOut", "wait for an event: the time is up", hint: "lodge events tells what happened")
+        .timedOut, code: "timedOut", "wait for an event: the time is up", hint: "lodge events lists what happened")
     }
     return .done
   }

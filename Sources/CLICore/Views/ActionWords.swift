@@ -3,7 +3,7 @@ import GuestWire
 import SpecFile
 import WireProtocol
 
-// What people are told after a guest was started or ended.
+// Lines for people after a guest was started or ended.
 
 extension Context {
   func json(_ summary: Wire.GuestSummary) -> DataValue {

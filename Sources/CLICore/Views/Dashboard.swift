@@ -8,7 +8,7 @@ struct Dashboard {
   var screen: Screen
   var now: Timestamp
   var guests: [GuestView]
-  /// What is wrong with the daemon's database; empty when well.
+  /// The trouble with the daemon's database; empty when well.
   var storage: String
 
   static func show(in context: Context) throws(Failure) {

@@ -55,7 +55,7 @@ struct DetailsPage {
     return fields
   }
 
-  /// What is nearly always asked for in words of its own, and after it every other key that is not at its default, with
+  /// The usual questions answered in words of its own, and after it every other key that is not at its default, with
   /// its name in the spec file: a key that comes later is shown without a change here.
   private func spec(_ spec: GuestSpec, of guest: GuestView) -> Fields {
     var fields = Fields(indent: 2)

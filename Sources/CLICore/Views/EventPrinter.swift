@@ -52,7 +52,7 @@ final class EventPrinter {
       hasHeader = true
       context.console.write(CSV.line(Self.columns.map { CSV.text($0.value(entry)) }))
     case .json, .yaml:
-      // What never ends cannot be one document.
+      // A stream without an end cannot be one document.
       if isFollowing { try context.line(entry.json) } else { collected.append(entry.json) }
     }
   }

@@ -49,7 +49,7 @@ extension GuestEvent.Kind {
 
 /// Writes events as lines for people: the columns stay where they are although the next event is not known yet.
 ///
-/// On a terminal the line tells the clock, and a line of its own the date and the zone; in a pipe every line has its whole
+/// On a terminal a line has the clock, and a line of its own the date and the zone; in a pipe every line has its whole
 /// time, so that it can be searched for and sorted.
 struct EventLines {
   var screen: Screen

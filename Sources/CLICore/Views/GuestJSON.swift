@@ -1,7 +1,7 @@
 import Guest
 import SpecFile
 
-// What programs read from `-o json`, `jsonl` and `yaml`. Sizes in bytes, durations in seconds, times in RFC 3339 UTC.
+// The objects that programs read from `-o json`, `jsonl` and `yaml`. Sizes in bytes, durations in seconds, times in RFC 3339 UTC.
 // Golden files in the tests guard the names: within a schema version a field comes and never goes.
 
 extension GuestView {
@@ -77,7 +77,7 @@ extension RunRecord {
 }
 
 extension ExitRecord {
-  /// How long it ran; nil where nobody knows: init was never executed, or the host went down with it, and when it did
+  /// How long it ran; nil where that is not known: init was never executed, or the host went down with it, and when it did
   /// is not known.
   var knownLength: UInt64? { startedAt == nil || isLengthLost ? nil : lengthNanos }
 

@@ -38,7 +38,7 @@ struct GuestView: Sendable, Hashable {
   /// Whether a run is present.
   var isUp: Bool { run != nil }
 
-  /// What happens by itself, and what is amiss: the last column of `lodge ls`.
+  /// The next thing that happens by itself, and what is amiss: the last column of `lodge ls`.
   var next: String {
     var parts: [String] = []
     if let restart {

@@ -1,7 +1,7 @@
 import Guest
 import SpecFile
 
-/// What differs between two specs, key by key.
+/// A difference between two specs in one key.
 struct SpecChange: Equatable {
   /// `limits.memory`, `env.LANG`.
   var key: String
