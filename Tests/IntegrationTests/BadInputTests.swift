@@ -58,7 +58,7 @@ extension IntegrationTests {
         make: {
           try Files.writeText("", to: "\($0)/file")
           return "\($0)/file"
-        }, told: "file: Not a directory", errno: ENOTDIR),
+        }, told: "file: it is not a folder", errno: ENOTDIR),
       Root(
         testDescription: "without the init",
         make: {
