@@ -20,8 +20,9 @@ extension GuestManager {
         unless: { manager throws(GuestError) in
           try manager.refuseIfFull("change \(name)")
           _ = try manager.book.find(name)
-        }, sequel: { .defined(atNextStart: $0.isSpecPending) }
-      ) { lifecycle, _ throws(GuestError) in lifecycle.configure(spec, by: asked.actor) }
+        }, sequel: { .defined(atNextStart: $0.isSpecPending) },
+        { lifecycle, _ throws(GuestError) in lifecycle.configure(spec, by: asked.actor) }
+      )
       : try await create(name, spec, asked)
     switch sequel {
     case .defined(let atNextStart): return atNextStart
@@ -55,8 +56,9 @@ extension GuestManager {
       unless: { manager throws(GuestError) in
         try manager.refuseIfFull("remove \(name)")
         _ = try manager.book.find(name)
-      }, sequel: { .removed($0.run?.id) }
-    ) { lifecycle, context throws(GuestError) in try lifecycle.remove(by: asked.actor, force: force, context) }
+      }, sequel: { .removed($0.run?.id) },
+      { lifecycle, context throws(GuestError) in try lifecycle.remove(by: asked.actor, force: force, context) }
+    )
     guard case .removed(let run?) = sequel else { return }
     switch try await wait(for: .ended(run), of: name, ordered: true) {
     case .stuck(let tasks): throw Self.stuck("remove \(name)", name, tasks)
@@ -72,8 +74,9 @@ extension GuestManager {
       unless: { manager throws(GuestError) in
         try manager.refuseIfFull("start \(name)")
         _ = try manager.book.find(name)
-      }, sequel: { .started($0.run?.id ?? .zero) }
-    ) { lifecycle, context throws(GuestError) in try lifecycle.start(by: asked.actor, context) }
+      }, sequel: { .started($0.run?.id ?? .zero) },
+      { lifecycle, context throws(GuestError) in try lifecycle.start(by: asked.actor, context) }
+    )
     guard case .started(let run) = sequel else { throw Self.otherSequel(name) }
     return try await outcome(of: run, name)
   }
@@ -82,8 +85,9 @@ extension GuestManager {
   func stop(_ name: GuestName, _ order: EndOrder, _ asked: Asked) async throws -> RunRecord? {
     let sequel = try await request(
       asked, name, .order, unless: { manager throws(GuestError) in _ = try manager.book.find(name) },
-      sequel: { .stopped($0.run?.id) }
-    ) { lifecycle, context throws(GuestError) in try lifecycle.stop(order, context) }
+      sequel: { .stopped($0.run?.id) },
+      { lifecycle, context throws(GuestError) in try lifecycle.stop(order, context) }
+    )
     guard case .stopped(let run?) = sequel else { return nil }
     let present = book[name]?.current.lifecycle.run
     let timeout = patience(with: order, present?.spec.stop ?? StopPolicy())
@@ -120,8 +124,9 @@ extension GuestManager {
       },
       sequel: { lifecycle in
         .restarted(former: former?.id, number: former.map { $0.number + 1 } ?? lifecycle.runCount)
-      }
-    ) { lifecycle, context throws(GuestError) in try lifecycle.restart(order, context) }
+      },
+      { lifecycle, context throws(GuestError) in try lifecycle.restart(order, context) }
+    )
     guard case .restarted(let former, let number) = sequel else { throw Self.otherSequel(name) }
     if let former { _ = try await end(of: former, name, intent: "restart \(name)") }
     return try await outcome(of: try await run(of: name, number: number), name)

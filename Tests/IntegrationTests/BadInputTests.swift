@@ -138,11 +138,11 @@ extension IntegrationTests {
     @Test(.requiresGuests) func aVerbInTheWrongStateIsCode4WithTheStateAndAHint() async throws {
       try await withDaemon { daemon in
         try await daemon.define("web", ["--restart", "never"], ["/bin/sleep", "1000"])
-        let stop = try await daemon.lodge("stop", "web")
+        let stop = try await daemon.lodge("stop", "--strict", "web")
         #expect(stop.code == 4, "\(stop)")
         #expect(stop.errors.contains("stopped"), "\(stop)")
         try await daemon.succeed("start", "web")
-        let start = try await daemon.lodge("start", "web")
+        let start = try await daemon.lodge("start", "--strict", "web")
         #expect(start.code == 4, "\(start)")
         #expect(start.errors.contains("running"), "\(start)")
         let remove = try await daemon.lodge("rm", "web")

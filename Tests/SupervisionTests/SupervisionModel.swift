@@ -249,18 +249,18 @@ struct SupervisionModel {
           }
           decided = .init(key: request.key, digest: request.digest, guest: lifecycle.name, sequel: sequel, at: now.wall)
           return decided
-        }
-      ) { lifecycle, context throws(GuestError) in
-        switch request.step {
-        case .start: try lifecycle.start(by: user, context)
-        case .restart: try lifecycle.restart(EndOrder(.restart, by: user), context)
-        case .kill: try lifecycle.stop(EndOrder(.kill, by: user), context)
-        case .stopWithoutForce: try lifecycle.stop(EndOrder(.stop, by: user, noKill: true), context)
-        case .remove(let force): try lifecycle.remove(by: user, force: force, context)
-        case .replace: lifecycle.configure(lifecycle.defined, by: user)
-        default: try lifecycle.stop(EndOrder(.stop, by: user), context)
-        }
-      }
+        },
+        { lifecycle, context throws(GuestError) in
+          switch request.step {
+          case .start: try lifecycle.start(by: user, context)
+          case .restart: try lifecycle.restart(EndOrder(.restart, by: user), context)
+          case .kill: try lifecycle.stop(EndOrder(.kill, by: user), context)
+          case .stopWithoutForce: try lifecycle.stop(EndOrder(.stop, by: user, noKill: true), context)
+          case .remove(let force): try lifecycle.remove(by: user, force: force, context)
+          case .replace: lifecycle.configure(lifecycle.defined, by: user)
+          default: try lifecycle.stop(EndOrder(.stop, by: user), context)
+          }
+        })
       if let decided {
         ledger.decided(decided, decision.ticket, now: now.boot)
         switch decided.sequel {
