@@ -81,7 +81,8 @@ public struct Daemon: Service {
     await hooks.stop()
     for door in doors { await door.shutdown(deadline: .now() + .seconds(2)) }
     await manager.shutDown()
-    try store.settle()
+    // The log stays beside a database that cannot be written, and is read by the next daemon.
+    do { try store.settle() } catch { logger.error("cannot settle the database", metadata: ["error": "\(error)"]) }
     for path in ownSockets { try? Files.removeTree(path) }
     try await group.shutdownGracefully()
   }

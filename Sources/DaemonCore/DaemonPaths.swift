@@ -35,6 +35,8 @@ public struct DaemonPaths: Sendable, Hashable {
   public var lock: String { runtime + "/lodged.lock" }
   public var runs: String { runtime + "/guests" }
   public var database: String { state + "/lodge.db" }
+  /// The guests as a daemon knew them whose database was damaged under it.
+  public var copy: String { state + "/guests-kept.db" }
   /// Freed when the disk is full, so that ends can still be stored.
   public var reserve: String { state + "/reserve" }
 

@@ -104,8 +104,10 @@ extension GuestManager {
       logger.error("cannot store: guests run on, ends are kept and tried again", metadata: ["error": "\(error)"])
     }
     if error.isFull { releaseReserve() }
+    let isNews = storageFault?.isFinal != true
     storageFault = error
     carryOut(book.refused(storageError(error)))
+    if error.isFinal, isNews, rescue == nil { keepCopy() }
   }
 
   func storageError(_ error: StoreError) -> GuestError {

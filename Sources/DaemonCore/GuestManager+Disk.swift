@@ -2,6 +2,7 @@ internal import Guest
 internal import GuestStore
 internal import LinuxSystem
 internal import Logging
+internal import NIOCore
 internal import Supervision
 
 // A full disk. A file that is there to be given up makes room for ends to be stored; until there is room again for more
@@ -19,6 +20,7 @@ extension GuestManager {
     guard let fault = storageFault, rescue == nil, !fault.isFinal else { return }
     if fault.isFull { return lookForSpace() }
     storageFault = nil
+    book.diskWorks()
     logger.notice("storage works again")
   }
 
@@ -28,8 +30,56 @@ extension GuestManager {
       let free = Files.freeBytes(environment.paths.state), free >= Self.comfortBytes
     else { return }
     storageFault = nil
+    book.diskWorks()
     logger.notice("there is space again", metadata: ["free": "\(free)"])
     writer.perform { _ in self.restoreReserve() }
+  }
+
+  /// Whether the database is still the one that was opened: once a second.
+  func checkDatabase() {
+    guard rescue == nil, storageFault?.isFinal != true, storageFault?.isFull != true, !isCheckingDatabase else {
+      return
+    }
+    // With a fault and nothing to store, nothing else would find out that the disk takes something again.
+    let isFaulty = storageFault != nil
+    if isFaulty, !book.isSettled { return }
+    isCheckingDatabase = true
+    writer.perform { store in
+      let result = Result { () throws(StoreError) in try isFaulty ? store.noteBoot() : store.check() }
+      self.eventLoop.execute { self.onLoop { $0.databaseChecked(result) } }
+    }
+  }
+
+  private func databaseChecked(_ result: Result<Void, StoreError>) {
+    isCheckingDatabase = false
+    switch result {
+    case .success: if storageFault != nil { storageWorks() }
+    case .failure(let error):
+      // A batch that is on its way finds out by itself; what is known already is known.
+      if !book.isWriting, storageFault == nil || error.isFinal { storageFails(error) }
+    }
+  }
+
+  /// The database is lost, and this daemon still knows every guest: written down for the next one, which can then show
+  /// them.
+  func keepCopy() {
+    let guests = book.all.compactMap(\.committed)
+    let path = environment.paths.copy
+    let boot = environment.boot
+    let time = now.wall
+    writer.perform { [logger] _ in
+      for suffix in ["", "-wal", "-shm"] { try? Files.removeTree(path + suffix) }
+      do {
+        let store = try GuestStore(path: path, boot: boot)
+        _ = try store.commit(
+          guests.map { Change(guest: $0.lifecycle.name, record: .save($0), events: [], time: time) },
+          retention: Retention())
+        try store.close()
+        logger.notice("wrote down what is known of the guests", metadata: ["path": "\(path)"])
+      } catch {
+        logger.error("cannot write down what is known of the guests", metadata: ["error": "\(error)"])
+      }
+    }
   }
 
   nonisolated func restoreReserve() {

@@ -21,7 +21,7 @@ extension GuestManager {
     case .disarmTimer:
       restartTimers.removeValue(forKey: name)?.cancel()
     case .acknowledge(let run): acknowledge(run, name)
-    case .delete: removeFiles(of: name)
+    case .delete(let run): removeFiles(of: name, with: run)
     }
   }
 
@@ -380,13 +380,17 @@ extension GuestManager {
 
   func logPath(of name: GuestName) -> String { environment.paths.logs + "/" + name.value + ".log" }
 
-  private func removeFiles(of name: GuestName) {
+  private func removeFiles(of name: GuestName, with run: RunID?) {
     try? RunDirectory(runs: environment.paths.runs, guest: name).remove()
     let base = name.value + ".log"
     guard let entries = try? Files.list(environment.paths.logs) else { return }
-    for entry in entries
-    where entry.name == base || (entry.name.hasPrefix(base + ".") && Int(entry.name.dropFirst(base.count + 1)) != nil) {
-      try? Files.removeTree(environment.paths.logs + "/" + entry.name)
+    let files = entries.map(\.name).filter { file in
+      file == base || (file.hasPrefix(base + ".") && Int(file.dropFirst(base.count + 1)) != nil)
     }
+    guard let run else {
+      for file in files { try? Files.removeTree(environment.paths.logs + "/" + file) }
+      return
+    }
+    goneLogs.keep(files, of: name, run: run)
   }
 }

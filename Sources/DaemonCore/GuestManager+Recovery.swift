@@ -26,6 +26,7 @@ extension GuestManager {
             .daemon, guest: nil, by: .daemon, message: hostBooted ? "started after a boot of the host" : "started")
         ], .fact, at: now.wall))
 
+    goneLogs.removeAll()
     let unknownEnds = tellUnknownEnds()
     var records: [ExitRecord] = []
     var others: [(GuestName, Recovery.Verdict)] = []
@@ -153,12 +154,20 @@ extension GuestManager {
 
   /// Ends controllers of earlier daemons that should have gone: the lock that they hold is of no run directory any more.
   func endLingering() {
-    let locks = ((try? Files.list(environment.paths.runs)) ?? []).compactMap { entry in
+    let lingering = fence.killControllers(holdingNoneOf: heldLocks, except: links.values.compactMap { $0.process?.pid })
+    if lingering > 0 { logger.warning("killed controllers of ended runs", metadata: ["processes": "\(lingering)"]) }
+  }
+
+  /// Controllers whose run's end is acknowledged, and that are still cleaning up: nobody else removes their groups.
+  var areControllersLeaving: Bool {
+    if links.values.contains(where: \.isDismissed) { return true }
+    return fence.lingering(holdingNoneOf: heldLocks, except: links.values.compactMap { $0.process?.pid }) > 0
+  }
+
+  private var heldLocks: [String] {
+    ((try? Files.list(environment.paths.runs)) ?? []).compactMap { entry in
       (try? GuestName(entry.name)).map { RunDirectory(runs: environment.paths.runs, guest: $0).lockPath }
     }
-    let ours = links.values.compactMap { $0.process?.pid }
-    let lingering = fence.killControllers(holdingNoneOf: locks, except: ours)
-    if lingering > 0 { logger.warning("killed controllers of ended runs", metadata: ["processes": "\(lingering)"]) }
   }
 
   /// Removes the directory of a guest that has no run, once its controller is gone.
@@ -371,6 +380,7 @@ extension GuestManager {
     let moment = now.boot
     hub.tick(now: now)
     lookForSpace()
+    checkDatabase()
     for name in book.names {
       guard let guest = book[name], case .stopping(let run, _) = guest.current.lifecycle.phase,
         let order = run.orders.current,

@@ -231,9 +231,14 @@ extension GuestManager {
     guard let storageFault else { return }
     throw GuestError(
       .storage, "\(intent): \(storageFault)",
-      hint: rescue != nil
+      hint: storageFault.isFinal
         ? "guests run on; put the database right, then restart lodged"
         : storageFault.isFull ? "free some space; the daemon goes on by itself" : "lodge daemon status")
+  }
+
+  private func foundDamaged(_ error: StoreError) {
+    guard rescue == nil, storageFault?.isFinal != true, !book.isWriting else { return }
+    storageFails(error)
   }
 
   /// Reads the database on another thread.
@@ -243,7 +248,11 @@ extension GuestManager {
       StoreWriter.readers.async {
         continuation.resume(
           with: Result {
-            do { return try body(store) } catch let error as StoreError { throw GuestError(.storage, "\(error)") }
+            do { return try body(store) } catch let error as StoreError {
+              // The database is found to be damaged by whoever reads the damaged part first.
+              if case .damaged = error { self.eventLoop.execute { self.onLoop { $0.foundDamaged(error) } } }
+              throw GuestError(.storage, "\(error)")
+            }
           })
       }
     }

@@ -25,6 +25,8 @@ extension Daemon {
       }
       let strangers = runsUnknown(to: state)
       guard strangers.isEmpty else { throw StoreError.stale(path: paths.database, runs: strangers) }
+      // A copy of an earlier damage is of no use any more.
+      for suffix in ["", "-wal", "-shm"] { try? Files.removeTree(paths.copy + suffix) }
       return (store, state, nil)
     } catch {
       switch error {
@@ -41,8 +43,41 @@ extension Daemon {
         metadata: ["error": "\(error)", "kept": "\(kept)"])
       for suffix in ["", "-wal", "-shm"] { try? Files.removeTree(paths.runtime + "/rescue.db" + suffix) }
       let store = try GuestStore(path: paths.runtime + "/rescue.db", boot: boot)
+      try show(knownGuests(error), in: store)
       return (store, try store.load(), error)
     }
+  }
+
+  /// What can be shown of the guests while their database cannot be used: what the last daemon knew, or what can still be
+  /// read.
+  private func knownGuests(_ error: StoreError) -> [StoredGuest] {
+    guard case .damaged = error else { return [] }
+    if Files.exists(paths.copy) {
+      let kept = GuestStore.salvage(path: paths.copy).guests
+      if !kept.isEmpty { return kept }
+    }
+    let (guests, expected) = GuestStore.salvage(path: paths.database)
+    logger.warning(
+      "guests that can still be read from the damaged database",
+      metadata: ["guests": "\(guests.count)", "of": "\(expected.map { "\($0)" } ?? "unknown")"])
+    return guests
+  }
+
+  /// As stopped where no controller lives, since nothing is known of what became of their runs.
+  private func show(_ guests: [StoredGuest], in store: GuestStore) throws {
+    let changes = guests.map { guest in
+      var lifecycle = guest.lifecycle
+      if lifecycle.state != .stopped, !hasController(lifecycle.name.value) {
+        lifecycle = GuestLifecycle(
+          name: lifecycle.name, defined: lifecycle.defined, phase: .stopped, runCount: lifecycle.runCount,
+          restarts: lifecycle.restarts, last: lifecycle.last, desired: false,
+          note: "it was \(lifecycle.state); what became of it is known when the database can be used again")
+      }
+      return Change(
+        guest: lifecycle.name, record: .save(StoredGuest(lifecycle: lifecycle, createdAt: guest.createdAt)),
+        events: [], time: guest.createdAt)
+    }
+    if !changes.isEmpty { _ = try store.commit(changes, retention: Retention()) }
   }
 
   /// Whether any controller lives.
@@ -97,6 +132,7 @@ extension GuestManager {
         isChild: false)
       link.version = answer.version
       links[run] = link
+      if book[name]?.current.lifecycle.run?.id == run { return }
       var spec = GuestSpec(rootfs: Rootfs(path: "/"), command: ["/unknown"])
       spec.restart.mode = .never
       let lifecycle = GuestLifecycle(

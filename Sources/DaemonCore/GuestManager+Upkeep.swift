@@ -48,7 +48,7 @@ extension GuestManager {
     _ = try? await stored.futureResult.get()
     patience.cancel()
     // Those that are about to go are seen off: their groups would stay with nobody to remove them.
-    for _ in 0..<Self.farewellMillis / 20 + 10 where links.values.contains(where: \.isDismissed) {
+    for _ in 0..<Self.farewellMillis / 20 + 10 where rescue == nil && areControllersLeaving {
       try? await Task.sleep(for: .milliseconds(20))
     }
     if rescue == nil { endLingering() }

@@ -35,6 +35,7 @@ actor GuestManager {
   let writer: StoreWriter
   let hub: EventHub
   nonisolated let fence: RunFence
+  let goneLogs: GoneLogs
 
   var book: GuestBook
   var waiters = Waiters()
@@ -63,6 +64,7 @@ actor GuestManager {
   var storageFault: StoreError?
   var isShuttingDown = false
   var isBootNoted = false
+  var isCheckingDatabase = false
   /// The database cannot be used: guests are only looked after, and no end is acknowledged, so that none is lost.
   let rescue: StoreError?
   var watchdog: RepeatedTask?
@@ -91,6 +93,7 @@ actor GuestManager {
     self.logger = logger
     writer = StoreWriter(store: store)
     hub = EventHub(store: store, journal: journal, eventLoop: eventLoop, logger: logger)
+    goneLogs = GoneLogs(logs: environment.paths.logs, eventLoop: eventLoop)
     fence = RunFence(parent: environment.paths.cgroupParent, logger: logger)
     startedAt = Timestamp(nanoseconds: Clock.wallNanoseconds)
     book = GuestBook(state.guests)

@@ -29,7 +29,8 @@ actor LogReader {
     while true {
       let seen = watch.count
       // Its state first: what was written before it ended is then surely read.
-      let isLive = (try? await manager.logState(of: name).isLive) ?? false
+      // Its place may have changed with it, when the guest goes with its end.
+      let (path, isLive) = (try? await manager.logState(of: name)) ?? (path, false)
       let reply = try look(args, path, isLive: isLive)
       guard reply.bytes.isEmpty, isLive, NIODeadline.now() < deadline else { return reply }
       await watch.wait(after: seen, until: deadline, on: manager.eventLoop)
@@ -49,7 +50,10 @@ actor LogReader {
 extension GuestManager {
   /// Where a guest's log is, and whether more can come.
   func logState(of name: GuestName) throws -> (path: String, isLive: Bool) {
-    let guest = try book.find(name)
+    guard let guest = book[name] else {
+      if let path = goneLogs.path(of: name) { return (path, false) }
+      throw GuestError(.notFound, "\(name): there is no guest of that name", hint: "lodge ls")
+    }
     return (logPath(of: name), guest.current.lifecycle.run != nil || guest.committed?.lifecycle.run != nil)
   }
 }

@@ -61,6 +61,13 @@ struct RunFence: Sendable {
     return kill(ProcessHandle.all(of: tree.controllerProcesses) { $0.holds(anyOf: [lock]) })
   }
 
+  /// How many controllers hold none of these, other than those that are known.
+  func lingering(holdingNoneOf locks: [String], except known: [Int32]) -> Int {
+    guard let tree else { return 0 }
+    let others = Set(tree.controllerProcesses).subtracting(known)
+    return ProcessHandle.all(of: others.sorted()) { !$0.holds(anyOf: locks) }.count
+  }
+
   /// Kills the controllers that hold none of these, other than those that are known.
   func killControllers(holdingNoneOf locks: [String], except known: [Int32]) -> Int {
     guard let tree else { return 0 }

@@ -137,8 +137,8 @@ public struct GuestLifecycle: Sendable, Hashable {
     case disarmTimer
     /// The end of this run is stored: its run directory can go.
     case acknowledge(RunID)
-    /// Forget the guest.
-    case delete
+    /// Forget the guest. `with`: the run with whose end a transient guest goes; its output may still be read.
+    case delete(with: RunID?)
   }
 
   /// The answer to one input: the state has changed already.
@@ -368,14 +368,14 @@ extension GuestLifecycle {
         return transition
       }
       desired = false
-      if settings.transient { remove(by: .daemon, &transition) }
+      if settings.transient { remove(by: .daemon, with: record.run, &transition) }
       return transition
     }
 
     change(to: .stopped, by: byWhom(record.cause), message: "", ended: record, run: run, &transition)
     if settings.transient {
       desired = false
-      remove(by: .daemon, &transition)
+      remove(by: .daemon, with: record.run, &transition)
       return transition
     }
     // An order was at work that is not known here: the record has it, and a stop wins over every policy, however the guest
@@ -568,9 +568,9 @@ extension GuestLifecycle {
     transition.effects.append(.armTimer(due.boot))
   }
 
-  private mutating func remove(by actor: Actor, _ transition: inout Transition) {
+  private mutating func remove(by actor: Actor, with run: RunID? = nil, _ transition: inout Transition) {
     transition.events.append(GuestEvent(.removed, guest: name, by: actor, labels: settings.labels))
-    transition.effects.append(.delete)
+    transition.effects.append(.delete(with: run))
   }
 
   /// The one place where the phase changes between states: so there is an event for every change.

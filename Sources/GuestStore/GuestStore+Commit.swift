@@ -12,13 +12,7 @@ extension GuestStore {
   /// When this returns they are on the disk. When it throws, nothing was changed and no number was used.
   /// - Returns: for each change its journal rows.
   public func commit(_ changes: [Change], retention: Retention) throws(StoreError) -> [[EncodedEntry]] {
-    do {
-      return try pool.write { db in
-        try changes.map { try self.write($0, retention, db) }
-      }
-    } catch {
-      throw Self.storeError(error, path: path)
-    }
+    try write { db in try changes.map { try self.write($0, retention, db) } }
   }
 
   private func write(_ change: Change, _ retention: Retention, _ db: Database) throws -> [EncodedEntry] {
@@ -90,12 +84,8 @@ extension GuestStore {
 
   /// Notes the present boot, so that the next start can tell whether the host has booted since.
   public func noteBoot() throws(StoreError) {
-    do {
-      try pool.write { db in
-        try db.execute(sql: "INSERT OR REPLACE INTO meta VALUES ('boot', ?)", arguments: [Data(boot.bytes)])
-      }
-    } catch {
-      throw Self.storeError(error, path: path)
+    try write { db in
+      try db.execute(sql: "INSERT OR REPLACE INTO meta VALUES ('boot', ?)", arguments: [Data(boot.bytes)])
     }
   }
 }

@@ -12,10 +12,7 @@ extension GuestStore {
     try read { db in
       let guests = try Row.fetchAll(db, sql: "SELECT name, record, run_spec FROM guests ORDER BY name").map { row in
         let name: String = row["name"]
-        do {
-          return try StoredGuest(
-            name: GuestName(name), encoded: bytes(row["record"]), runSpec: (row["run_spec"] as Data?).map(bytes))
-        } catch {
+        do { return try Self.guest(row) } catch {
           throw StoreError.damaged(path: self.path, reason: "guest \(Visible.text(name, limit: 80)): \(error)")
         }
       }

@@ -1,5 +1,6 @@
 internal import GRDB
 public import Guest
+internal import Synchronization
 
 /// Guests, runs and the event journal in one SQLite database, so that a state, its events and its history are written
 /// in one transaction.
@@ -12,6 +13,8 @@ public final class GuestStore: Sendable {
 
   public let path: String
   let pool: DatabasePool
+  /// As our last write left them; nil before the first.
+  let files = Mutex<StoreFiles?>(nil)
   let boot: BootID
 
   /// Opens or makes the database.
@@ -36,6 +39,7 @@ public final class GuestStore: Sendable {
         guard level == 2 else { throw StoreError.failed(path: path, reason: "synchronous=FULL was not taken") }
         try Self.prepare(db, path: path)
       }
+      noteFiles()
     } catch {
       throw Self.storeError(error, path: path)
     }
@@ -46,7 +50,12 @@ public final class GuestStore: Sendable {
   /// It does not close: reads may be under way on other threads, and SQLite answers those with a crash. The end of the
   /// process closes all the same.
   public func settle() throws(StoreError) {
-    do { _ = try pool.writeWithoutTransaction { try $0.checkpoint(.passive) } } catch {
+    do {
+      _ = try pool.writeWithoutTransaction { db in
+        defer { self.noteFiles() }
+        return try db.checkpoint(.passive)
+      }
+    } catch {
       throw Self.storeError(error, path: path)
     }
   }

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import LinuxSystem
 import TestSupport
@@ -103,6 +104,52 @@ extension IntegrationTests {
         try await daemon.start()
         #expect(try await daemon.guest("web").initPid == processInit)
         try await daemon.succeed("kill", "web")
+      }
+    }
+
+    /// A third of the file is overwritten while the daemon has it open, or the file goes away.
+    @Test(
+      .requiresGuests,
+      arguments: [
+        "n=$(($(stat -c %s \"$1\") / 4096)); dd if=/dev/urandom of=\"$1\" bs=4096 seek=$((n / 3)) count=$((n / 3)) conv=notrunc status=none",
+        "mv \"$1\" \"$1.away\"", "cp -a \"$1\" \"$1.new\"; mv \"$1.new\" \"$1\"",
+      ])
+    func aDatabaseDamagedUnderTheDaemonIsNoticedAndItsGuestsAreKnown(_ damage: String) async throws {
+      try await withDaemon { daemon in
+        let names = (0..<40).map { "web\($0)" }
+        for name in names { try await daemon.define(name, ["--restart", "never"], ["/bin/sleep", "1000"]) }
+        try await daemon.succeed("start", "web1")
+        let processInit = try await daemon.initPID(of: "web1")
+        // An orderly end, after which all of it is in the one file.
+        try await daemon.terminate()
+        let database = "\(daemon.root)/lib/lodge.db"
+        try await Command("/bin/cp")(["-a", database, "\(daemon.root)/kept.db"]).check()
+        try await daemon.start()
+        try await Command("/bin/sh")(["-c", damage, "sh", database]).check()
+
+        try await daemon.waitForFile(daemon.logPath) { $0.contains("wrote down what is known of the guests") }
+        #expect(try await daemon.succeed("daemon", "status").output.contains("damaged"))
+        let refused = try await daemon.lodge("start", "web2")
+        #expect(refused.code != 0 && refused.errors.contains("damaged"), "\(refused)")
+        let killed = try await daemon.lodge("kill", "web1")
+        #expect(killed.code != 0 && killed.errors.contains("could not be stored"), "\(killed)")
+        #expect(!ProcessFacts.isAlive(processInit), "killed all the same")
+
+        let asked = Date.now
+        try await daemon.terminate()
+        #expect(Date.now.timeIntervalSince(asked) < 5)
+        // Gone or replaced, what lies there now may be a database; overwritten it is none.
+        if damage.hasPrefix("n=") {
+          try await daemon.start()
+          #expect(try await daemon.guests().count == 40, "all are known still")
+          try await daemon.kill()
+        }
+        for suffix in ["", "-wal", "-shm"] { try Files.removeTree(database + suffix) }
+        try await Command("/bin/mv")(["\(daemon.root)/kept.db", database]).check()
+        try await daemon.start()
+        #expect(try await daemon.guests().count == 40)
+        let run = try await daemon.end(of: "web1")
+        #expect(run.cause.kind == "stopped", "\(run.cause)")
       }
     }
 

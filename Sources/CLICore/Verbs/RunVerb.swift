@@ -47,8 +47,8 @@ struct RunVerb: Verb {
     let name = try GuestName(self.name ?? nameOption ?? madeUpName()).value
     var spec = try spec.spec("run \(name)")
     if self.spec.restart == nil, self.spec.file == nil { spec.restart.mode = .never }
-    // Attached, we remove it ourselves, after its output was read to the end.
-    spec.transient = spec.transient || rm && detach
+    // The daemon removes it with its end, whatever becomes of us; its output is kept until it has been read.
+    spec.transient = spec.transient || rm
     try create(name, spec, context)
     let run: RunID
     let started: Wire.GuestSummary
@@ -67,7 +67,7 @@ struct RunVerb: Verb {
       }
       return .done
     }
-    return try Attachment(context, name: name, run: run, spec: spec, removes: rm, isRaw: raw).follow()
+    return try Attachment(context, name: name, run: run, isRaw: raw).follow()
   }
 
   private func create(_ name: String, _ spec: GuestSpec, _ context: Context) throws(Failure) {
@@ -88,10 +88,6 @@ struct RunVerb: Verb {
     context.report(failure)
     guard failure.code == GuestError.Code.startFailed.word else { return failure.status }
     let record = try? context.runs(of: name, last: 1, timeout: nil).first
-    if rm {
-      _ = try? context.call(
-        Admin.GuestRemove.self, .init(request: context.newRequest, name: name, force: true), "rm \(name)")
-    }
     return ExitStatus(rawValue: record?.ended.cause.exitCode ?? 125)
   }
 
@@ -106,18 +102,14 @@ final class Attachment {
   private let context: Context
   private let name: String
   private let run: RunID
-  private let spec: GuestSpec
-  private let removes: Bool
   private var text = LogText()
   /// Where we are in the log.
   private var cursor: [UInt8] = []
 
-  init(_ context: Context, name: String, run: RunID, spec: GuestSpec, removes: Bool, isRaw: Bool) {
+  init(_ context: Context, name: String, run: RunID, isRaw: Bool) {
     self.context = context
     self.name = name
     self.run = run
-    self.spec = spec
-    self.removes = removes
     text.isRaw = isRaw || !context.console.outputIsTerminal
     text.hasNotes = false
   }
@@ -146,9 +138,6 @@ final class Attachment {
     while reply == nil {
       reply = try client.receive(end, within: 1_000_000_000)
       if reply == nil, context.wasInterrupted { return detach() }
-    }
-    if removes {
-      _ = try client.call(Admin.GuestRemove.self, .init(request: context.newRequest, name: name, force: true))
     }
     guard let ended = reply?.ended, let record = try? RunRecord(ended) else { return .failed }
     tell(record)
@@ -194,13 +183,6 @@ final class Attachment {
   }
 
   private func detach() -> ExitStatus {
-    if removes {
-      var spec = spec
-      spec.transient = true
-      // From now on it removes itself.
-      _ = try? context.call(
-        Admin.GuestCreate.self, .init(request: context.newRequest, name: name, spec: .init(spec), replace: true), "run")
-    }
     context.console.errorLine(
       "lodge: \(name) goes on running; lodge logs -f \(name) follows it, lodge stop \(name) stops it")
     return .interrupted
