@@ -220,7 +220,12 @@ extension GuestManager {
         errno: failure.errno == 0 ? nil : failure.errno, step: failure.step)
     case .stopped(let actor, .cancelled, _):
       throw GuestError(.cancelled, "start \(name): called off by \(actor.inWords)")
-    case .stopped, .exited, .signaled, .oom, .reboot, .halt, .powerOff, .controllerLost, .hostReset, .notKnown:
+    case .controllerLost, .hostReset, .notKnown:
+      guard record.ended.facts.initExecuted != .yes else { return record.ended.run }
+      throw GuestError(
+        .startFailed, "start \(name): its controller died, and whether its init was executed is not known",
+        hint: "lodge why \(name)")
+    case .stopped, .exited, .signaled, .oom, .reboot, .halt, .powerOff:
       return record.ended.run
     }
   }

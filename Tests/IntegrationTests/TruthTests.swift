@@ -410,6 +410,22 @@ extension IntegrationTests {
       }
     }
 
+    /// The two sides of execve, hit for certain: what is known not to have been executed, and what may have been.
+    @Test(.requiresGuests, arguments: [("grouped", false), ("executed", nil)] as [(String, Bool?)])
+    func aControllerThatDiesAtExecveLeavesWhatIsKnown(_ point: String, _ executed: Bool?) async throws {
+      try await withDaemon(environment: ["LODGE_CONTROLLER_CRASHPOINT": "controller.launch.\(point):kill"]) { daemon in
+        let rig = try await Rig(daemon, guests: 1)
+        let guest = rig.guests[0]
+        try rig.prepare(Act("", "exit-gate 5", mark: nil), guest)
+        #expect(try await daemon.lodge("start", guest.name).code != 0)
+        let run = try #require(try await rig.end(guest))
+        let account = Account(run)
+        #expect(account.executed == executed, "\(account)")
+        #expect(account.cause == (executed == false ? "startFailed" : "controllerLost"), "\(account)")
+        if executed == false { #expect(guest.text("began").isEmpty) }
+      }
+    }
+
     private struct Tally {
       var ends = 0
       var right = 0
