@@ -216,6 +216,14 @@ extension GuestManager {
     settle(link.run, link.guest)
   }
 
+  /// Removes the groups of a run whose controller is gone, and again where a task has not left them yet.
+  private func removeGroups(of name: GuestName, _ run: RunID, attempt: Int = 0) {
+    guard !fence.remove(name, run), attempt < 12 else { return }
+    _ = eventLoop.scheduleTask(in: .milliseconds(min(1 << Int64(attempt), 1000))) {
+      self.onLoop { $0.removeGroups(of: name, run, attempt: attempt + 1) }
+    }
+  }
+
   /// An end is an end only when nothing of the guest is left.
   func waitUntilFenced(
     _ name: GuestName, _ run: RunID, attempt: Int, _ done: @escaping @Sendable (isolated GuestManager) -> Void
@@ -353,7 +361,7 @@ extension GuestManager {
     CrashPoint.reach("daemon.end.stored")
     // What is stored in a rescue is not stored: the record stays for the daemon that has its database back.
     if rescue != nil { return }
-    if links[run] == nil { fence.remove(name, run) }
+    if links[run] == nil { removeGroups(of: name, run) }
     // A new run may have the folder by now; of that one nothing is stored.
     let hasSuccessor = links.values.contains { $0.guest == name && $0.run != run && !$0.hasEnded }
     if hasSuccessor || prepared.values.contains(where: { $0.guest == name }) { return }
@@ -375,7 +383,7 @@ extension GuestManager {
     logger.warning("killed a controller that did not go after its end", metadata: ["guest": "\(link.guest)"])
     _ = try? link.process?.signal(9)
     fence.kill(link.guest, run)
-    fence.remove(link.guest, run)
+    removeGroups(of: link.guest, run)
   }
 
   func logPath(of name: GuestName) -> String { environment.paths.logs + "/" + name.value + ".log" }

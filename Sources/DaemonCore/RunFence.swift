@@ -92,7 +92,9 @@ struct RunFence: Sendable {
 
   func tasks(_ guest: GuestName, _ run: RunID) -> String { group(guest, run)?.describeProcesses() ?? "" }
 
-  func remove(_ guest: GuestName, _ run: RunID) { group(guest, run)?.remove() }
+  /// - Returns: false while a group of the run is still there: in a hierarchy of version 1 it goes once the last task has
+  ///   left it, and a task that a dying controller had not put into the unified group yet is not waited for there.
+  @discardableResult func remove(_ guest: GuestName, _ run: RunID) -> Bool { group(guest, run)?.remove() ?? true }
 
   /// Kills and removes the groups of runs that nobody knows.
   func removeUnknown(known: Set<String>, _ removed: (String) -> Void) {
