@@ -14,14 +14,14 @@ internal import XDR
 /// Rights on procedures, the read-only socket and the number of open calls have been checked by the connection, from the
 /// protocol's own annotations. Rights on guests and on data are `Access`.
 final class AdminServer: Sendable {
-  let manager: GuestManager
+  let manager: Guests
   let clients: ClientList
   let accessTable: AccessTable
   let logger: Logger
   private let scheduler: CallScheduler
 
   init(
-    manager: GuestManager, clients: ClientList, limits: ClientLimits, accessTable: AccessTable, logger: Logger
+    manager: Guests, clients: ClientList, limits: ClientLimits, accessTable: AccessTable, logger: Logger
   ) {
     self.manager = manager
     self.clients = clients
@@ -92,7 +92,7 @@ extension AdminServer: RPCServerDelegate {
   }
 }
 
-extension GuestManager {
+extension Guests {
   /// Serves a call from beginning to end in the manager's isolation: no thread is changed, and calls of one connection
   /// are decided in the order in which they were sent. The task is the connection's, and is cancelled when that ends.
   fileprivate func begin(

@@ -42,7 +42,7 @@ public struct Daemon: Service {
 
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let eventLoop = group.next()
-    let manager = GuestManager(
+    let manager = Guests(
       environment: .init(paths: paths, configuration: configuration, controllerPath: controllerPath, boot: boot),
       store: store, state: state, journal: range, eventLoop: eventLoop, logger: logger, rescue: rescue)
     let clients = ClientList()

@@ -28,14 +28,14 @@ actor HookRunner {
   /// is stored after this many of them.
   private static let unsavedRows: UInt64 = 1_000
 
-  private let manager: GuestManager
+  private let manager: Guests
   private let program: HookProgram
   private let logger: Logger
   private var hooks: [String: Hook] = [:]
   private var sleeping: [String: CheckedContinuation<Void, Never>] = [:]
   private var newest: UInt64 = 0
 
-  init(manager: GuestManager, paths: DaemonPaths, logger: Logger) {
+  init(manager: Guests, paths: DaemonPaths, logger: Logger) {
     self.manager = manager
     self.logger = logger
     program = HookProgram(paths: paths, fence: RunFence(parent: paths.cgroupParent), eventLoop: manager.eventLoop)
@@ -201,7 +201,7 @@ actor HookRunner {
   }
 }
 
-extension GuestManager {
+extension Guests {
   func noteHook(_ name: String, _ message: String) {
     take(book.note([GuestEvent(.hook, guest: nil, by: .daemon, message: message)], .fact, at: now.wall))
   }

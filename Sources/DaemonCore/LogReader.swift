@@ -11,10 +11,10 @@ internal import WireProtocol
 /// The controller renames a full file and begins a new one; see `LogFiles` for how the two go together.
 actor LogReader {
   static let waitMillis: Int64 = 20_000
-  private let manager: GuestManager
+  private let manager: Guests
   private let changes: LogChanges
 
-  init(manager: GuestManager, changes: LogChanges) {
+  init(manager: Guests, changes: LogChanges) {
     self.manager = manager
     self.changes = changes
   }
@@ -47,7 +47,7 @@ actor LogReader {
   }
 }
 
-extension GuestManager {
+extension Guests {
   /// Where a guest's log is, and whether more can come.
   func logState(of name: GuestName) throws -> (path: String, isLive: Bool) {
     guard let guest = book[name] else {

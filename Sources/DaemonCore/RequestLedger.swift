@@ -32,7 +32,7 @@ struct Asked {
   }
 }
 
-extension GuestManager {
+extension Guests {
   /// What the same request decided before; nil if it is the first. Suspends until that is on the disk.
   func decidedBefore(_ asked: Asked) async throws -> RequestLedger.Sequel? {
     guard let request = asked.request else { return nil }
@@ -59,7 +59,7 @@ extension GuestManager {
   /// - Parameter sequel: what it decided, from the lifecycle as it is then.
   func request(
     _ asked: Asked, _ name: GuestName, _ weight: GuestBook.Weight = .request,
-    unless check: (isolated GuestManager) throws(GuestError) -> Void,
+    unless check: (isolated Guests) throws(GuestError) -> Void,
     sequel: (GuestLifecycle) -> RequestLedger.Sequel,
     _ body: (inout GuestLifecycle, GuestLifecycle.Context) throws(GuestError) -> GuestLifecycle.Transition
   ) async throws -> RequestLedger.Sequel {

@@ -11,7 +11,7 @@ internal import XDR
 
 func wallNow() -> Int64 { Clock.wallNanoseconds }
 
-extension GuestManager {
+extension Guests {
   /// One line of a listing: what is on the disk, and what only this moment knows; as much of it as this caller may see.
   func summary(_ stored: StoredGuest, for access: Access) -> Wire.GuestSummary {
     let lifecycle = stored.lifecycle

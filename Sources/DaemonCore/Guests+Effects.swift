@@ -12,7 +12,7 @@ internal import XDR
 
 // Carrying out what a lifecycle decided, once it is on the disk.
 
-extension GuestManager {
+extension Guests {
   func perform(_ effect: GuestLifecycle.Effect, _ name: GuestName) {
     switch effect {
     case .launch(let run): launch(run, name)
@@ -226,7 +226,7 @@ extension GuestManager {
 
   /// An end is an end only when nothing of the guest is left.
   func waitUntilFenced(
-    _ name: GuestName, _ run: RunID, attempt: Int, _ done: @escaping @Sendable (isolated GuestManager) -> Void
+    _ name: GuestName, _ run: RunID, attempt: Int, _ done: @escaping @Sendable (isolated Guests) -> Void
   ) {
     if fence.isEmpty(name, run) { return done(self) }
     if attempt >= 12 {

@@ -7,7 +7,7 @@ internal import Supervision
 
 // Between the book and the disk: batches go to the writer, and the steps that follow are carried out.
 
-extension GuestManager {
+extension Guests {
   /// Lets a guest's lifecycle decide, and queues what follows.
   ///
   /// - Parameter stored: told when that is on the disk, or was refused by it.

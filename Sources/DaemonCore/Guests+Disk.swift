@@ -8,7 +8,7 @@ internal import Supervision
 // A full disk. A file that is there to be given up makes room for ends to be stored; until there is room again for more
 // than that, nothing new is begun.
 
-extension GuestManager {
+extension Guests {
   private static let reserveBytes = 1 << 20
   /// Free space that the daemon wants to see before it takes new work again.
   private static let comfortBytes: UInt64 = 4 << 20

@@ -30,7 +30,7 @@ struct AdminServices: Sendable {
 // What each procedure of the admin program does: typed in, typed out. All of it in the manager's own isolation, so that
 // calls of one connection are decided in the order in which they were sent.
 
-extension GuestManager {
+extension Guests {
   /// The guest that a call is about, if the caller may do with it what the call does.
   fileprivate func permitted(_ text: String, _ context: CallContext) throws(GuestError) -> GuestName {
     let name = try GuestName(text)
@@ -53,7 +53,7 @@ extension GuestManager {
   }
 }
 
-extension GuestManager: AdminService {
+extension Guests: AdminService {
   typealias Context = CallContext
 
   func hello(_ args: Wire.HelloArgs, context: CallContext) async throws -> Wire.HelloReply {

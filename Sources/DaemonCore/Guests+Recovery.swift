@@ -15,7 +15,7 @@ internal import XDR
 //
 // Records are imported in the order in which the runs ended, so that the journal has them in that order.
 
-extension GuestManager {
+extension Guests {
   /// The first thing a daemon does. `formerBoot`: the boot in which the state was last stored.
   func recover(formerBoot: BootID?) {
     let hostBooted = formerBoot != environment.boot

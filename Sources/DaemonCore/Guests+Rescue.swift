@@ -101,7 +101,7 @@ extension Daemon {
   }
 }
 
-extension GuestManager {
+extension Guests {
   /// Finds guests by the controllers that live, and asks those what they run.
   func lookAfterWhatRuns() {
     for entry in (try? Files.list(environment.paths.runs)) ?? [] where entry.kind == .directory {

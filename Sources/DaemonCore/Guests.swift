@@ -17,7 +17,7 @@ internal import WireProtocol
 // What people are shown, and what effects do, is only ever what is on the disk.
 
 /// Keeps every guest: hands facts and requests to its lifecycle, stores what that decides, then does it.
-actor GuestManager {
+actor Guests {
   /// What the manager is told at its start and does not change.
   struct Environment: Sendable {
     var paths: DaemonPaths
@@ -118,7 +118,7 @@ actor GuestManager {
   }
 
   /// Runs on the event loop, where callbacks of sockets and timers already are.
-  nonisolated func onLoop<Value: Sendable>(_ body: (isolated GuestManager) throws -> Value) rethrows -> Value {
+  nonisolated func onLoop<Value: Sendable>(_ body: (isolated Guests) throws -> Value) rethrows -> Value {
     try assumeIsolated(body)
   }
 

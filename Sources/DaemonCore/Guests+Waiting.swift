@@ -2,7 +2,7 @@ internal import Guest
 internal import NIOCore
 internal import Supervision
 
-extension GuestManager {
+extension Guests {
   /// A call that is suspended until its condition holds.
   struct Waiting {
     var continuation: CheckedContinuation<Waiters.Answer, any Error>

@@ -10,7 +10,7 @@ internal import WireProtocol
 
 // Looking: waits, events, and reports about the daemon itself.
 
-extension GuestManager {
+extension Guests {
   /// The guest as it is; or, when it was removed, as its history knows it.
   func lastKnown(_ name: GuestName, for access: Access) async throws -> Wire.GuestSummary {
     if let summary = try? summary(of: name, for: access) { return summary }

@@ -5,7 +5,7 @@ internal import NIOCore
 internal import RPCNIO
 internal import Supervision
 
-extension GuestManager {
+extension Guests {
   nonisolated var cgroupMode: String { fence.mode }
 
   /// Who else wants to know: of rows on the disk, and of logs that nobody writes any more.

@@ -8,7 +8,7 @@ internal import Supervision
 // What an administrator can ask. Each request is decided, once for each id; then its answer follows from the decision
 // alone, when that is true on the disk. So the same request sent again, also to the next daemon, has the same answer.
 
-extension GuestManager {
+extension Guests {
   /// Defines a guest, or changes it with `replacing`.
   ///
   /// - Returns: true if a run with another spec goes on, so that the change waits for the next start.
