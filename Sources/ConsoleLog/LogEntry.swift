@@ -19,6 +19,14 @@ public enum LogEntry {
     case output = 0x6f  // o
     case error = 0x65  // e
     case lodge = 0x6c  // l
+
+    /// The place of its unfinished line: standard error has one of its own.
+    var pendingIndex: Int {
+      switch self {
+      case .output, .lodge: 0
+      case .error: 1
+      }
+    }
   }
 }
 
@@ -48,7 +56,7 @@ struct LogFormatter {
   mutating func append(
     _ bytes: UnsafeRawBufferPointer, from stream: LogEntry.Stream, time: Int64, into entries: inout [UInt8]
   ) {
-    let index = stream == .error ? 1 : 0
+    let index = stream.pendingIndex
     var start = 0
     while start < bytes.count {
       if pending[index].bytes.isEmpty { pending[index].time = time }

@@ -51,7 +51,7 @@ extension EndCause {
     case .exited(let code): return "failed: exit \(code)"
     case .signaled(let signal, let core): return "killed: \(SignalName.name(signal))\(core ? ", core dumped" : "")"
     case .oom(let oom):
-      let victim = oom.victim == .initProcess ? "" : " in a child"
+      let victim = oom.victim.suffix
       switch oom.limit {
       case .own: return "oom\(victim) (limit \(Self.size(oom.limitBytes)))"
       case .parent: return "oom\(victim) (a limit above the guest)"
@@ -97,6 +97,28 @@ extension EndHeadline {
   public var inWords: String {
     guard let order = whileStopping else { return cause.inWords }
     return "\(cause.inWords), while stopping (\(order.verb.word) by \(order.by.inWords))"
+  }
+}
+
+extension OutOfMemory.Victim {
+  fileprivate var suffix: String {
+    switch self {
+    case .initProcess: ""
+    case .child: " in a child"
+    }
+  }
+}
+
+extension GuestState {
+  /// As the journal, JSON and screens have it.
+  public var word: String {
+    switch self {
+    case .stopped: "stopped"
+    case .starting: "starting"
+    case .running: "running"
+    case .stopping: "stopping"
+    case .waiting: "waiting"
+    }
   }
 }
 

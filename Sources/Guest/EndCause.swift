@@ -8,7 +8,7 @@ public enum WaitStatus: Sendable, Hashable {
   static let kill: Int32 = 9
 }
 
-/// Who asked for something.
+/// The origin of a request.
 public enum Actor: Sendable, Hashable {
   /// The guest itself.
   case guest
@@ -16,7 +16,7 @@ public enum Actor: Sendable, Hashable {
   case user(uid: UInt32, pid: Int32)
   /// The guest's restart policy, or autostart.
   case policy
-  /// The daemon, putting something right.
+  /// The daemon, correcting a state.
   case daemon
 }
 
@@ -32,7 +32,7 @@ public enum StopMethod: Sendable, Hashable, CaseIterable {
 
 /// Why a start failed, with nothing left behind.
 public struct StartFailure: Sendable, Hashable {
-  /// What was being done, for example `mount /proc`.
+  /// The step that failed, for example `mount /proc`.
   public var step: String
   /// errno(3), or 0.
   public var errno: Int32
@@ -98,7 +98,7 @@ public enum EndCause: Sendable, Hashable {
   /// seen: it may have ended by itself before.
   case notKnown
 
-  /// Whether an administrator would want to hear of it. The one definition: the restart mode `onFailure` answers these
+  /// Whether it deserves an administrator's attention. The one definition: the restart mode `onFailure` answers these
   /// ends, screens show them in red, filters and JSON call them bad.
   public var isBad: Bool {
     switch self {
@@ -109,8 +109,8 @@ public enum EndCause: Sendable, Hashable {
   }
 }
 
-/// What a record says first: the cause, and whether it came while an order to end the run was at work and something else
-/// happened. A pure function of the facts makes it (`EndFacts.headline`).
+/// The first line of a record: the cause, and whether it came while an order to end the run was at work and something
+/// else happened. A pure function of the facts makes it (`EndFacts.headline`).
 public struct EndHeadline: Sendable, Hashable {
   public var cause: EndCause
   /// The order that was at work when something else ended the run; nil for an end that was ordered, and for one that no

@@ -1,7 +1,7 @@
 /// The answer to a question that cannot always be answered.
 public enum Known: Sendable, Hashable, CaseIterable { case yes, no, notKnown }
 
-/// What a guest asked of reboot(2).
+/// The guest's request to reboot(2).
 public enum RebootCommand: Sendable, Hashable, CaseIterable {
   case restart, halt, powerOff
 }
@@ -24,7 +24,7 @@ public struct InitStatus: Sendable, Hashable {
   }
 }
 
-/// What the kernel killed in this run to get memory back.
+/// The kernel's kills in this run when memory ran out.
 public struct MemoryKills: Sendable, Hashable {
   /// How it is known whether init was one of them.
   public enum Witness: Sendable, Hashable, CaseIterable {
@@ -44,10 +44,18 @@ public struct MemoryKills: Sendable, Hashable {
   public var witness: Witness?
   /// How long before the end of init the counter was last seen to move; nil where that was not seen.
   public var lastKillBeforeEndMillis: UInt64?
-  /// Whose limit was reached; only meaningful with kills.
+  /// The limit that was reached; only meaningful with kills.
   public var limit: OutOfMemory.Limit
   /// The guest's own limit; nil without one.
   public var limitBytes: UInt64?
+
+  /// The limit that was reached, where it was the guest's own.
+  var reachedLimitBytes: UInt64? {
+    switch limit {
+    case .own: limitBytes
+    case .parent, .host: nil
+    }
+  }
 
   public init(
     kills: UInt32, initKilled: Known, witness: Witness?, lastKillBeforeEndMillis: UInt64? = nil,
@@ -72,24 +80,24 @@ public enum Fence: Sendable, Hashable {
   case launchOverdue
 }
 
-/// What is known about the end of one run: each of it was seen, none is inferred. `headline` makes one reason of it.
+/// The known facts about the end of one run: each was observed, none is inferred. `headline` makes one reason of them.
 public struct EndFacts: Sendable, Hashable {
   /// False for an end that was recorded in format 1, which had the cause only.
   public var areRecorded = true
   /// Whether init was executed.
   public var initExecuted: Known
-  /// Nil where nothing saw it.
+  /// Nil where it was not observed.
   public var status: InitStatus?
-  /// What the controller said when it could not execute init.
+  /// The controller's report that it could not execute init.
   public var startFailure: StartFailure?
   /// Calls of reboot(2) that the kernel took, each command once, in the order of their first call.
   public var reboots: [RebootCommand]
   /// False where reboot(2) cannot be watched: then the wait status alone must do.
   public var rebootWatched: Bool
-  /// Nil where it is not known, or nothing counts it.
+  /// Nil where it is not known, or not counted.
   public var memory: MemoryKills?
   public var orders: EndOrders
-  /// Nil for a run whose controller took down the end.
+  /// Nil for a run whose controller recorded the end.
   public var fence: Fence?
   /// The boots in which the run began and in which its end was recorded; nil where that is not known.
   public var startBoot: BootID?
@@ -112,15 +120,15 @@ public struct EndFacts: Sendable, Hashable {
     self.endBoot = endBoot
   }
 
-  /// How soon after a kill for memory an exit with 137 is taken as passing that kill on.
+  /// An exit with 137 within this time after a kill for memory counts as a shell's report of that kill.
   static let passedOnMillis: UInt64 = 250
 }
 
 // MARK: The headline
 
 extension EndFacts {
-  /// The one reason, and no more than the facts say. The order of the questions matters: what the kernel saw happen comes
-  /// before what was ordered, because an order that was under way does not explain a crash.
+  /// The one reason, and no more than the facts say. The order of the questions matters: facts of the kernel come
+  /// before orders, because an order that was under way does not explain a crash.
   public var headline: EndHeadline {
     let cause = cause
     switch cause {
@@ -157,7 +165,7 @@ extension EndFacts {
     return .startFailed(failure)
   }
 
-  /// Nothing saw how init ended.
+  /// The end of init was not observed.
   private var unseen: EndCause {
     switch fence {
     case .orderOverdue(let number):
@@ -170,8 +178,8 @@ extension EndFacts {
   }
 
   private func exited(_ code: Int32, _ status: WaitStatus) -> EndCause {
-    // Shells pass the death of a child on as 128 and its signal. Only at that very moment is it that: 137 alone, or a kill
-    // of long ago, proves nothing.
+    // Shells report the death of a child as 128 plus its signal. That holds only at the very moment of a kill: 137 alone,
+    // or a kill of long ago, proves nothing.
     if code == 128 + WaitStatus.kill, let memory, memory.kills > 0, let before = memory.lastKillBeforeEndMillis,
       before <= Self.passedOnMillis
     {
@@ -183,7 +191,7 @@ extension EndFacts {
 
   private func killed(_ status: WaitStatus, coreDumped: Bool) -> EndCause {
     if let memory, memory.initKilled == .yes { return outOfMemory(.initProcess, memory, status) }
-    // The oldest order whose force was used: whoever ordered it, and not whoever ordered anything before.
+    // The oldest order whose force was used names the actor, not an earlier order without force.
     if let order = orders.kept.first(where: \.killSent) {
       return .stopped(by: order.by, how: .forced, status: status)
     }
@@ -197,21 +205,19 @@ extension EndFacts {
   /// off alike (reboot(2), pid_namespaces(7)): the watched call has the rest.
   private func ownDoing(_ signal: Int32) -> EndCause? {
     let own: EndCause
-    switch signal {
-    case WaitStatus.hangUp:
+    if signal == WaitStatus.hangUp {
       guard !rebootWatched || reboots.contains(.restart) else { return nil }
       return .reboot
-    case WaitStatus.interrupt:
-      switch reboots.first(where: { $0 != .restart }) {
-      case .halt: own = .halt
-      case .powerOff: own = .powerOff
-      case .restart, nil:
-        guard !rebootWatched else { return nil }
-        own = .powerOff
-      }
-    default: return nil
     }
-    // Asked to stop, it shut itself down: that is what systems with an init of their own do.
+    guard signal == WaitStatus.interrupt else { return nil }
+    switch reboots.first(where: { $0 != .restart }) {
+    case .halt: own = .halt
+    case .powerOff: own = .powerOff
+    case .restart, nil:
+      guard !rebootWatched else { return nil }
+      own = .powerOff
+    }
+    // Asked to stop, it shut itself down, as systems with an init of their own do.
     if let order = politeOrder, let status { return .stopped(by: order.by, how: .polite, status: status.value) }
     return own
   }
@@ -222,7 +228,7 @@ extension EndFacts {
   private func outOfMemory(_ victim: OutOfMemory.Victim, _ memory: MemoryKills, _ status: WaitStatus) -> EndCause {
     .oom(
       OutOfMemory(
-        victim: victim, limit: memory.limit, limitBytes: memory.limit == .own ? memory.limitBytes ?? 0 : 0,
+        victim: victim, limit: memory.limit, limitBytes: memory.reachedLimitBytes ?? 0,
         kills: memory.kills, status: status))
   }
 }
@@ -230,8 +236,8 @@ extension EndFacts {
 // MARK: Former records
 
 extension EndFacts {
-  /// What a record of format 1 says beside its cause. Its cause stands as it is; which orders were given, who ordered the
-  /// force, and what the memory counter meant was not recorded then.
+  /// The facts of a record of format 1 beside its cause. The cause is kept as it is; that format did not record which
+  /// orders were given, who ordered the force, and what the memory counter meant.
   public init(formerly cause: EndCause) {
     self.init(initExecuted: .yes)
     areRecorded = false
@@ -251,7 +257,7 @@ extension EndFacts {
       if how == .cancelled { initExecuted = .no }
     case .startFailed(let failure):
       startFailure = failure
-      // Format 1 said so also where it was only not known.
+      // Format 1 recorded this also where the truth was not known.
       initExecuted = .notKnown
     case .controllerLost:
       initExecuted = .notKnown

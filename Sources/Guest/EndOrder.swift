@@ -1,4 +1,4 @@
-/// One order to end a run, and what was done for it.
+/// One order to end a run, and the actions it led to.
 ///
 /// Orders are facts: each is kept with its actor and verb, also when a later one overtakes it, so that an end by force
 /// has the name of the one who ordered the force.
@@ -72,7 +72,7 @@ public struct EndOrder: Sendable, Hashable {
     }
   }
 
-  /// Takes over what another account of the same order knows: what was done for an order is never undone.
+  /// Merges another account of the same order: an action that either one knows was carried out.
   mutating func merge(_ other: EndOrder) {
     for signal in other.signalsSent { note(sent: signal) }
     killSent = killSent || other.killSent
@@ -119,7 +119,7 @@ public struct EndOrders: Sendable, Hashable {
     return order
   }
 
-  /// Takes an order that has its number already; told again, what was done for it stays.
+  /// Takes an order that has its number already. An order that is received again keeps what was done for it.
   public mutating func take(_ order: EndOrder) {
     if let index = kept.firstIndex(where: { $0.number == order.number }) {
       kept[index].merge(order)
@@ -135,8 +135,8 @@ public struct EndOrders: Sendable, Hashable {
     body(&kept[index])
   }
 
-  /// Adds what another account of the same run's orders knows: the daemon has those that never reached the controller,
-  /// the controller what was done for the others.
+  /// Merges another account of the same run's orders: the daemon has those that never reached the controller,
+  /// the controller has the actions for the others.
   public mutating func merge(_ other: EndOrders) {
     var byNumber: [UInt32: EndOrder] = [:]
     for order in kept { byNumber[order.number] = order }

@@ -1,4 +1,4 @@
-/// What a run used, measured by the kernel. A figure that this host cannot measure is nil, never 0.
+/// Resources that a run used, measured by the kernel. A figure that this host cannot measure is nil, never 0.
 public struct RunUsage: Sendable, Hashable {
   public var memoryPeakBytes: UInt64?
   /// The limit that was in force; nil without one.
@@ -21,7 +21,7 @@ public struct ExitRecord: Sendable, Hashable {
   public var run: RunID
   /// The boot in which the end was recorded.
   public var boot: BootID
-  /// What was seen.
+  /// The facts that were observed.
   public private(set) var facts: EndFacts
   /// The one reason made of it. Kept beside the facts, because a newer version may have made it of facts that this one
   /// cannot read, and format 1 recorded nothing else.
@@ -74,8 +74,8 @@ public struct ExitRecord: Sendable, Hashable {
       startedAt: startedAt, endedAt: endedAt, lengthNanos: lengthNanos, usage: usage, logTail: logTail)
   }
 
-  /// Adds what the writer of the record had not heard of: orders that did not reach it, and that the daemon killed the guest
-  /// without it. The headline follows, unless a newer version made it.
+  /// Adds facts that the writer of the record did not know: orders that did not reach it, and that the daemon killed the
+  /// guest without it. The headline follows, unless a newer version made it.
   public mutating func add(_ orders: EndOrders, fence: Fence? = nil) {
     guard facts.areRecorded else { return }
     let isOurs = headline == facts.headline

@@ -27,7 +27,7 @@ public struct Glob: Sendable, Hashable {
         } else {
           pieces.append(.exactly("["))
         }
-      default: pieces.append(.exactly(scalars[index]))
+      case let scalar: pieces.append(.exactly(scalar))
       }
       index += 1
     }

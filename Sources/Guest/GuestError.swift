@@ -1,4 +1,4 @@
-/// Why the daemon, or a client library on its behalf, did not do what was asked.
+/// An error of the daemon, or of a client library on its behalf.
 ///
 /// `code` is for programs and stable; `message` is for people: intent, object, cause, lower case, no full stop.
 public struct GuestError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -24,17 +24,17 @@ public struct GuestError: Error, Hashable, Sendable, CustomStringConvertible {
     case unknownProgram = 14
     /// The database or the disk: nothing was changed.
     case storage = 15
-    /// Another request changed what this one is about.
+    /// Another request changed the guest meanwhile, or has the same id.
     case conflict = 16
   }
 
   public var code: Code
   public var message: String
-  /// What to do next, where it is known.
+  /// The next step for the reader, where it is known.
   public var hint: String?
   /// errno(3), where a system call failed.
   public var errno: Int32?
-  /// What was being done, for `startFailed`.
+  /// The step that failed, for `startFailed`.
   public var step: String?
 
   public init(_ code: Code, _ message: String, hint: String? = nil, errno: Int32? = nil, step: String? = nil) {

@@ -8,7 +8,7 @@ public enum GuestState: Int32, Sendable, Hashable, CaseIterable {
   case waiting = 4
 }
 
-/// What happened, without its place in the journal.
+/// An event without its place in the journal.
 public struct GuestEvent: Sendable, Hashable {
   public enum Kind: Int32, Sendable, Hashable, CaseIterable {
     case created = 0
@@ -17,7 +17,7 @@ public struct GuestEvent: Sendable, Hashable {
     case removed = 2
     /// From one state to another.
     case state = 3
-    /// Worth knowing, but no transition: degraded, stuck, restarts given up.
+    /// A notable fact without a transition: degraded, stuck, restarts given up.
     case notice = 4
     /// The daemon started or stopped.
     case daemon = 5

@@ -11,8 +11,8 @@
 //
 // A stop without force that was given up leads from STOPPING back to RUNNING.
 //
-// Inputs are facts and requests, outputs are events and effects. It has no clock, socket or task: whoever drives it says
-// what time it is, and carries out the effects after the new state and the events are safely stored.
+// Inputs are facts and requests, outputs are events and effects. It has no clock, socket or task: its driver supplies
+// the time, and carries out the effects after the new state and the events are safely stored.
 //
 // Invariants (held by a model test): at most one live run; every run ends exactly once; after an acknowledged stop no
 // restart; an event for every change of state, and the events alone give the state.
@@ -45,7 +45,7 @@ public struct GuestLifecycle: Sendable, Hashable {
     }
   }
 
-  /// What the controller says when init has been executed.
+  /// The controller's report that init has been executed.
   public struct Launched: Sendable, Hashable {
     public var initPID: Int32
     /// Field 22 of `/proc/PID/stat`: with the pid it names one process for ever.
@@ -59,7 +59,7 @@ public struct GuestLifecycle: Sendable, Hashable {
     }
   }
 
-  /// What follows a stop.
+  /// The action after a stop.
   public enum AfterStop: Sendable, Hashable {
     case stay
     case start(by: Actor)
@@ -110,7 +110,7 @@ public struct GuestLifecycle: Sendable, Hashable {
     }
   }
 
-  /// What the driver adds to every input: the time, and what chance has to give.
+  /// The driver's addition to every input: the time, and a random number.
   public struct Context: Sendable, Hashable {
     public var now: Moment
     /// Identity of the next run, should this input start one.
@@ -125,8 +125,8 @@ public struct GuestLifecycle: Sendable, Hashable {
     }
   }
 
-  /// Carried out after the state and the events are stored, in this order. An effect has with it all that it takes to
-  /// carry it out: by then the guest may have been changed.
+  /// Carried out after the state and the events are stored, in this order. An effect carries all that it needs: by then
+  /// the guest may have been changed.
   public enum Effect: Sendable, Hashable {
     /// Start the run with the spec in it.
     case launch(Run)
@@ -137,7 +137,7 @@ public struct GuestLifecycle: Sendable, Hashable {
     case disarmTimer
     /// The end of this run is stored: its run directory can go.
     case acknowledge(RunID)
-    /// Forget the guest. `with`: the run with whose end a transient guest goes; its output may still be read.
+    /// Remove the guest. `with`: the run with whose end a transient guest goes; its output may still be read.
     case delete(with: RunID?)
   }
 
@@ -152,7 +152,7 @@ public struct GuestLifecycle: Sendable, Hashable {
   }
 
   public let name: GuestName
-  /// What the next start takes. What the present run has is `run?.spec`.
+  /// The spec that the next start takes. The present run has `run?.spec`.
   public private(set) var defined: GuestSpec
   public private(set) var phase: Phase
   public private(set) var runCount: UInt32
@@ -243,7 +243,7 @@ extension GuestLifecycle {
     case .starting(let run), .running(let run):
       begin(stopping: run, order, then: .stay, context, &transition)
     case .stopping(let run, let then):
-      // A restart that was to follow is off; a removal is not.
+      // A stop cancels the restart that was to follow, but no removal.
       if case .remove = then {
         again(stopping: run, order, then: then, context, &transition)
       } else {
@@ -274,7 +274,7 @@ extension GuestLifecycle {
     return transition
   }
 
-  /// An administrator wants it forgotten. With `force` it is killed first.
+  /// An administrator wants it removed. With `force` it is killed first.
   public mutating func remove(by actor: Actor, force: Bool, _ context: Context) throws(GuestError) -> Transition {
     var transition = Transition()
     let order = EndOrder(.remove, by: actor)
@@ -288,7 +288,7 @@ extension GuestLifecycle {
     case .starting(let run), .running(let run):
       guard force else {
         throw wrongState(
-          "remove", "it is \(state == .starting ? "starting" : "running")",
+          "remove", "it is \(state.word)",
           hint: "lodge stop \(name), or lodge rm --force \(name)")
       }
       begin(stopping: run, order, then: .remove(by: actor), context, &transition)
@@ -300,7 +300,7 @@ extension GuestLifecycle {
     return transition
   }
 
-  /// The spec was changed. What a running guest does with it waits for its next start; the policy counts at once.
+  /// The spec was changed. It takes effect at the next start of a running guest; its restart policy counts at once.
   public mutating func configure(_ spec: GuestSpec, by actor: Actor) -> Transition {
     defined = spec
     note = ""
@@ -333,15 +333,15 @@ extension GuestLifecycle {
     case .stopping(var run, let then) where run.id == id && run.launched == nil:
       run.launched = launched
       phase = .stopping(run, then: then)
-    default: break
+    case .stopped, .waiting, .starting, .running, .stopping: break
     }
     return transition
   }
 
-  /// A run has ended: by the controller's word, by its record, or because it was found lost. Each run ends once: told
-  /// again, or of a run long past, only the acknowledgement is repeated.
+  /// A run has ended: reported by the controller, read from its record, or found lost. Each run ends once: for a
+  /// repeated report, or one of a run long past, only the acknowledgement is repeated.
   ///
-  /// The record gets the orders that its writer had not heard of.
+  /// The record gets the orders that its writer had not received.
   public mutating func ended(_ record: ExitRecord, _ context: Context) -> Transition {
     var transition = Transition()
     var record = record
@@ -389,7 +389,7 @@ extension GuestLifecycle {
       desired = false
       return transition
     }
-    // Who started it by hand was told that it failed, and is there to put it right.
+    // A user who started it got the failure as the reply, and can correct the cause.
     if case .startFailed = record.cause, case .user = run.startedBy {
       desired = false
       return transition
@@ -475,7 +475,7 @@ extension GuestLifecycle {
     switch phase {
     case .waiting(var pending):
       if hostBooted {
-        // What was left by the wall clock, but never more than the whole delay: that clock may have been stepped.
+        // The rest by the wall clock, but never more than the whole delay: that clock may have been stepped.
         let left = pending.due.wall.nanoseconds &- context.now.wall.nanoseconds
         let millis = min(UInt64(clamping: left) / 1_000_000, pending.delayMillis)
         pending.due = Moment(wall: pending.due.wall, boot: context.now.boot.adding(milliseconds: millis))

@@ -17,22 +17,24 @@ public struct GuestName: Sendable, Hashable, Comparable, CustomStringConvertible
         "guest name \"\(shown)\": \(value.utf8.count) bytes long; at most \(Self.maximumLength) are allowed")
     }
     for (index, byte) in value.utf8.enumerated() {
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"):
-        continue
-      case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-        if index > 0 { continue }
-        throw GuestError(.invalidArgument, "guest name \"\(shown)\": it must begin with a letter or a digit")
-      default:
+      if Self.isLetterOrDigit(byte) { continue }
+      guard byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-") else {
         throw GuestError(
           .invalidArgument, "guest name \"\(shown)\": only letters, digits, '.', '_' and '-' are allowed")
+      }
+      guard index > 0 else {
+        throw GuestError(.invalidArgument, "guest name \"\(shown)\": it must begin with a letter or a digit")
       }
     }
     self.value = value
   }
 
   public var description: String { value }
+
+  private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+    (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+      || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+  }
 
   public static func < (left: GuestName, right: GuestName) -> Bool { left.value < right.value }
 }

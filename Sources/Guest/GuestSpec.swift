@@ -189,8 +189,9 @@ public struct Capabilities: Sendable, Hashable {
     "checkpoint_restore",
   ]
 
-  /// What a guest has unless its spec says otherwise: the field's usual set, and `sys_boot`, without which a guest
-  /// could not call reboot(2) for itself. Loading another kernel, which `sys_boot` also allows, is refused by a filter.
+  /// A guest's capabilities unless its spec says otherwise: the field's usual set, and `sys_boot`, without which a
+  /// guest could not call reboot(2) for itself. Loading another kernel, which `sys_boot` also allows, is refused by a
+  /// filter.
   public static let usual = [
     "chown", "dac_override", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap", "net_bind_service", "net_raw",
     "sys_chroot", "sys_boot", "mknod", "audit_write", "setfcap",

@@ -1,4 +1,4 @@
-/// What a guest uses now, measured by the kernel. A figure that this host cannot take is nil, never 0.
+/// Resources that a guest uses now, measured by the kernel. A figure that this host cannot measure is nil, never 0.
 public struct GuestUsage: Sendable, Hashable {
   /// Memory that counts against its limit, page cache included.
   public var memoryBytes: UInt64?

@@ -1,4 +1,4 @@
-/// What a guest's restart policy remembers from one run to the next.
+/// The state that a restart policy keeps from one run to the next.
 public struct RestartHistory: Sendable, Hashable {
   /// Restarts in a row without a good run between them.
   public var attempt: UInt32 = 0
@@ -16,7 +16,7 @@ public struct RestartHistory: Sendable, Hashable {
   }
 }
 
-/// What happens next to a guest whose run has ended by itself.
+/// The next step for a guest whose run has ended by itself.
 public enum RestartDecision: Sendable, Hashable {
   /// It stays stopped, as its policy wants.
   case stay
@@ -27,7 +27,7 @@ public enum RestartDecision: Sendable, Hashable {
 }
 
 extension RestartPolicy {
-  /// Decides, for a run that nobody stopped.
+  /// Decides, for a run that ended without an order.
   ///
   /// - Parameters:
   ///   - cause: how the run ended.
@@ -48,7 +48,7 @@ extension RestartPolicy {
     guard wanted else { return .stay }
 
     var history = history
-    // How long it ran before the host went down nobody knows, and it was no fault of the guest's.
+    // The time it ran before the host went down is not known, and the guest did not cause that end.
     if cause == .hostReset || lengthNanos / 1_000_000 >= minimumUptimeMillis { history.attempt = 0 }
     history.recent.removeAll { now.since($0) / 1_000_000 >= limitWindowMillis }
     if limitCount > 0, history.recent.count >= Int(limitCount) { return .giveUp(count: UInt32(history.recent.count)) }

@@ -17,7 +17,7 @@ public enum Visible {
       // C0, DEL and C1 controls; bidirectional controls and isolates; line and paragraph separators; the byte order mark.
       case 0x00...0x1f, 0x7f...0x9f, 0x200e, 0x200f, 0x2028, 0x2029, 0x202a...0x202e, 0x2066...0x2069, 0xfeff:
         shown += "\\u{" + String(scalar.value, radix: 16) + "}"
-      default: shown.unicodeScalars.append(scalar)
+      case _: shown.unicodeScalars.append(scalar)
       }
     }
     return shown

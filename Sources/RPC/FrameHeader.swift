@@ -13,11 +13,20 @@ public enum MessageType: Int32, Sendable, Hashable {
   var carriesDescriptors: Bool { self == .callWithDescriptors || self == .replyWithDescriptors }
 }
 
-/// How it went; `rpc_status` in protocol/rpc.x.
+/// The outcome; `rpc_status` in protocol/rpc.x.
 public enum MessageStatus: Int32, Sendable, Hashable {
   case ok = 0
   case error = 1
   case `continue` = 2
+
+  /// Behind the type in a trace, which leaves success out.
+  var traceSuffix: String {
+    switch self {
+    case .ok: ""
+    case .error: " error"
+    case .continue: " continue"
+    }
+  }
 }
 
 /// The first 28 bytes of every frame; `rpc_header` in protocol/rpc.x.
@@ -63,8 +72,7 @@ public struct FrameHeader: Sendable, Hashable {
 extension FrameHeader: CustomStringConvertible {
   /// `call 0x20000001/1 procedure 3 serial 7, 36 bytes`: one line of a trace.
   public var description: String {
-    let outcome = status == .ok ? "" : " \(status)"
-    return "\(type)\(outcome) 0x\(String(program, radix: 16))/\(version) procedure \(procedure) serial \(serial), "
+    "\(type)\(status.traceSuffix) 0x\(String(program, radix: 16))/\(version) procedure \(procedure) serial \(serial), "
       + "\(length) bytes"
   }
 }

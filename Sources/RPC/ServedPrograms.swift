@@ -55,5 +55,10 @@ struct Admission {
 }
 
 extension RPCRight {
-  var inWords: String { self == .none ? "no right at all" : "only the right to \(self)" }
+  var inWords: String {
+    switch self {
+    case .none: "no right at all"
+    case .view, .inspect, .operate, .admin: "only the right to \(self)"
+    }
+  }
 }

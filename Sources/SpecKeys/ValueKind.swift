@@ -20,7 +20,7 @@ public enum ValueForm: Sendable {
 
 /// A type of value: how it is read and checked, written, and what the reference says of it.
 public struct ValueKind<Value: Sendable>: Sendable {
-  /// What the reference calls it, for example "size".
+  /// The reference's name for it, for example "size".
   public var name: String
   public var form: ValueForm
   /// The unit of a plain number; empty for a value without one.
@@ -193,7 +193,10 @@ extension ValueKind where Value == UInt64 {
       }
       return value
     } write: { value, style in
-      style == .plain ? plain(value) : human?(value) ?? .text(show(value))
+      switch style {
+      case .plain: plain(value)
+      case .human: human?(value) ?? .text(show(value))
+      }
     }
   }
 }

@@ -103,17 +103,6 @@ struct GuestDetails: Sendable, Hashable {
 }
 
 extension GuestState {
-  /// The word for it, in text and in JSON.
-  var word: String {
-    switch self {
-    case .stopped: "stopped"
-    case .starting: "starting"
-    case .running: "running"
-    case .stopping: "stopping"
-    case .waiting: "waiting"
-    }
-  }
-
   var color: Style.Color? {
     switch self {
     case .running: .green

@@ -3,7 +3,22 @@ public enum Severity: String, Sendable, Comparable {
   case note, warning, error
 
   public static func < (one: Severity, other: Severity) -> Bool { one.rank < other.rank }
-  var rank: Int { self == .note ? 0 : self == .warning ? 1 : 2 }
+  private var rank: Int {
+    switch self {
+    case .note: 0
+    case .warning: 1
+    case .error: 2
+    }
+  }
+
+  /// The terminal's colour for it (ECMA-48, SGR).
+  var color: Int {
+    switch self {
+    case .note: 36
+    case .warning: 35
+    case .error: 31
+    }
+  }
 }
 
 /// One finding: what, where, why, and what to do about it.

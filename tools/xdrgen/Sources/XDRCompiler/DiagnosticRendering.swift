@@ -31,7 +31,7 @@ public struct DiagnosticRenderer {
     }
     let suffix = code.map { " [\($0.rawValue)]" } ?? ""
     let plain = "\(severity.rawValue): "
-    let word = color ? "\u{1b}[1;\(severity == .error ? 31 : severity == .warning ? 35 : 36)m\(plain)\u{1b}[0m" : plain
+    let word = color ? "\u{1b}[1;\(severity.color)m\(plain)\u{1b}[0m" : plain
     return "\(place)\(word)\(printable(message))\(suffix)\n"
   }
 

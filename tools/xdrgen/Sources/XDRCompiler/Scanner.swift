@@ -157,8 +157,8 @@ struct Scanner {
       return make(.number, from: start)
     }
     switch first {
-    case UInt8(ascii: "\""): return literal(.string, quote: first)
-    case UInt8(ascii: "'"): return literal(.character, quote: first)
+    case UInt8(ascii: "\""): return literal(.string, "string", quote: first)
+    case UInt8(ascii: "'"): return literal(.character, "character", quote: first)
     case _ where "{}()[]<>;:,=*-+!&|~^/?.%".utf8.contains(first):
       position += 1
       return make(.sign(first), from: start)
@@ -201,7 +201,7 @@ struct Scanner {
     Token(kind: kind, text: String(decoding: bytes[start..<position], as: UTF8.self), range: range(from: start))
   }
 
-  private mutating func literal(_ kind: Token.Kind, quote: UInt8) -> Token? {
+  private mutating func literal(_ kind: Token.Kind, _ name: String, quote: UInt8) -> Token? {
     let start = position
     position += 1
     while let byte = peek(), byte != UInt8(ascii: "\n") {
@@ -212,7 +212,7 @@ struct Scanner {
       position += byte == UInt8(ascii: "\\") && peek(1) != nil && peek(1) != UInt8(ascii: "\n") ? 2 : 1
     }
     diagnostics.error(
-      .unterminatedLiteral, "this \(kind == .string ? "string" : "character") constant has no end on its line",
+      .unterminatedLiteral, "this \(name) constant has no end on its line",
       at: SourceRange(file: file.id, lower: start, upper: start + 1))
     return nil
   }

@@ -105,7 +105,10 @@ struct LanguageOptions: ParsableArguments {
     let renderer = DiagnosticRenderer(sources: compilation.sources, color: isatty(STDERR_FILENO) == 1)
     for diagnostic in compilation.diagnostics.diagnostics {
       if diagnostic.severity != .error, codes.contains(diagnostic.code.rawValue) { continue }
-      printError(diagnostics == .json ? renderer.json(diagnostic) + "\n" : renderer.text(diagnostic))
+      switch diagnostics {
+      case .json: printError(renderer.json(diagnostic) + "\n")
+      case .text: printError(renderer.text(diagnostic))
+      }
     }
     if compilation.diagnostics.suppressed > 0 {
       printError("and \(compilation.diagnostics.suppressed) more errors\n")
