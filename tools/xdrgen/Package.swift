@@ -42,7 +42,7 @@ let package = Package(
     .testTarget(
       name: "XDRCompilerTests", dependencies: ["XDRCompiler", "KitchenSink", "XDR", "xdrgen"], exclude: ["Golden"],
       swiftSettings: common),
-    // What a decoder allocates, to the byte.
+    // Counts a decoder's allocations, to the byte.
     .target(name: "AllocationMeter", path: "Tests/AllocationMeter"),
     .testTarget(
       name: "ConformanceTests", dependencies: ["XDRCompiler", "KitchenSink", "XDRTesting", "XDR", "AllocationMeter"],

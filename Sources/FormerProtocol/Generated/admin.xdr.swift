@@ -1682,7 +1682,7 @@ extension WireV1 {
     case time(Int64)
     case boot
 
-    /// What decides which case it is: `kind`.
+    /// The discriminant, which selects the case: `kind`.
     public var discriminant: SinceKind {
       switch self {
       case .now: .now

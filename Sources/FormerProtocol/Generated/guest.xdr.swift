@@ -1317,7 +1317,7 @@ extension WireV1 {
     case controllerLost
     case hostReset
 
-    /// What decides which case it is: `kind`.
+    /// The discriminant, which selects the case: `kind`.
     public var discriminant: EndKind {
       switch self {
       case .exited: .exited

@@ -322,7 +322,7 @@ extension WireV1 {
     case stopping(StoredStopping)
     case waiting(StoredWait)
 
-    /// What decides which case it is: `state`.
+    /// The discriminant, which selects the case: `state`.
     public var discriminant: GuestState {
       switch self {
       case .stopped: .stopped

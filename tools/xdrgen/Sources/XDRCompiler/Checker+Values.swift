@@ -129,7 +129,7 @@ extension Checker {
 
   func reportUnknown(_ name: String, at range: SourceRange, what: String, _ fits: (Symbol) -> Bool) {
     let candidates = symbols.filter { fits($0.value.symbol) }.map(\.key)
-    // Nobody misspells among a hundred thousand names, and comparing them all takes time.
+    // A hundred thousand candidates take long to compare, and hold no misspelled name worth a suggestion.
     let near = candidates.count < 5000 ? nearest(name, among: candidates) : nil
     // The name may be C's: of a header that only a % line mentions.
     let hint =

@@ -104,7 +104,7 @@ public struct Linter {
         if let previous, procedure.number > previous, procedure.number - previous > 1 {
           note(
             .lintNumberGap, "numbers \(previous + 1) to \(procedure.number - 1) are not used", procedure.range,
-            "say in a comment what they were, so that nobody uses them again")
+            "say in a comment what they were, so that they are not used again")
         }
         previous = procedure.number
         for argument in procedure.arguments { bounds(argument.type, "'\(argument.name)'", argument.range) }

@@ -1,6 +1,6 @@
-/// Tells names apart that several namespaces define: each gets its namespace before it, `a::color` becomes `a_color`, and
-/// what refers to it follows, from the inner namespaces outwards as in C++; a label without a namespace is first of all a
-/// value of the union's own enum. All other names are the same with and without their namespace, and stay as they are.
+/// Separates names that several namespaces define: each gets its namespace in front, `a::color` becomes `a_color`, and
+/// references to it follow, from the inner namespaces outwards as in C++. A label without a namespace is looked up
+/// first among the values of the union's own enum. All other names stay as they are.
 struct NamespaceResolver {
   /// Where each name is defined that is defined in more than one namespace.
   private var homes: [String: Set<[String]>]

@@ -240,9 +240,9 @@ extension SwiftBackend {
     _ item: ProgramNames, _ calls: [(ProcedureDefinition, String)], _ writer: inout SwiftWriter
   ) {
     writer.line()
-    writer.line("/// What serves \(item.name): one requirement for each procedure.")
+    writer.line("/// The server side of \(item.name): one requirement for each procedure.")
     writer.block("public protocol \(item.name)Service: \(std("Sendable")) {") { writer in
-      writer.line("/// Who calls, and what else a handler must know about a call.")
+      writer.line("/// The caller, and everything else that a handler needs to know about a call.")
       writer.line("associatedtype Context: \(std("Sendable"))")
       for (procedure, name) in calls {
         writer.gap()

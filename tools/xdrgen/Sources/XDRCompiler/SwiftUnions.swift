@@ -78,7 +78,7 @@ extension SwiftBackend {
     _ union: UnionBody, _ cases: [UnionCase], _ discriminant: String, _ writer: inout SwiftWriter
   ) {
     let shortNames = enumeratorNames(union)
-    writer.line("/// What decides which case it is: `\(printable(union.discriminantName))`.")
+    writer.line("/// The discriminant, which selects the case: `\(printable(union.discriminantName))`.")
     writer.block("public var discriminant: \(discriminant) {") { writer in
       writer.block("switch self {") { writer in
         for item in cases {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import XDRCompiler
 
-/// What a run on this machine lacks; tests that need it say so and are skipped.
+/// The parts that this machine lacks; tests that need them say so and are skipped.
 enum ReferenceTools {
   static let swiftCompiler: String? = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
     .map { "\($0)/swiftc" }.first { FileManager.default.isExecutableFile(atPath: $0) }

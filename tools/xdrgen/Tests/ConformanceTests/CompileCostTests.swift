@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import XDRCompiler
 
-/// What generated code costs the Swift compiler.
+/// The cost of generated code for the Swift compiler.
 @Suite(.enabled(if: ReferenceTools.swiftCompiler != nil, "swiftc is not in PATH"))
 struct CompileCostTests {
   /// Procedures of every form: with arguments or without, with a result or without, of several arguments.

@@ -78,7 +78,7 @@ struct DifferentialTests {
         Issue.record("\(ours.type): we encode \(ours.bytes), C answers \(theirs)")
         return
       }
-      // What it does not know it leaves.
+      // Unknown bytes are left as they are.
       guard more.accepted, more.consumed == ours.bytes.count, more.bytes == ours.bytes else {
         Issue.record("\(ours.type): of \(ours.bytes) and more C makes \(more)")
         return
@@ -137,7 +137,7 @@ struct DifferentialTests {
       guard let type = entries[name] else { continue }
       do throws(XDRError) {
         let ours = try type.recode(bytes)
-        // What we take is canonical, so C must take it and give the same back.
+        // Accepted bytes are canonical, so C must take them and give the same back.
         // Growables that were damaged may come back with other fields; to C they are bytes.
         let isSame = type.canGrow ? (try type.recode(ours)) == ours : ours == bytes
         guard theirs.accepted, theirs.bytes == bytes, isSame else {

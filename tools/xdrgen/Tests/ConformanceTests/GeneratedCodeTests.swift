@@ -2,7 +2,7 @@ import KitchenSink
 import Testing
 import XDR
 
-/// What generated code promises its users, beyond bytes that agree with C's.
+/// The promises of generated code to its users, beyond bytes that agree with C's.
 @Suite struct GeneratedCodeTests {
   static let record = Features.Record(
     name: "one", id: XDRFixedBytes<16>([UInt8](1...16)) ?? XDRFixedBytes(), body: [7, 8, 9], raw: [0, 0xff], went: .up,

@@ -69,7 +69,7 @@ import XDRTesting
   @Test func anOldReaderTakesWhatItKnowsOfANewWriter() throws {
     #expect(try GrownOld.Usage(xdr: GrowableTests.usage.xdrEncoded()) == GrownOld.Usage(pid: 1, name: "ab"))
     #expect(try GrownOld.Hints(xdr: Grown.Hints(loud: true, word: "w").xdrEncoded()).loud)
-    // What lies behind each one is where it was.
+    // The items behind each one are where they were.
     let plain = Grown.Plain(
       before: Grown.Hints(loud: true, word: "word"), middle: GrowableTests.usage,
       list: [GrowableTests.usage, GrowableTests.usage], mark: 0xfeed)

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import XDRCompiler
 
-/// What the other back ends write, as a reader sees it.
+/// The output of the other back ends, as a reader sees it.
 @Suite struct BackEndTests {
   static func features() throws -> Compilation {
     let bytes = [UInt8](try Data(contentsOf: fixtures.appending(path: "features/features.x")))

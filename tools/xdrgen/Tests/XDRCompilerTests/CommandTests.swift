@@ -121,7 +121,7 @@ import XDRCompiler
     try scratch.git("add", ".")
     try scratch.git("commit", "-q", "-m", "two")
     #expect(try scratch.xdrgen("breaking", "HEAD~1:p", "HEAD:p").status == 1)
-    // What a revision includes is not found elsewhere.
+    // Includes of a revision are looked up in that revision only.
     try scratch.write("p/a.x", "#include \"../secret.x\"\n")
     try scratch.write("secret.x", "const SECRET = 1;")
     try scratch.git("add", ".")

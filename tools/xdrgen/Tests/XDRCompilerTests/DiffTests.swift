@@ -1,7 +1,7 @@
 import Testing
 import XDRCompiler
 
-/// What `--check` prints: right for any change, and soon there for large ones.
+/// The output of `--check`: right for any change, and quick for large ones.
 @Suite struct DiffTests {
   /// Applies a unified diff, as patch does.
   static func patched(_ old: String, _ diff: String) -> String? {

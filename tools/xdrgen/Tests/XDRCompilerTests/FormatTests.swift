@@ -20,7 +20,7 @@ import XDRCompiler
   }
 
   @Test func deepNestingMakesNoDeepIndentation() throws {
-    // What nests deeper than the compiler follows is no XDR; up to there it takes four spaces a level.
+    // Up to the compiler's limit of nesting, a level takes four spaces.
     #expect(format(String(repeating: "namespace n {", count: 3_000)) == nil)
     let open = String(repeating: "struct { ", count: 90)
     let close = (0..<90).map { "} x\($0);" }.joined(separator: " ")
@@ -56,7 +56,7 @@ import XDRCompiler
   @Test func formattingTwiceChangesNothingMoreAndKeepsEveryWord() throws {
     for url in FormatTests.files {
       let text = try String(contentsOf: url, encoding: .utf8)
-      // What cannot be cut into tokens is left alone.
+      // Text that cannot be cut into tokens is left alone.
       guard let once = format(text) else { continue }
       #expect(format(once) == once, "\(url.lastPathComponent)")
       let squeeze = { (text: String) in text.filter { !$0.isWhitespace } }
@@ -121,7 +121,7 @@ import XDRCompiler
     #expect(format(once) == once)
   }
 
-  /// What is not XDR may come out as something else: it stays as it is, and the reason is said.
+  /// Formatting could change the meaning of text that is not XDR: it stays as it is, with the reason.
   @Test func whatDoesNotParseIsNotTouched() throws {
     for text in [
       "struct s { int x };", "struct { int x; };", "union u switch (int d) { case color: :RED: int x; };", "int x;",

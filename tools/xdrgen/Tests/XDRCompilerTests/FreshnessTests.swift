@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import XDRCompiler
 
-/// What is checked in as generated is what the compiler generates now, on any machine.
+/// Generated files in the repository are those that the compiler generates now, on any machine.
 @Suite struct FreshnessTests {
   @Test(arguments: [
     ("KS", "kitchen-sink"), ("KSRfc", "kitchen-sink-rfc"), ("KSDialect", "kitchen-sink-dialect"),

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import XDRCompiler
 
-/// What a function of many awaits costs the Swift compiler grows with the square of their number.
+/// The cost of a function with many awaits grows with the square of their number in the Swift compiler.
 @Suite struct ServiceCostTests {
   static func program(_ count: Int) -> String {
     let procedures = (0..<count).map { "int BIG_P\($0)(int) = \($0);" }.joined(separator: "\n")

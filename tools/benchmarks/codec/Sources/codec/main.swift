@@ -155,7 +155,7 @@ var groups: [(String, [Contestant])] = [
   ),
 ]
 
-// What the encoders of the references encode.
+// The messages that the references' encoders encode.
 _ = bytes(message, tirpc_decode)
 _ = bytes(message, hand_decode_owned)
 _ = bytes(numbersMessage, tirpc_decode_numbers)

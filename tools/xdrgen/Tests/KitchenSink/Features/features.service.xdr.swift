@@ -4,9 +4,9 @@
 
 public import XDR
 
-/// What serves Counter: one requirement for each procedure.
+/// The server side of Counter: one requirement for each procedure.
 public protocol CounterService: Sendable {
-  /// Who calls, and what else a handler must know about a call.
+  /// The caller, and everything else that a handler needs to know about a call.
   associatedtype Context: Sendable
 
   /// Says nothing.

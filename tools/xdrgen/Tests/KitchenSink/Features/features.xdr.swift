@@ -282,7 +282,7 @@ extension Features {
     /// Any other code.
     case `default`(discriminant: Int32, Int64)
 
-    /// What decides which case it is: `code`.
+    /// The discriminant, which selects the case: `code`.
     public var discriminant: Int32 {
       switch self {
       case .found: 0

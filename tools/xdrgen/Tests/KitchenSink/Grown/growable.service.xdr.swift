@@ -4,9 +4,9 @@
 
 public import XDR
 
-/// What serves Growing: one requirement for each procedure.
+/// The server side of Growing: one requirement for each procedure.
 public protocol GrowingService: Sendable {
-  /// Who calls, and what else a handler must know about a call.
+  /// The caller, and everything else that a handler needs to know about a call.
   associatedtype Context: Sendable
 
   func ask(_ args: Grown.Hints, context: Context) async throws -> Grown.Usage

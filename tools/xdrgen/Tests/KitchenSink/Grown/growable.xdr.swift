@@ -463,7 +463,7 @@ extension Grown {
     case `true`(Usage)
     case `false`
 
-    /// What decides which case it is: `known`.
+    /// The discriminant, which selects the case: `known`.
     public var discriminant: Bool {
       switch self {
       case .`true`: true

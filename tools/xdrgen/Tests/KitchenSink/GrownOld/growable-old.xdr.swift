@@ -160,7 +160,7 @@ extension GrownOld {
     case `true`(Usage)
     case `false`
 
-    /// What decides which case it is: `known`.
+    /// The discriminant, which selects the case: `known`.
     public var discriminant: Bool {
       switch self {
       case .`true`: true

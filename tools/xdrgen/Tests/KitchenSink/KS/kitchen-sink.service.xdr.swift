@@ -4,9 +4,9 @@
 
 public import XDR
 
-/// What serves KsV1: one requirement for each procedure.
+/// The server side of KsV1: one requirement for each procedure.
 public protocol KsV1Service: Sendable {
-  /// Who calls, and what else a handler must know about a call.
+  /// The caller, and everything else that a handler needs to know about a call.
   associatedtype Context: Sendable
 
   func null(context: Context) async throws
@@ -159,9 +159,9 @@ public struct KsV1Client<Caller: RPCCaller>: Sendable {
   }
 }
 
-/// What serves KsV2: one requirement for each procedure.
+/// The server side of KsV2: one requirement for each procedure.
 public protocol KsV2Service: Sendable {
-  /// Who calls, and what else a handler must know about a call.
+  /// The caller, and everything else that a handler needs to know about a call.
   associatedtype Context: Sendable
 
   func null(context: Context) async throws
@@ -228,9 +228,9 @@ public struct KsV2Client<Caller: RPCCaller>: Sendable {
   }
 }
 
-/// What serves KsProg2: one requirement for each procedure.
+/// The server side of KsProg2: one requirement for each procedure.
 public protocol KsProg2Service: Sendable {
-  /// Who calls, and what else a handler must know about a call.
+  /// The caller, and everything else that a handler needs to know about a call.
   associatedtype Context: Sendable
 
   func wNull(context: Context) async throws

@@ -1386,7 +1386,7 @@ extension KS {
     /// Any other d.
     case `default`(discriminant: Int32, Int32)
 
-    /// What decides which case it is: `d`.
+    /// The discriminant, which selects the case: `d`.
     public var discriminant: Int32 {
       switch self {
       case .case0: 0
@@ -1502,7 +1502,7 @@ extension KS {
     /// Any other d.
     case `default`(discriminant: UInt32)
 
-    /// What decides which case it is: `d`.
+    /// The discriminant, which selects the case: `d`.
     public var discriminant: UInt32 {
       switch self {
       case .z: 0
@@ -1562,7 +1562,7 @@ extension KS {
   public enum KsUUns: XDRCodable, Hashable {
     case seven(Int32)
 
-    /// What decides which case it is: `d`.
+    /// The discriminant, which selects the case: `d`.
     public var discriminant: UInt32 {
       switch self {
       case .seven: 7
@@ -1605,7 +1605,7 @@ extension KS {
     case green(Double)
     case blue(Double)
 
-    /// What decides which case it is: `c`.
+    /// The discriminant, which selects the case: `c`.
     public var discriminant: KsColor {
       switch self {
       case .red: .red
@@ -1663,7 +1663,7 @@ extension KS {
     /// Any other c.
     case `default`(discriminant: KsColor)
 
-    /// What decides which case it is: `c`.
+    /// The discriminant, which selects the case: `c`.
     public var discriminant: KsColor {
       switch self {
       case .red: .red
@@ -1717,7 +1717,7 @@ extension KS {
     case `true`(Int64)
     case `false`
 
-    /// What decides which case it is: `b`.
+    /// The discriminant, which selects the case: `b`.
     public var discriminant: Swift.Bool {
       switch self {
       case .`true`: true
@@ -1764,7 +1764,7 @@ extension KS {
     /// Any other b.
     case `default`(discriminant: TBool)
 
-    /// What decides which case it is: `b`.
+    /// The discriminant, which selects the case: `b`.
     public var discriminant: TBool {
       switch self {
       case .`true`: true
@@ -1820,7 +1820,7 @@ extension KS {
     /// Any other c.
     case `default`(discriminant: Int8, Int64)
 
-    /// What decides which case it is: `c`.
+    /// The discriminant, which selects the case: `c`.
     public var discriminant: Int8 {
       switch self {
       case .a: 97
@@ -1897,7 +1897,7 @@ extension KS {
     /// Any other d.
     case `default`(discriminant: Int32)
 
-    /// What decides which case it is: `d`.
+    /// The discriminant, which selects the case: `d`.
     public var discriminant: Int32 {
       switch self {
       case .fi: 1
@@ -2705,7 +2705,7 @@ extension KS {
     /// Any other r.
     case `default`(discriminant: Result)
 
-    /// What decides which case it is: `r`.
+    /// The discriminant, which selects the case: `r`.
     public var discriminant: Result {
       switch self {
       case .success: .success

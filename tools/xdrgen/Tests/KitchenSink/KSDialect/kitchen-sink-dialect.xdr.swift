@@ -59,7 +59,7 @@ extension KSDialect {
     /// Any other c.
     case `default`(discriminant: DColor, Int32)
 
-    /// What decides which case it is: `c`.
+    /// The discriminant, which selects the case: `c`.
     public var discriminant: DColor {
       switch self {
       case .red: .red

@@ -4,9 +4,9 @@
 
 public import XDR
 
-/// What serves R: one requirement for each procedure.
+/// The server side of R: one requirement for each procedure.
 public protocol RService: Sendable {
-  /// Who calls, and what else a handler must know about a call.
+  /// The caller, and everything else that a handler needs to know about a call.
   associatedtype Context: Sendable
 
   func null(context: Context) async throws

@@ -148,7 +148,7 @@ extension KSRfc {
     /// Any other d.
     case `default`(discriminant: Int32, RNestedUE)
 
-    /// What decides which case it is: `d`.
+    /// The discriminant, which selects the case: `d`.
     public var discriminant: Int32 {
       switch self {
       case .case0: 0
@@ -369,7 +369,7 @@ extension KSRfc {
     case `true`(Int32)
     case `false`
 
-    /// What decides which case it is: `b`.
+    /// The discriminant, which selects the case: `b`.
     public var discriminant: Bool {
       switch self {
       case .`true`: true
@@ -458,7 +458,7 @@ extension KSRfc {
     indirect case `true`(RList2Element)
     case `false`
 
-    /// What decides which case it is: `opted`.
+    /// The discriminant, which selects the case: `opted`.
     public var discriminant: Bool {
       switch self {
       case .`true`: true
