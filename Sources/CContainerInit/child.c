@@ -244,7 +244,7 @@ void ci_child(const struct ci_plan *plan) {
     context.text[0] = 0;
     if (perform(&context, &plan->steps[i]) == -1) fail(&context, i);
   }
-  // From here on init may have been executed, whoever dies: the mark outlives this process and the controller.
+  // From here on init may have been executed, even if both processes die: the mark outlives them.
   volatile uint8_t *mark = plan->mark;
   if (mark) *mark = 1;
   syscall(SYS_execve, plan->path, plan->argv, plan->envp);

@@ -106,8 +106,8 @@ static int spawned_child(void *context) {
     next = (unsigned)target + 1;
   }
   if (close_range(next, ~0u, 0) == -1) goto failed;
-  // Descriptors 0 to 2 that nobody mapped read as empty and swallow: a program that finds them free would give them to
-  // its first files.
+  // Descriptors 0 to 2 that are not mapped are opened on /dev/null: otherwise a program would give these numbers to the
+  // first files it opens.
   for (int fd = 0; fd < 3; fd++) {
     if (fcntl(fd, F_GETFD) != -1) continue;
     int null = open("/dev/null", O_RDWR);

@@ -5,7 +5,7 @@ public import LinuxSystem
 /// Sees when the kernel kills a process of a run to get memory back, so that it is known whether that happened at the
 /// death of init or long before.
 public final class MemoryWatch {
-  /// What to wait on; ready when the counter may have moved.
+  /// The descriptor to wait on; ready when the counter may have moved.
   public var rawValue: Int32 { event?.rawValue ?? file.rawValue }
   public var interest: Readiness { event == nil ? .priority : .readable }
   /// On v1 the event comes before the kill: look again a little later.
@@ -17,7 +17,7 @@ public final class MemoryWatch {
 
   /// - Parameters:
   ///   - folder: of the memory cgroup.
-  ///   - legacy: v1, which tells by an eventfd (Documentation/admin-guide/cgroup-v1/memory.rst, section 10). v2 tells by
+  ///   - legacy: v1, which signals an eventfd (Documentation/admin-guide/cgroup-v1/memory.rst, section 10). v2 signals
   ///     POLLPRI on `memory.events` (cgroup-v2.rst).
   init?(folder: String, legacy: Bool) {
     do throws(SystemError) {
@@ -35,7 +35,7 @@ public final class MemoryWatch {
     }
   }
 
-  /// Takes the event back; false where there was none. v2 needs no telling: its counter never moves without one.
+  /// Takes the event back; false where there was none. v2 needs no event: its counter never moves without one.
   public func takeEvent() -> Bool {
     if let event {
       var count: UInt64 = 0
@@ -48,7 +48,7 @@ public final class MemoryWatch {
 }
 
 extension RunCgroup {
-  /// Nil where this host does not count memory for the run, or does not tell.
+  /// Nil where this host does not count memory for the run, or reports no changes.
   public func watchMemory() -> MemoryWatch? {
     memory.flatMap { MemoryWatch(folder: $0.folder, legacy: $0.legacy) }
   }

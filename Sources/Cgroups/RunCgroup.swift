@@ -260,7 +260,7 @@ public final class RunCgroup {
     return usage
   }
 
-  /// What the kernel killed here for want of memory, and whose limit it was.
+  /// The kills of the kernel here when memory ran out, and the limit that was reached.
   public struct OutOfMemory: Equatable, Sendable {
     public enum Limit: Sendable { case own, parent, host }
     public var kills: UInt64 = 0

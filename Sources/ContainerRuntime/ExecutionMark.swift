@@ -12,7 +12,7 @@ public final class ExecutionMark {
 
   let pointer: UnsafeMutablePointer<UInt8>
 
-  /// What the file says after the controller has died.
+  /// The content of the file after the controller has died.
   public enum State: Sendable {
     /// The child was still being made ready.
     case notReached

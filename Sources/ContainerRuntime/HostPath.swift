@@ -9,8 +9,8 @@ import LinuxSystem
 /// word: it can lead to any folder of the host by the time of the start.
 enum HostPath {
   enum Use {
-    /// A guest's root filesystem: its programs are run as the guest's root. Nobody but root may be able to put another
-    /// tree in its place.
+    /// A guest's root filesystem: its programs are run as the guest's root. Only root may be able to put another tree
+    /// in its place.
     case root
     /// A folder or file for a guest to see, of any owner.
     case bind(target: String)

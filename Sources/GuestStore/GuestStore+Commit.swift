@@ -39,7 +39,7 @@ extension GuestStore {
   }
 
   private func append(_ event: GuestEvent, at time: Timestamp, _ db: Database) throws -> EncodedEntry {
-    // The number is in the encoding, so it must be known before the row is written. Nobody else writes: it is the next.
+    // The encoding contains the number, so it must be known before the row is written. This is the only writer.
     let sequence =
       (try Int64.fetchOne(db.cachedStatement(sql: "SELECT seq FROM sqlite_sequence WHERE name = 'journal'")) ?? 0) + 1
     let entry = JournalEntry(sequence: UInt64(sequence), time: time, boot: boot, event: event)
@@ -56,7 +56,7 @@ extension GuestStore {
       let id = try Int64.fetchOne(
         db.cachedStatement(sql: "SELECT id FROM guests WHERE name = ?"), arguments: [name.value])
     else { return }
-    // A run that is told twice is one run: its row is unique.
+    // A run that is reported twice is one run: its row is unique.
     try db.cachedStatement(
       sql: "INSERT OR IGNORE INTO runs (guest_id, number, guest, run, sequence, record) VALUES (?, ?, ?, ?, ?, ?)"
     ).execute(arguments: [
@@ -82,7 +82,7 @@ extension GuestStore {
       ])
   }
 
-  /// Notes the present boot, so that the next start can tell whether the host has booted since.
+  /// Stores the present boot, so that the next start can see whether the host has booted since.
   public func noteBoot() throws(StoreError) {
     try write { db in
       try db.execute(sql: "INSERT OR REPLACE INTO meta VALUES ('boot', ?)", arguments: [Data(boot.bytes)])

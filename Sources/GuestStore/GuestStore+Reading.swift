@@ -156,7 +156,7 @@ extension GuestStore {
     return Array(row.dropFirst(Self.rowFormat.count))
   }
 
-  /// What every row begins with.
+  /// The first bytes of every row: its format.
   static let rowFormat: [UInt8] = [0, 0, 0, UInt8(Wire.storedFormat)]
 
   func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {

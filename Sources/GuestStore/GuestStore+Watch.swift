@@ -12,7 +12,7 @@ internal import XDR
 // if something does, a stranger has written, replaced or removed them, and what is in memory is no longer what is on the
 // disk. This is looked for before every write, and once a second.
 
-/// What a stranger cannot change unseen, of the database and of its log.
+/// Attributes of the database and its log that change with every write by another process.
 struct StoreFiles: Sendable, Hashable {
   private struct File: Sendable, Hashable {
     var device: UInt64

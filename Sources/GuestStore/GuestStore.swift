@@ -60,7 +60,7 @@ public final class GuestStore: Sendable {
     }
   }
 
-  /// Closes, when nobody reads or writes any more.
+  /// Closes the database. No read or write may be under way.
   public func close() throws(StoreError) {
     do { try pool.close() } catch { throw Self.storeError(error, path: path) }
   }

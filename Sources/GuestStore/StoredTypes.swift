@@ -42,7 +42,7 @@ public struct StoredHook: Sendable, Hashable {
   public var runs: UInt64
   public var failures: UInt64
   public var lastError: String
-  /// The event that its program was last run for, and for the how manieth time: told apart from `position`, so that it is
+  /// The event that its program was last run for, and the attempt number. Kept apart from `position`, so that it is
   /// known after a crash that the program may have had the event.
   public var started: UInt64
   public var attempt: UInt64
@@ -62,7 +62,7 @@ public struct StoredHook: Sendable, Hashable {
   }
 }
 
-/// What the database knows when the daemon starts.
+/// Everything the database knows when the daemon starts.
 public struct StoredState: Sendable {
   public var guests: [StoredGuest]
   /// Requests of the last minutes, oldest first.

@@ -58,7 +58,7 @@ extension Files {
 }
 
 extension Files {
-  /// Bytes free for us on the file system of `path` (statvfs(3)); nil if it cannot be told.
+  /// Bytes free for us on the file system of `path` (statvfs(3)); nil if the kernel does not say.
   public static func freeBytes(_ path: String) -> UInt64? {
     var status = statvfs()
     guard statvfs(path, &status) == 0 else { return nil }

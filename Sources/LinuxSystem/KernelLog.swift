@@ -1,10 +1,10 @@
 import CLinuxSystem
 import Glibc
 
-/// What the kernel's log says from now on of processes that it kills to get memory back: /dev/kmsg
-/// (Documentation/ABI/testing/dev-kmsg). It costs a descriptor and some 4 kB of the kernel's memory.
+/// Reads the kernel's log from now on, for the processes that it kills to get memory back: /dev/kmsg
+/// (Documentation/ABI/testing/dev-kmsg). Costs a descriptor and about 4 kB of kernel memory.
 public final class KernelLog {
-  /// What was found about one process.
+  /// The result for one process.
   public enum Answer: Equatable, Sendable {
     /// The kernel says that it killed it.
     case killed
@@ -80,8 +80,8 @@ public final class KernelLog {
       oomVictim = Self.victim(bytes[end...].dropFirst().prefix { $0 != UInt8(ascii: "\n") })
     }
 
-    /// `Memory cgroup out of memory: Killed process 812 (tail) total-vm:...`. From its first word on: names of processes,
-    /// which are anybody's choice, come later in every line.
+    /// `Memory cgroup out of memory: Killed process 812 (tail) total-vm:...`. Matched from its first word on: process
+    /// names, which any process chooses for itself, come later in every line.
     private static func victim(_ text: some Collection<UInt8>) -> Int32? {
       var text = Array(text)[...]
       func drop(_ word: String) -> Bool {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What /proc/<pid>/stat says that identifies a process; proc(5).
+/// The fields of /proc/<pid>/stat that identify a process; proc(5).
 public struct ProcessStat: Equatable, Sendable {
   public var command: String
   /// One letter: R, S, D, Z, T, ...
@@ -42,10 +42,10 @@ public struct ProcessStat: Equatable, Sendable {
 }
 
 extension WaitStatus {
-  /// The status of a process that has ended and has not been reaped, by somebody who is not its parent; nil where it has not
-  /// ended, is another process by now, or may not be looked at.
+  /// The status of a process that has ended and has not been reaped, read by a process that is not its parent. Nil
+  /// where it has not ended, where the number belongs to another process by now, and where reading is not permitted.
   public init?(ofZombie pid: Int32, startTime: UInt64) {
-    // Who may not see the status is shown 0, which is a status. The same right is asked for the link.
+    // Without the right to see it the kernel shows 0, which is a valid status. Reading the link needs the same right.
     var target: UInt8 = 0
     guard readlink("/proc/\(pid)/ns/user", &target, 1) == 1 else { return nil }
     guard let stat = try? ProcessStat(of: pid), stat.startTime == startTime, stat.state == UInt8(ascii: "Z"),

@@ -70,10 +70,11 @@ public final class ProcessHandle: Sendable {
     pids.compactMap { try? ProcessHandle(opening: $0) }.filter(isWanted)
   }
 
-  /// Whether it has one of these files open, whatever their names are by now: told by device and inode of what
-  /// /proc/<pid>/fd refers to, which a process cannot make up. Needs ptrace rights over it (proc_pid_fd(5)).
+  /// Whether it has one of these files open, whatever their names are by now. Compares device and inode of the files
+  /// behind /proc/<pid>/fd, which a process cannot forge. Needs ptrace rights over it (proc_pid_fd(5)).
   ///
-  /// If the number is another's by now, that one is looked at, and a signal to this handle reaches nobody.
+  /// If the process has gone and its number was given to another, that one is examined, and a signal to this handle has
+  /// no receiver.
   public func holds(anyOf paths: [String]) -> Bool {
     let files = paths.compactMap(FileIdentity.init(of:))
     let folder = "/proc/\(pid)/fd"

@@ -1,8 +1,7 @@
 import CLinuxSystem
 import Glibc
 
-/// What a service manager gives and wants (sd_listen_fds(3), sd_notify(3)); the protocol is a few environment variables
-/// and one datagram.
+/// The service manager's protocol (sd_listen_fds(3), sd_notify(3)): a few environment variables and one datagram.
 public enum ServiceManager {
   /// A socket that was opened for us, with the name its unit gave it.
   public struct PassedSocket: Sendable {
@@ -34,7 +33,7 @@ public enum ServiceManager {
   /// True if a service manager waits for `READY=1`.
   public static var isListening: Bool { variable("NOTIFY_SOCKET") != nil }
 
-  /// Tells the service manager, for example `READY=1\nSTATUS=3 guests`. Without one nothing happens.
+  /// Sends a state to the service manager, for example `READY=1\nSTATUS=3 guests`. Does nothing without one.
   public static func notify(_ state: String) {
     guard let path = variable("NOTIFY_SOCKET"), !path.isEmpty else { return }
     let fd = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)

@@ -23,7 +23,7 @@ public struct PeerCredentials: Equatable, Hashable, Sendable {
     self.init(pid: peer.pid, uid: peer.uid, gid: peer.gid, groups: PeerCredentials.groups(of: socket))
   }
 
-  /// SO_PEERGROUPS, unix(7); none where the kernel (before 4.13) does not tell.
+  /// SO_PEERGROUPS, unix(7); empty on kernels before 4.13, which lack it.
   private static func groups(of socket: Int32) -> [UInt32] {
     let option: Int32 = 59
     var groups = [UInt32](repeating: 0, count: 64)

@@ -30,7 +30,7 @@ final class EventFeed: Sendable {
     /// Whether the daemon has been there once.
     var wasReached = false
     var snapshot: [GuestStatus] = []
-    /// Tells events of this connection from those of one that was lost.
+    /// Separates events of this connection from those of one that was lost.
     var subscription: UInt32?
 
     var count: Int { waiting.count - taken }

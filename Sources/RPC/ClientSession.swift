@@ -255,7 +255,7 @@ public struct ClientSession: Sendable {
     else {
       if let call { calls[header.serial] = call }
       link.discard(frame.descriptors)
-      link.close(.unexpected("nobody waits for: \(header)"))
+      link.close(.unexpected("a reply to no open call: \(header)"))
       return nil
     }
     guard call != nil else {

@@ -53,7 +53,7 @@ extension RPCConnectError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .noSocket(let path): "connect to \(path): no such socket"
-    case .refused(let path): "connect to \(path): nobody listens there"
+    case .refused(let path): "connect to \(path): no process listens there"
     case .denied(let path): "connect to \(path): permission denied"
     case .timedOut(let path): "connect to \(path): no answer in time"
     case .failed(let path, _, let reason): "connect to \(path): \(reason)"

@@ -1,4 +1,4 @@
-// What a connection has open in its server. Everything in here ends when the connection does.
+// The calls, waits and subscriptions that a connection has open in its server. All end when the connection does.
 //
 //   open ── register, release ──▶ open ── close ──▶ closed: gives out what was left, once; registering fails
 

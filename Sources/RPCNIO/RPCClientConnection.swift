@@ -98,7 +98,7 @@ public final class RPCClientConnection: RPCCaller, @unchecked Sendable {
         default: throw .failed(path: path, errno: error.errno, reason: error.reason)
         }
       }
-      // The kernel does not tell when there is room in the queue.
+      // The kernel does not signal room in the queue of a listening socket.
       do { try await Task.sleep(nanoseconds: 10_000_000) } catch { throw .timedOut(path: path) }
     }
   }

@@ -16,7 +16,7 @@ public final class RPCServer: Sendable {
     public var right: @Sendable (PeerCredentials, _ readOnly: Bool) -> RPCRight
     /// Shared by all sockets of one daemon.
     public var limits: ClientLimits
-    /// Told when something is worth a line in the log and belongs to no connection.
+    /// Called with a line for the log that belongs to no connection.
     public var notice: @Sendable (String) -> Void
 
     public init(

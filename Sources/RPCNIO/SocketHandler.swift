@@ -210,8 +210,8 @@ final class SocketHandler<Owner: SocketHandlerOwner>: ChannelDuplexHandler {
     changed()
   }
 
-  /// The kernel does not tell when the peer has read the last byte, so a delayed close asks: after 0.5 ms, then less
-  /// and less often, up to every 20 ms.
+  /// The kernel does not signal that the peer has read the last byte, so a delayed close polls: after 0.5 ms, then at
+  /// growing intervals of up to 20 ms.
   private func checkDrained() {
     guard owner.wantsDrainCheck else {
       drainCheckAt = nil

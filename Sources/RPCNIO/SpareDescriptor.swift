@@ -2,11 +2,11 @@ import Glibc
 import LinuxSystem
 import NIOCore
 
-/// Gets rid of connections that cannot be accepted for want of a descriptor.
+/// Closes connections that cannot be accepted because the process has no descriptor left.
 ///
 /// They would stay in the queue and keep the listening socket readable: the loop would spin, and the client wait for
-/// ever. One descriptor is kept for this moment: it is given up, the connection is accepted in its place and closed,
-/// and the descriptor is taken back.
+/// ever. One descriptor is kept in reserve: it is given up, the connection is accepted in its place and closed, and the
+/// descriptor is taken back.
 final class SpareDescriptorHandler: ChannelInboundHandler {
   typealias InboundIn = Any
 

@@ -158,8 +158,8 @@ public final class SocketServerConnection {
 
   private var isDrained: Bool { (try? UnixSocket.isDrained(socket.rawValue)) ?? true }
 
-  /// The kernel does not tell when the peer has read the last byte, so a delayed close asks: after 0.5 ms, then less
-  /// and less often, up to every 20 ms.
+  /// The kernel does not signal that the peer has read the last byte, so a delayed close polls: after 0.5 ms, then at
+  /// growing intervals of up to 20 ms.
   private func checkDrained() {
     guard session.wantsDrainCheck else {
       drainCheckAt = nil

@@ -97,7 +97,7 @@ public enum GuestKeys {
       ),
       Key(
         "console", console, \.spec.console, default: empty.console,
-        "what init's output goes to: a pseudoterminal, or pipes that tell standard error apart in the log"),
+        "where init's output goes: a pseudoterminal, or pipes, which keep standard error apart in the log"),
       Key("log", log, \.spec.log, "how much of the console's output is kept"),
       Key(
         "restart", restart, \.spec.restart, short: restartShort, shortDefault: "onReboot",

@@ -46,7 +46,7 @@ extension GuestKeys {
     return .text(String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits)
   }
 
-  /// What is wrong with a text as an absolute path; nil if it is one.
+  /// The fault of a text as an absolute path; nil if it is one.
   static func pathProblem(_ text: String) -> String? {
     guard text.utf8.first == UInt8(ascii: "/") else {
       return "\"\(Visible.text(text, limit: 80))\" is not an absolute path"

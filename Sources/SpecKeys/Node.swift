@@ -43,7 +43,7 @@ public struct Node: Sendable, Hashable {
     return text
   }
 
-  /// What a reader would call it, for "expected a size, found ...".
+  /// The reader's word for it, for "expected a size, found ...".
   public var kindDescription: String {
     switch content {
     case .scalar: isNull ? "nothing" : "\"\(Visible.text(text ?? "", limit: 60))\""

@@ -2,7 +2,7 @@ internal import Guest
 
 /// Everything about one key that is not its type: what it needs and who may use it.
 public struct KeyTraits: Sendable, Hashable {
-  /// Who may read a value.
+  /// The right that reading a value needs.
   public enum Reading: String, Sendable, Hashable, CaseIterable {
     /// All who may see the guest.
     case view
@@ -33,7 +33,7 @@ public struct KeyTraits: Sendable, Hashable {
   }
 }
 
-/// What the reference says of one key.
+/// One key in the reference.
 public struct ReferenceRow: Sendable, Hashable {
   /// From the top, for example `limits.memory` or `mounts[].source`.
   public var path: String
@@ -97,7 +97,7 @@ public struct Schema<Root: Sendable>: Sendable {
     return isSound ? root : nil
   }
 
-  /// What `read` makes the same value of.
+  /// The value in the form that `read` takes.
   ///
   /// - Parameter includingDefaults: whether keys are written that could be left out.
   public func write(_ root: Root, style: NumberStyle, includingDefaults: Bool) -> DataValue {
@@ -160,7 +160,7 @@ public struct Leaf<Root: Sendable>: Sendable {
 
 /// A mapping that may also be written as one short text, as `rootfs: /srv/web` is.
 public struct ShortForm<Section: Sendable>: Sendable {
-  /// What the reference calls both together, for example "path or mapping".
+  /// The reference's name for both together, for example "path or mapping".
   public var name: String
   /// A JSON Schema of the short text.
   public var jsonSchema: DataValue

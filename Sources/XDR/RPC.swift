@@ -1,4 +1,4 @@
-// What a generated program looks like to the code that carries it (RFC 5531 section 12).
+// The interface between a generated program and the code that carries it (RFC 5531 section 12).
 
 /// A program with one version: a number space of procedures and events.
 public protocol RPCProgram: Sendable {
@@ -32,7 +32,7 @@ public protocol RPCEvent: Sendable {
   static var name: String { get }
 }
 
-/// What a caller must be allowed to do; each right includes the ones before it.
+/// A caller's right, as a procedure requires it; each includes the ones before it.
 public enum RPCRight: UInt8, Sendable, Hashable, Comparable {
   case none, view, inspect, operate, admin
 

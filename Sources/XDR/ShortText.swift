@@ -1,11 +1,11 @@
 /// A text of up to 15 bytes of UTF-8, taken out of the two words that a Swift `String` is.
 ///
-/// Whoever asks a short string for its bytes by way of its UTF-8 view gets them spilled to memory, one length at a time;
-/// most names and labels are short, and this makes encoding them as fast as copying.
+/// Reading a short string through its UTF-8 view spills it to memory first, at one of fifteen lengths. Most names and
+/// labels are short, and this makes encoding them as fast as copying.
 ///
-/// Swift does not promise how it keeps short strings. `isAsExpected` therefore looks at one; where that differs, no string
-/// is taken for short, and all go the way of the long ones. An optimizing compiler folds the look to a constant.
-/// The layout is described in the standard library's StringObject.swift.
+/// Swift does not promise this layout, which the standard library's StringObject.swift describes. `isAsExpected`
+/// therefore checks it on a known string; where it differs, every string is encoded as a long one. An optimizing
+/// compiler folds the check to a constant.
 @frozen
 @usableFromInline
 struct ShortText {
@@ -44,7 +44,7 @@ struct ShortText {
   @inlinable
   @inline(__always)
   var containsNUL: Bool {
-    // What lies behind the text is made 0x7f, so that only zeros within it count. A shift by eight bytes is none.
+    // The bytes behind the text become 0x7f, so that only zeros within it count. A shift by eight bytes is none.
     let fill = UInt64(0x7f7f_7f7f_7f7f_7f7f) &<< UInt64(truncatingIfNeeded: count &* 8)
     let zeros = count >= 8 ? TextScan.zeros(low) | TextScan.zeros(high | fill) : TextScan.zeros(low | fill)
     return zeros != 0

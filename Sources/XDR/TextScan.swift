@@ -1,4 +1,4 @@
-/// What a look at each eight bytes tells about a text.
+/// The kind of a text, found eight bytes at a time.
 @usableFromInline
 enum TextScan {
   case ascii

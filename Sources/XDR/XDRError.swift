@@ -4,7 +4,7 @@
 /// One word in size, so that a throwing decoder pays nothing for it while all goes well. The path is put
 /// together while the error travels outwards.
 public struct XDRError: Error, Hashable, Sendable {
-  /// What was wrong. Closed: a decoder refuses for one of these reasons and no other.
+  /// The rule that was broken. Closed: a decoder refuses for one of these reasons and no other.
   public enum Reason: Hashable, Sendable {
     /// The message ends before the item does.
     case truncated(needed: Int, remaining: Int)

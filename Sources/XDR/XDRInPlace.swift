@@ -1,7 +1,7 @@
-/// An element of an array, looked at where it lies.
+/// An element of an array, borrowed where it lies.
 ///
-/// What is read through a span is copied before a method is called on it: for an element with strings or arrays inside
-/// that is counting references up and down, twice as long as encoding it takes. What cannot be copied is borrowed.
+/// A value read through a span is copied before a method is called on it. For an element with strings or arrays inside
+/// that changes reference counts, which takes twice as long as encoding it. A noncopyable value is borrowed instead.
 @frozen
 @usableFromInline
 struct XDRInPlace<Value>: ~Copyable {

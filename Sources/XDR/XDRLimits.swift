@@ -1,4 +1,4 @@
-/// What a decoder will spend on one message, beyond the bounds that the `.x` sets.
+/// Limits on the resources that decoding one message may take, beyond the bounds that the `.x` sets.
 public struct XDRLimits: Hashable, Sendable {
   /// How deep recursive types may nest. Lists are decoded by a loop and use none of it.
   public var depth: Int

@@ -1,15 +1,14 @@
 /// Writes RFC 4506 items into one allocation.
 ///
 /// Give it the exact size (`xdrSize`, plus a header if there is one) and it allocates once; a capacity that turns
-/// out too small costs a copy, never an error. It cannot be copied, so nobody else ever sees its storage.
+/// out too small costs a copy, never an error. It cannot be copied, so its storage has no other owner.
 @safe
 public struct XDRWriter: ~Copyable {
   /// Its count is its capacity; the bytes past `position` have not been written yet.
   @usableFromInline var storage: [UInt8]
 
-  // Addresses within the storage of an array that nobody shares (the writer is not copyable) and that is neither
-  // grown nor read before `finish`: it stays put. Going through the array instead would test for uniqueness
-  // at every item.
+  // Addresses within the array's storage, which stays in place: the array is not shared (the writer is noncopyable) and
+  // is neither grown nor read before `finish`. Access through the array would test for uniqueness at every item.
   @usableFromInline var start: UnsafeMutableRawPointer
   @usableFromInline var next: UnsafeMutableRawPointer
   @usableFromInline var end: UnsafeMutableRawPointer
