@@ -4,9 +4,9 @@ import Testing
 
 @testable import CLICore
 
-/// Whatever is wrong with a command line, it is told in our own words, in one line, with a hint that works.
+/// Every fault of a command line is reported in our own words, in one line, with a hint that works.
 @Suite struct GrammarTests {
-  /// What `lodge` says to a line; nil if it is understood.
+  /// The answer of `lodge` to a line; nil if it is understood.
   static func failure(_ words: [String]) -> Failure? {
     var line = CommandLineWords(words)
     do throws(Failure) {

@@ -98,8 +98,8 @@ import Testing
   }
 
   /// Whatever a guest, a label or a message holds, a terminal gets none of its control bytes.
-  /// The host went down: when, nobody knows.
-  @Test func aLengthThatNobodyKnowsIsNotTold() {
+  /// The host went down at an unknown time.
+  @Test func anUnknownLengthIsNotShown() {
     let lost = Samples.record("web", number: 3, .hostReset, length: 0).ended
     #expect(lost.knownLength == nil)
     #expect(lost.lengthJSON == .null)

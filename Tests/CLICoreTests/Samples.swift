@@ -43,7 +43,7 @@ enum Samples {
     return order
   }
 
-  /// What was seen of an end of that cause.
+  /// The facts behind an end of that cause.
   static func facts(_ cause: EndCause) -> EndFacts {
     var facts = EndFacts(
       initExecuted: .yes, memory: MemoryKills(kills: 0, initKilled: .no, witness: .counter, limitBytes: 512 << 20),

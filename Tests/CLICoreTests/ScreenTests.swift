@@ -13,7 +13,7 @@ extension Screen {
   }
 }
 
-/// What people see, on screens of every size.
+/// The screens, in every size.
 @Suite struct ScreenTests {
   /// Every screen there is, under its name.
   static func screens(_ screen: Screen) -> [(name: String, lines: [String])] {

@@ -154,7 +154,7 @@ final class Bench {
           } else {
             drain(container.streams[Int(token) - 10], into: Int(token) - 10)
           }
-          // A console that nobody writes to any more stays ready for ever.
+          // A console without a writer stays ready for ever.
           if ready == [token] { usleep(200) }
         }
       }

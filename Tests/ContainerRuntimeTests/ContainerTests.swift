@@ -200,7 +200,7 @@ import Testing
 
   // MARK: ends
 
-  /// The same command from the host looks the same in the wait status; only the call itself tells.
+  /// The same command from the host looks the same in the wait status; only the call itself shows the difference.
   @Test(arguments: [
     ("reboot -f", RebootWatch.Command.restart, SIGHUP), ("halt -f", .halt, SIGINT), ("poweroff -f", .powerOff, SIGINT),
   ]) func rebootIsNotedAndTheWaitStatusFollows(command: String, noted: RebootWatch.Command, signal: Int32) throws {

@@ -66,7 +66,7 @@ struct FilterTests {
   #endif
   static let clone3 = [Call(435, native), Call(435, compatible)]
 
-  /// What the filter has to say, written down a second time and by call.
+  /// The filter's verdict by call, written down a second time.
   private func expected(_ call: Call, _ argument: UInt32, reportsReboot: Bool, allowsUserNamespaces: Bool) -> UInt32 {
     if Self.reboot.contains(call) { return reportsReboot ? Self.report : Self.allow }
     if Self.loadKernel.contains(call) { return Self.refuse }

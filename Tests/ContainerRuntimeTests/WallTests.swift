@@ -5,7 +5,7 @@ import Testing
 
 @testable import ContainerRuntime
 
-/// What keeps a guest from the host and from its neighbours, one test a kind of hole.
+/// The walls between a guest and the host or its neighbours, one test a kind of hole.
 @Suite(.enabled(if: canMakeContainers, whyNot), .serialized) struct WallTests {
   let bench: Bench
 
@@ -113,7 +113,7 @@ import Testing
     #expect(end.output.split(separator: "\n").last.flatMap { Int($0) }.map { $0 <= 30 } == true, "\(end.output)")
     let memory = try bench.run(bench.spec("awk 'BEGIN { x = \"x\"; while (1) x = x x }'"), limits: usual)
     #expect(memory.outOfMemory.kills >= 1)
-    // What is asked for goes before.
+    // An explicit limit takes precedence.
     let asked = try bench.run(
       bench.spec("i=0; while [ $i -lt 40 ]; do sleep 5 & i=$((i+1)); done; set -- /proc/[0-9]*; echo $#"),
       limits: CgroupLimits(pids: 100, usual: .init(pids: 5)))
@@ -186,12 +186,12 @@ import Testing
     var spec = bench.spec("echo executed")
     spec.rootPath = "\(mine)/tree"
     #expect(try bench.run(spec).output == "executed\n")
-    // The link is somebody's.
+    // The link belongs to another user.
     lchown("\(mine)/tree", 33, 33)
     var failure = try #require(try bench.run(spec).failure)
     #expect(failure.reason.hasPrefix("\(mine)/tree is a link of uid 33"), "\(failure)")
     lchown("\(mine)/tree", 0, 0)
-    // The folder that holds it is somebody's, or everybody may write in it.
+    // The folder that holds it belongs to another user, or is writable for all.
     chown(mine, 33, 33)
     failure = try #require(try bench.run(spec).failure)
     #expect(failure.reason.hasPrefix("\(mine) belongs to uid 33"), "\(failure)")

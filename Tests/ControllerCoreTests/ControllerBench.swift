@@ -73,7 +73,7 @@ final class ControllerBench {
     GuestSpec(rootfs: Rootfs(path: root), command: ["/bin/sh", "-c", script])
   }
 
-  /// What is left on the host of our making: processes, cgroups, mounts.
+  /// Everything of this test that is left on the host: processes, cgroups, mounts.
   func census() throws -> [String] {
     let mounts = try Files.readText("/proc/self/mountinfo").split(separator: "\n").filter { $0.contains(folder) }
     return tree.runs() + mounts.map(String.init)
@@ -164,7 +164,7 @@ final class RunningController {
     try client.call(Controller.Status.self, XDRVoid(), timeout: Self.patience)
   }
 
-  /// The end as it is told.
+  /// The end as it was sent.
   func exitEvent() throws -> ExitRecord {
     while true {
       guard case .event(let event) = try client.nextEvent(timeout: Self.patience) else {

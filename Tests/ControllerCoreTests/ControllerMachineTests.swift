@@ -31,7 +31,7 @@ struct ControllerMachineTests {
     var machine = running()
     #expect(machine.handle(.initEnded(.exited(3)), at: at(10)) == [.drainConsole, .lookAtGroup])
     #expect(machine.handle(.group(isEmpty: true), at: at(10)) == [.writeRecord])
-    // Written before it is told.
+    // Written before it is sent.
     #expect(machine.handle(.recordWritten, at: at(10)) == [.tellEnd, .closeConnections, .removeGroup])
     #expect(machine.handle(.delivered, at: at(11)) == [.exit])
     #expect(machine.end == .initEnded(.exited(3)))
@@ -200,7 +200,7 @@ struct ControllerMachineTests {
       #expect(machine.handle(.timePassed, at: now) == [.writeRecord])
       if second < 3 { #expect(machine.handle(.recordRefused, at: now) == []) }
     }
-    // Told already; what remains is to go.
+    // Sent already; only the exit is left.
     #expect(machine.handle(.recordWritten, at: at(3000)) == [.closeConnections, .removeGroup])
     #expect(machine.handle(.delivered, at: at(3001)) == [.exit])
   }
@@ -213,8 +213,8 @@ struct ControllerMachineTests {
     #expect(machine.handle(.acknowledged, at: at(500)) == [.closeConnections, .removeGroup])
   }
 
-  /// Whatever comes in whatever order: the end is recorded before it is told, told once, and the machine comes to its
-  /// end once init's is known.
+  /// Any facts in any order: the end is recorded before it is sent, sent once, and the machine finishes once init's end
+  /// is known.
   @Test(arguments: 0..<50) func anyHistoryTellsOneEndOnce(seed: UInt64) {
     var random = SplitMix(state: seed)
     for _ in 0..<200 {

@@ -17,7 +17,7 @@ import XDR
 
   init() throws { bench = try ControllerBench() }
 
-  /// Runs a guest to its end, and checks that what was told is what was written and that nothing is left.
+  /// Runs a guest to its end, and checks that the end that was sent is the one on the disk and that nothing is left.
   private func run(
     _ spec: GuestSpec, _ whileRunning: (RunningController, Wire.LaunchReply) throws -> Void = { _, _ in }
   ) throws -> (record: ExitRecord, log: String) {
@@ -286,7 +286,7 @@ import XDR
     // A file in the way of the temporary one stands for a disk that takes no more.
     try Files.makeDirectory(controller.directory + "/exit.new")
     _ = try controller.launch(bench.shell("exit 8"))
-    // Told all the same, because the daemon's disk may be another.
+    // Sent all the same, because the daemon's disk may be another.
     #expect(try controller.exitEvent().cause == .exited(code: 8))
     let status = try controller.status()
     #expect(status.phase == .ended)
@@ -315,7 +315,7 @@ import XDR
     try controller.process.signal(SIGKILL)
     _ = try controller.process.wait(blocking: true)
     #expect(try ended(guest))
-    // The lock is free: nobody holds on to the run.
+    // The lock is free: no process holds on to the run.
     #expect(LockFile.holder(at: controller.directory + "/lock") == nil)
     #expect(try controller.exitRecord() == nil)
     let name = try #require(bench.tree.runs().first)

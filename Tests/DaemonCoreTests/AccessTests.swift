@@ -50,7 +50,7 @@ import XDR
     #expect(!grant(.view, label: "team").covers(other, []))
   }
 
-  /// The whole table: secrets are shown from `inspect` on, and to nobody below it.
+  /// The whole table: secrets are shown from `inspect` on, and hidden below it.
   @Test func secretsNeedTheRightToInspect() throws {
     var spec = GuestSpec(rootfs: Rootfs(path: "/"), command: ["/bin/server", "--password=hunter2", "x"])
     spec.environment = [EnvironmentVariable("TOKEN", "hunter2")]

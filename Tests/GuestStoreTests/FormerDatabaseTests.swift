@@ -103,7 +103,7 @@ import Testing
       // Refused together today, and kept where it was taken before.
       #expect(spec.autostart && spec.transient && spec.description == "the web")
       #expect(spec.labels == [.init("env", "prod"), .init("tier", "1")])
-      // What came later is at its default.
+      // Later keys are at their defaults.
       #expect(spec.noNewPrivileges)
     }
   }

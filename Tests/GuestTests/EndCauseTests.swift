@@ -217,7 +217,7 @@ import Testing
     ] { #expect(cause.isBad == isBad, "\(cause)") }
   }
 
-  /// What the headline says is in the facts, for every combination of them.
+  /// Every statement of the headline is in the facts, for every combination of them.
   @Test func theHeadlineSaysNoMoreThanTheFacts() {
     let statuses: [WaitStatus?] =
       [nil] + [0, 3, 137].map { .exited($0) } + [1, 2, 9, 11, 15].map { .signaled($0, coreDumped: false) }

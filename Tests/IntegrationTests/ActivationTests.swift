@@ -5,7 +5,8 @@ import Testing
 extension IntegrationTests {
   /// Sockets that a service manager has opened, as the units in contrib/systemd have it.
   @Suite struct Activation {
-    /// A service manager goes on listening where its sockets are: were they removed, nobody would reach the next daemon.
+    /// A service manager goes on listening where its sockets are: were they removed, no client would reach the next
+    /// daemon.
     @Test(.requires(.root)) func passedSocketsOutliveTheDaemonAndClientsWaitThere() async throws {
       try await withDaemon { daemon in
         try await daemon.terminate()
@@ -26,7 +27,7 @@ extension IntegrationTests {
         try await daemon.start(sockets: passed)
         _ = try await early
         try await daemon.terminate()
-        // What comes after this makes its own.
+        // The tests after this one make their own.
         for path in [daemon.socketPath, daemon.readOnlySocketPath] { try Files.removeTree(path) }
       }
     }

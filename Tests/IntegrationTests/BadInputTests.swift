@@ -4,12 +4,12 @@ import TestSupport
 import Testing
 
 extension IntegrationTests {
-  /// What people get wrong, and what they are told: the table of docs/operating.md.
+  /// Common mistakes and the answers to them: the table of docs/operating.md.
   @Suite struct BadInput {
     struct Spec: Sendable, CustomTestStringConvertible {
       var testDescription: String
       var text: String
-      /// What the message has to hold: the place first.
+      /// Parts that the message must have: the place first.
       var told: [String]
     }
 

@@ -26,7 +26,7 @@ extension IntegrationTests {
           #expect(guest.state == "stopped")
           #expect(guest.last?.cause.kind == "stopped" && guest.last?.cause.how == "polite", "\(guest)")
         }
-        // What they wrote went with them.
+        // Their writes went with them.
         #expect(!Files.exists(try RootTrees.busybox() + "/own"))
       }
     }

@@ -68,13 +68,13 @@ extension IntegrationTests {
         #expect(try first.call(.hello, "", serial: 2)?.status == 0)
         let idle = daemon.processorTime
         #expect(try first.call(.hello, "", serial: 3)?.status == 0)
-        #expect(daemon.processorTime - idle < 50, "it does not spin for want of descriptors")
+        #expect(daemon.processorTime - idle < 50, "it does not spin without a free descriptor")
         for connection in crowd { connection.close() }
         #expect(try await daemon.lodge("ls").code == 0)
       }
     }
 
-    /// Faults row 24: connections beyond the limit are told so, and root gets in all the same.
+    /// Faults row 24: connections beyond the limit get an error that says so, and root gets in all the same.
     @Test(.requires(.root, .program("/usr/bin/python3", package: "python3"))) func aCrowdOfOneUserLeavesRoomForRoot()
       async throws
     {

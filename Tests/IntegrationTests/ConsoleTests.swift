@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension IntegrationTests {
-  /// What a guest prints reaches its log whole, and hurts nobody.
+  /// The output of a guest reaches its log whole, and hurts no terminal.
   @Suite struct Console {
     /// Faults row 37: the last bytes are still in the terminal when init has gone.
     @Test(.requiresGuests) func theLastBytesAreInTheLogBeforeTheEndIsTold() async throws {
@@ -36,7 +36,7 @@ extension IntegrationTests {
       }
     }
 
-    /// Nobody reads along, and the guest prints far more than is kept: it is never held up, and neither the log nor the
+    /// A guest prints far more than is kept, and no one reads along: it is never held up, and neither the log nor the
     /// controller grows.
     @Test(.requiresGuests) func aFloodIsRotatedAndHoldsNothingUp() async throws {
       try await withDaemon { daemon in

@@ -14,7 +14,7 @@ extension IntegrationTests {
       var testDescription: String { "\(name):\(action)" }
     }
 
-    /// Every place there is, read from the sources: one that is added is tried without anybody's help.
+    /// Every point there is, read from the sources: a new one is tried without a change here.
     static func points(in folders: [String], actions: [String]) -> [Point] {
       let repository = Files.parent(of: Files.parent(of: Files.parent(of: #filePath)))
       var names: Set<String> = []

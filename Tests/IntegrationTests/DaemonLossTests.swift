@@ -20,7 +20,7 @@ extension IntegrationTests {
         _ = try await daemon.ended()
         for (name, pid) in inits { #expect(ProcessFacts.isAlive(pid), "\(name) runs on without the daemon") }
 
-        // One of them ends while nobody is there to see it.
+        // One of them ends while no daemon is there to see it.
         kill(try #require(inits["web3"]), SIGKILL)
         try await daemon.start()
         let lost = try await daemon.end(of: "web3")
@@ -76,7 +76,7 @@ extension IntegrationTests {
       }
     }
 
-    /// The disk is slow (each commit takes 1.5 s), and a daemon that says it is ready tells no old story all the same.
+    /// The disk is slow (each commit takes 1.5 s), and a daemon that reports ready gives no stale answer all the same.
     @Test(.requiresGuests) func whoComesRightAfterAStartLearnsTheEnd() async throws {
       try await withDaemon { daemon in
         try await daemon.define("web", ["--restart", "never"], ["/bin/sleep", "1000"])
@@ -211,7 +211,7 @@ extension IntegrationTests {
       }
     }
 
-    /// What failed to answer for a while and then does is well again, and nothing was done to its guest.
+    /// A controller that failed to answer for a while and then does is well again, and nothing was done to its guest.
     @Test(.requiresGuests) func aControllerThatComesToItselfIsWellAgain() async throws {
       try await withDaemon { daemon in
         try await daemon.define("web", ["--restart", "never"], ["/bin/sleep", "1000"])

@@ -41,7 +41,7 @@ extension IntegrationTests {
       }
     }
 
-    /// One that nobody listens on at this moment.
+    /// A port without a listener at this moment.
     private static func freePort() throws -> Int {
       var random = SeededRandom(for: "port")
       while true {

@@ -177,7 +177,7 @@ extension IntegrationTests {
         #expect(try await daemon.lodge("create", "x", "--rootfs", "/", "--", "/bin/true").code != 0)
         try await daemon.succeed("kill", "old", "new")
 
-        // Twice: what was told once is not told again.
+        // Twice: an end that was reported is not reported again.
         for _ in 0..<2 {
           try await daemon.kill()
           try await daemon.start()

@@ -32,7 +32,7 @@ extension IntegrationTests {
 
     static let ends = getenv("LODGE_SERIES").flatMap { Int(String(cString: $0)) } ?? 60
 
-    /// What each guest of a series does, and how that has to be reported.
+    /// The action of each guest of a series, and the record it must give.
     static let kinds: [(command: String, expected: @Sendable (CauseLine) -> Bool)] = [
       ("exit 0", { $0.kind == "exited" && $0.code == 0 }),
       ("exit 3", { $0.kind == "exited" && $0.code == 3 }),

@@ -111,7 +111,7 @@ struct End: Sendable, CustomTestStringConvertible {
 }
 
 extension IntegrationTests {
-  /// Each end for real, told apart.
+  /// Each kind of end for real, with its own record.
   @Suite struct Ends {
     @Test(.requiresGuests, arguments: End.all)
     func areToldApartWithTheDaemonUp(_ end: End) async throws {
@@ -174,7 +174,7 @@ extension IntegrationTests {
         let controller = try await daemon.controllerPID(of: "web")
         try await daemon.kill()
         kill(controller, SIGKILL)
-        // What a reboot takes with it: everything under /run.
+        // A reboot removes everything under /run.
         try Files.removeTree("\(daemon.root)/run/guests/web")
         try await daemon.start(
           prelude: """
@@ -183,7 +183,7 @@ extension IntegrationTests {
             """)
         let run = try await daemon.end(of: "web")
         #expect(run.cause.kind == "hostReset")
-        #expect(run.length == nil, "nobody knows how long it ran")
+        #expect(run.length == nil, "its length is not known")
         #expect(try await daemon.guest("web").state == "stopped")
       }
     }

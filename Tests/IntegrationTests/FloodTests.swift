@@ -18,7 +18,7 @@ extension IntegrationTests {
     static let users: [UInt32] = (0..<10).map { 71_000 + $0 }
     static let neighbour: UInt32 = 72_000
 
-    /// What an attack has to do with: where the daemon is, and until when.
+    /// The surroundings of an attack: the daemon's place, and the time of its end.
     struct Arena: Sendable {
       var path: String
       var readOnlyPath: String
@@ -48,7 +48,7 @@ extension IntegrationTests {
 
       var reads: Bool { self == .journalReadsRead }
 
-      /// What a client sends again and again.
+      /// The message that a client sends again and again.
       func bytes(_ round: UInt32) -> [UInt8] {
         func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
         func calls(_ procedure: UInt32, _ count: UInt32, _ payload: [UInt8]) -> [UInt8] {
@@ -171,7 +171,7 @@ extension IntegrationTests {
       var used: Int
     }
 
-    /// What clients hold by `daemon limits`, once it is `like` this or ten seconds have gone.
+    /// Usage of clients by `daemon limits`, once it is `like` this or ten seconds have gone.
     static func idleUsage(_ daemon: TestDaemon, like expected: [String: Int]? = nil) async throws -> [String: Int] {
       let kinds = ["connections", "calls", "waits", "subscriptions", "journalReads", "messageBytes"]
       var usage: [String: Int] = [:]

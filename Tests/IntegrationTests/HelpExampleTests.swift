@@ -82,7 +82,7 @@ extension IntegrationTests {
     private func run(_ example: Example, on daemon: TestDaemon) async throws {
       let result = try await Command("/bin/sh", environment: environment(daemon))(try shell(example, on: daemon))
       #expect(result.code == example.exitCode, "\(result)")
-      #expect(!result.output.utf8.contains(0x1b), "no colours where nobody looks: \(result)")
+      #expect(!result.output.utf8.contains(0x1b), "no colours without a terminal: \(result)")
     }
 
     /// Ctrl-C once it has shown something.

@@ -5,9 +5,9 @@ import TestSupport
 import Testing
 
 extension IntegrationTests {
-  /// Faults row 41: programs that the daemon runs at events, once for each, and never in anybody's way.
+  /// Faults row 41: programs that the daemon runs at events, once for each, and that never hold up anything else.
   @Suite struct Hooks {
-    /// What a program wrote down, one line a run.
+    /// The notes of a program, one line a run.
     private struct Report {
       var sequence: Int
       var type: String
@@ -125,7 +125,7 @@ extension IntegrationTests {
       }
     }
 
-    /// A hook of the kind that made libvirt lock up: it asks the daemon for things, about the guest that it is told of.
+    /// A hook of the kind that made libvirt lock up: it calls the daemon about the guest of its event.
     @Test(.requiresGuests) func aProgramMayCallLodge() async throws {
       try await withDaemon { daemon in
         let path = try program(
@@ -160,7 +160,7 @@ extension IntegrationTests {
       }
     }
 
-    /// Nothing that cannot be run is taken, and one that vanishes later is told of and holds up nothing.
+    /// A program that cannot be run is refused, and one that vanishes later is reported and holds up nothing.
     @Test(.requiresGuests) func aProgramThatCannotBeRun() async throws {
       try await withDaemon { daemon in
         let missing = try await daemon.lodge("on", "add", "page", "--exec", "/nonexistent/page")

@@ -3,8 +3,7 @@ import TestSupport
 import Testing
 
 extension IntegrationTests {
-  /// Bytes that no client of ours would send. The connection they come on is answered with an error or closed; nobody
-  /// else notices.
+  /// Bytes that no client of ours would send. Their connection gets an error or is closed; others notice nothing.
   @Suite struct HostileBytes {
     struct Bytes: Sendable, CustomTestStringConvertible {
       var testDescription: String
@@ -23,7 +22,7 @@ extension IntegrationTests {
       Bytes(testDescription: "length 2^31", bytes: RawConnection.frame(procedure: 0, length: 1 << 31)),
       Bytes(testDescription: "length 2^32-1", bytes: RawConnection.frame(procedure: 0, length: .max)),
       Bytes(testDescription: "unknown type", bytes: RawConnection.frame(procedure: 0, type: 99, serial: 1)),
-      Bytes(testDescription: "a reply nobody asked for", bytes: RawConnection.frame(procedure: 0, type: 1, serial: 7)),
+      Bytes(testDescription: "a reply to no call", bytes: RawConnection.frame(procedure: 0, type: 1, serial: 7)),
       Bytes(testDescription: "unknown status", bytes: RawConnection.frame(procedure: 0, serial: 1, status: 9)),
     ]
 
@@ -167,7 +166,7 @@ extension IntegrationTests {
       return bytes + bytes
     }
 
-    /// What a client may rely on while others misbehave: an answer, at once.
+    /// The service that a client may rely on while others misbehave: an answer, at once.
     private func expectHello(on connection: RawConnection, serial: UInt32) throws {
       try connection.send(RawConnection.hello(serial: serial))
       let reply = try #require(try connection.receive(seconds: 5))

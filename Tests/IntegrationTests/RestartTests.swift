@@ -24,7 +24,7 @@ extension IntegrationTests {
       Case(policy: "always", command: "poweroff -f", restarts: true),
     ]
 
-    /// Who asked for a restart is answered with the run that followed, though it ends before anybody could look.
+    /// The reply to a restart names the run that followed, even if that run ends before the reply is sent.
     @Test(.requiresGuests) func aRestartIntoARunThatEndsAtOnceSucceeds() async throws {
       try await withDaemon { daemon in
         let names = (0..<10).map { "web\($0)" }
@@ -93,7 +93,7 @@ extension IntegrationTests {
 
     @Test(.requiresGuests, arguments: cases) func thePolicyAnswersTheCause(_ row: Case) async throws {
       try await withDaemon { daemon in
-        // The first run ends as told; a second one stays.
+        // The first run ends at the mark; a second one stays.
         let folder = "\(daemon.root)/mark"
         try Files.makeDirectory(folder)
         try await daemon.define(

@@ -44,15 +44,15 @@ extension IntegrationTests {
 
     static let secrets = ["SECRET-IN-ENVIRONMENT", "SECRET-IN-ARGUMENT", "SECRET-ON-CONSOLE"]
 
-    /// Arguments with which a procedure says as much as it can about the guest; nil for a procedure that this test does
-    /// not know: whoever adds one adds how it is asked.
+    /// Arguments with which a procedure reveals as much as it can about the guest; nil for a procedure that this test
+    /// does not know: add one for every new procedure.
     static func arguments(_ procedure: UInt32, guest: String) -> [UInt8]? {
       typealias Raw = RawConnection
       func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
       let name = Raw.string(guest)
       switch procedure {
       case 0: return Raw.string("test")
-      // What changes something is only asked about a guest that does not exist: refused or not found.
+      // Procedures that change something are only asked about a guest that does not exist: refused or not found.
       case 1: return []
       case 2, 3: return zeros(4) + Raw.string("nobody") + zeros(4)
       case 4, 6: return zeros(4) + Raw.string("nobody") + zeros(4) + [UInt8](repeating: 0xff, count: 8) + zeros(4)

@@ -94,7 +94,7 @@ extension IntegrationTests {
   }
 }
 
-/// What must hold of every journal.
+/// Properties of every journal.
 enum Journal {
   static func check(_ daemon: TestDaemon) async throws {
     let events = try await daemon.events()

@@ -109,7 +109,7 @@ extension IntegrationTests {
           let guest = try await daemon.guest("web")
           #expect(guest.state == "stopping")
           #expect(try await daemon.succeed("why", "web").output.contains("cat"))
-          // What nobody can do anything about holds up nobody else, nor does a restart change what is known of it.
+          // Tasks that cannot be ended hold up no other guest, and a restart keeps what is known of them.
           try await daemon.define("other", ["--restart", "never"], ["/bin/sleep", "1000"])
           for verb in ["start", "kill", "start"] { try await daemon.succeed(verb, "other") }
           try await daemon.kill()

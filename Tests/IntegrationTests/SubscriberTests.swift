@@ -10,7 +10,7 @@ extension IntegrationTests {
     static let events = getenv("LODGE_SUBSCRIBER_EVENTS").flatMap { Int(String(cString: $0)) } ?? 4000
     static let subscribers = getenv("LODGE_SUBSCRIBERS").flatMap { Int(String(cString: $0)) } ?? 20
 
-    /// What one of them got.
+    /// The events that one of them got.
     struct Received: Sendable {
       var first: UInt64 = 0
       var last: UInt64 = 0
@@ -60,7 +60,7 @@ extension IntegrationTests {
         let growth = daemon.memory("Pss") - before
         #expect(growth < 20_000, "\(growth) kB more with a subscriber that does not read")
 
-        // When it reads again, it has everything, or is told from where to where it has not.
+        // When it reads again, it gets everything, or the bounds of the gap.
         let late = try Self.read(stopped, until: UInt64(begin + Self.events))
         #expect(late.isOrdered || late.gaps > 0, "\(late)")
         #expect(late.last >= UInt64(begin + Self.events))

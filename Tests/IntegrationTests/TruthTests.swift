@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// An end as a record tells it, every field of it.
+/// An end with every field of its record.
 private struct Account: Equatable, CustomStringConvertible {
   /// The cause with its details: `exited 3`, `signaled 11`, `oom init own`, `stopped forced uid 0`.
   var cause: String
@@ -65,7 +65,7 @@ private struct Account: Equatable, CustomStringConvertible {
     Account("signaled \(signal)", bad: true, status: "signal \(signal)", change)
   }
 
-  /// The guest's init and its own process said nothing that anybody saw.
+  /// Nothing that a host can see shows how init ended.
   var isNotKnown: Bool { cause == "controllerLost" || cause == "notKnown" }
 
   var description: String {
@@ -80,13 +80,13 @@ private struct Act: Sendable {
   typealias Bring = @Sendable (Rig, Rig.Guest) async throws -> Void
 
   var name: String
-  /// What the program in the guest reads.
+  /// The argument of the program in the guest.
   var argument: String
-  /// What the host does about it.
+  /// The host's part in the end.
   var bring: Bring?
   /// Any of these is true.
   var truths: [Account]
-  /// What it must have marked by then; nil if it need not come to that.
+  /// The mark it must have made by then; nil if it need not come to that.
   var mark: String?
 
   init(_ name: String, _ argument: String, mark: String?, _ truths: Account..., bring: Bring? = nil) {

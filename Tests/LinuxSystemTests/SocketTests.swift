@@ -87,7 +87,7 @@ struct DescriptorPassingTests {
     #expect(received == .bytes(1))
     #expect(descriptors.isEmpty)
     #expect(truncated)
-    // Nobody holds the other end any more.
+    // The other end has no holder any more.
     #expect(try receiveEnd(from: ours))
   }
 }
@@ -129,7 +129,7 @@ private func send(_ bytes: [UInt8], to fd: OwnedFD) throws -> Int? {
   try bytes.withUnsafeBytes { try UnixSocket.send($0, to: fd.rawValue) }
 }
 
-/// What is there; nil when nothing is.
+/// The bytes that are there; nil when there are none.
 private func receive(from fd: OwnedFD) throws -> [UInt8]? {
   var bytes = [UInt8](repeating: 0, count: 64)
   switch try bytes.withUnsafeMutableBytes({ try UnixSocket.receive(into: $0, from: fd.rawValue) }) {

@@ -103,7 +103,7 @@ import XDR
     let lodge = try await LodgeClient.connect(daemon.options)
     let web = try GuestName("web")
     let spec = GuestSpec(rootfs: Rootfs(path: "/srv/web"), command: ["/sbin/init"])
-    // What the fake daemon answers does not matter here, only what it was asked.
+    // Only the request matters here, not the fake daemon's answer.
     _ = try? await lodge.create(web, spec)
     try? await lodge.remove(web)
     _ = try? await lodge.start(web)

@@ -53,7 +53,7 @@ import WireProtocol
       await daemon.publish(10)
       for number in 1...10 { #expect(sequence(try await events.next()) == UInt64(round * 20 + number)) }
       await daemon.stop()
-      // Happened while nobody could hear of it.
+      // Happened while the client was not connected.
       await daemon.publish(10)
       try await daemon.start()
       for number in 11...20 { #expect(sequence(try await events.next()) == UInt64(round * 20 + number)) }

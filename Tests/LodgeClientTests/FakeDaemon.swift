@@ -132,7 +132,7 @@ final class FakeDaemon: RPCServerDelegate, @unchecked Sendable {
   private func breakIfDue(_ connection: RPCServerConnection) {
     guard let left = breaksAfter else { return }
     breaksAfter = left > 1 ? left - 1 : nil
-    // What is queued is dropped: the client saw some of it, or none.
+    // Queued output is dropped: the client saw some of it, or none.
     if left == 1 { connection.close(reason: "broken on purpose") }
   }
 

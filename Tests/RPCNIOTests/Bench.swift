@@ -8,7 +8,7 @@ import Synchronization
 import WireProtocol
 import XDR
 
-/// What a test's server was told, in order, and a way to wait for it.
+/// The calls that a test's server got, in order, and a way to wait for them.
 final class Recorder<Element: Sendable>: Sendable {
   private let state = Mutex<
     (all: [Element], waiting: [(enough: @Sendable ([Element]) -> Bool, done: @Sendable () -> Void)])

@@ -7,14 +7,14 @@ import XDR
 
 /// An epoll loop as a controller runs one: in a thread of its own, serving one connection at a time.
 ///
-/// The service answers echoes. It is told what to do by what it is sent: "tick N" sends N events before the reply,
-/// "leave" sends the reply and closes when it has been read, "silence" answers nothing.
+/// The service answers echoes. The text of a call says what to do: "tick N" sends N events before the reply, "leave"
+/// sends the reply and closes when it has been read, "silence" answers nothing.
 final class LoopServer: @unchecked Sendable {
   let ended = Latch()
   private let socket: OwnedFD
   private let configuration: ServerSession.Configuration
   private let right: RPCRight
-  /// What happened, in order; to be read after `ended`.
+  /// The events of the connection, in order; to be read after `ended`.
   private(set) var facts: [String] = []
 
   init(

@@ -82,7 +82,7 @@ import XDR
     writing.write([1])
     #expect(throws: RPCCallError.cancelled) { try client.call(Toy.Echo.self, "silence") }
     guard case .readable(let which) = try client.nextEvent() else {
-      Issue.record("not told")
+      Issue.record("not reported")
       return
     }
     #expect(which == reading.rawValue)

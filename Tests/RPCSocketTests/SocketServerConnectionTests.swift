@@ -84,7 +84,7 @@ import XDR
     #expect(server.facts.last == "closed: the peer closed the connection")
   }
 
-  /// With its calls held back nothing is read, and a level-triggered epoll would tell of the hang-up for ever.
+  /// With its calls held back nothing is read, and a level-triggered epoll would report the hang-up for ever.
   @Test func aHangUpWhileNothingIsReadDoesNotSpin() throws {
     let (ours, theirs) = try UnixSocket.pair()
     let epoll = try Epoll()
@@ -110,7 +110,7 @@ import XDR
     #expect(wakeUps <= 2)
     #expect(calls.count == 1)
     while let call = calls.popLast() { connection.reply(call, Toy.Echo.self, "done") }
-    #expect(end == .peerClosed, "the other two were served and the end told, without another word from epoll")
+    #expect(end == .peerClosed, "the other two were served and the end reported, without another event from epoll")
   }
 
   @Test(arguments: [[0, 0, 0, 0], [0xff, 0xff, 0xff, 0xff], [UInt8](repeating: 0x41, count: 64)])

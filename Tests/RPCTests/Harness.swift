@@ -33,7 +33,7 @@ struct ServerBench {
     feed(bytes).compactMap { if case .call(let call) = $0 { call } else { nil } }
   }
 
-  /// What was sent since the last time, all of it as if the socket had taken it.
+  /// Output since the last call, all of it as if the socket had taken it.
   mutating func sent() -> [Frame] {
     var decoder = FrameDecoder()
     while case .bytes(let count) = session.nextOutput {

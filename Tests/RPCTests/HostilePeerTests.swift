@@ -87,7 +87,7 @@ import XDR
     #expect(!bench.session.isClosed || way == .pings, "only PINGs alone end a connection before its queue is full")
   }
 
-  /// Nobody has a use for a thousand PONGs: a client that reads none of them is cut off.
+  /// A thousand unread PONGs serve no purpose: a client that reads none of them is cut off.
   @Test func pingsWithoutReadingEndTheConnection() {
     var bench = ServerBench()
     var events: [ServerSession.Event] = []
@@ -139,7 +139,7 @@ import XDR
     #expect(bench.session.heldBytes < 20_000, "\(bench.session.heldBytes)")
   }
 
-  /// What waits unread, half frames and open calls are all in the sum.
+  /// Unread replies, half frames and open calls are all in the sum.
   @Test func heldBytesCountWhatIsNotWholeAndWhatIsOpen() {
     var bench = ServerBench()
     _ = bench.feed(Array(echo(String(repeating: "x", count: 9000), serial: 1).dropLast()))

@@ -218,7 +218,7 @@ import XDR
     let events = bench.feed(bytes + echo("never", serial: 9))
     #expect(events.count == 1)
     #expect(events.last?.closeReason?.isOrderly == false)
-    #expect(bench.drain().isEmpty, "the end is told once")
+    #expect(bench.drain().isEmpty, "the end is reported once")
     #expect(!bench.session.wantsRead)
     #expect(bench.session.nextDeadline == nil)
   }

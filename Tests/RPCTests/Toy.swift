@@ -66,7 +66,7 @@ enum Toy: RPCProgram {
   }
 }
 
-/// A program that nobody serves.
+/// A program without a server.
 enum Stranger: RPCProgram {
   static let number: UInt32 = 0x2f00_0099
   static let version: UInt32 = 1

@@ -154,8 +154,8 @@ import Testing
     #expect(order == [1, 2, 3, 1, 2, 3, 1, 2, 3])
   }
 
-  /// Random appends, takes and ends against a plain list: nothing is lost, doubled or out of order within a
-  /// connection, and nobody with something ready waits longer than one round.
+  /// Random appends, takes and ends against a plain list: nothing is lost, doubled or out of order within a connection,
+  /// and no user with something ready waits longer than one round.
   @Test func anyHistoryIsFairAndInOrder() {
     var random = TestRandom()
     for _ in 0..<400 {

@@ -33,7 +33,7 @@ import Testing
     }
   }
 
-  /// What the page gives as an example must be read as it says.
+  /// The example of the page must be read as the page says.
   @Test func theExampleOfThePageIsSound() throws {
     let page = try String(contentsOf: Self.page, encoding: .utf8)
     let examples = page.components(separatedBy: "```yaml\n# web.yaml\n").dropFirst()

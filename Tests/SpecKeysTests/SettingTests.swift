@@ -152,7 +152,7 @@ import Testing
       bytes[Int(random.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: random.next())
       settings[index].value = String(decoding: bytes, as: UTF8.self)
     }
-    // What is taken reads back the same; what is refused is refused with an error of ours.
+    // Accepted settings read back the same; refused ones give an error of ours.
     if let spec = try? GuestSpec(settings: settings) {
       #expect(try GuestSpec(settings: spec.settings) == spec)
       #expect(spec.problems() == [])

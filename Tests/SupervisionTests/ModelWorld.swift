@@ -1,7 +1,8 @@
 import Guest
 import Supervision
 
-/// What is outside the daemon, for one guest: a host with controllers, folders and cgroups, and a disk that can refuse.
+/// The world outside the daemon, for one guest: a host with controllers, folders and cgroups, and a disk that can
+/// refuse.
 struct ModelWorld {
   struct Controller {
     enum Phase { case idle, launching, running }
@@ -26,7 +27,7 @@ struct ModelWorld {
     var launched: Set<RunID> = []
     /// State as the events alone give it.
     var replayed = GuestState.stopped
-    /// A stop is stored: no start by policy until somebody asks for one.
+    /// A stop is stored: no start by policy until a user asks for one.
     var mustStay = false
     /// Runs that each request began.
     var runsOfRequests: [RequestLedger.Key: [RunID]] = [:]
@@ -102,7 +103,7 @@ struct ModelWorld {
     if directory?.run == run { directory?.isHeld = false }
   }
 
-  /// The daemon has died: a controller that was told nothing ends, the others go on.
+  /// The daemon has died: a controller that got no LAUNCH ends, the others go on.
   mutating func loseDaemon() {
     for (run, controller) in controllers where controller.phase == .idle {
       controllers[run] = nil

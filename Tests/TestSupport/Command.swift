@@ -44,7 +44,7 @@ public struct Command: Sendable {
   }
 
   public func run(arguments: [String], input: String = "", deadline seconds: Double = 60) throws -> CommandResult {
-    // Files rather than pipes: nobody has to empty them while the program runs.
+    // Files rather than pipes: no reader has to drain them while the program runs.
     let (standardInput, output, errors) = (try unnamedFile(), try unnamedFile(), try unnamedFile())
     try Array(input.utf8).withUnsafeBytes { try Files.write($0, to: standardInput.rawValue, named: "input") }
     lseek(standardInput.rawValue, 0, SEEK_SET)
@@ -99,13 +99,13 @@ public func waitUntilReadable(_ fd: Int32, seconds: Double) -> Bool {
   }
 }
 
-/// What did not happen, or not in time.
+/// An event that did not come, or not in time.
 public struct TooLate: Error, CustomStringConvertible {
   public var description: String
   public init(description: String) { self.description = description }
 }
 
-/// Bounds a wait for something that is told, an event or a reply. Never a substitute for being told.
+/// Bounds a wait for a notification, an event or a reply. Never a substitute for one.
 public func within<Value: Sendable>(
   seconds: Double, _ what: String, _ body: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {

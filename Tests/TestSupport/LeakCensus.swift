@@ -1,7 +1,8 @@
 import Glibc
 import LinuxSystem
 
-/// What a daemon and its guests could leave behind on the host. Taken before and after a test; what is new is a leak.
+/// Everything that a daemon and its guests could leave behind on the host. Taken before and after a test; a new item is
+/// a leak.
 ///
 /// Only what can be this test's own is counted, so that others may work on the same machine: everything a daemon makes
 /// carries the scratch folder's name in its path, its environment or its cgroup.
@@ -24,7 +25,7 @@ public struct LeakCensus: Sendable, Equatable {
     files = Self.temporaryFiles(tag: tag)
   }
 
-  /// What is here and was not there, one line each; empty when nothing leaked.
+  /// The new items, one line each; empty when nothing leaked.
   public func leaks(since before: LeakCensus) -> [String] {
     func new(_ kind: String, _ now: [String], _ then: [String]) -> [String] {
       let known = Set(then)

@@ -2,7 +2,7 @@ import Glibc
 import LinuxSystem
 public import Testing
 
-/// What a test needs of the machine. Where it is missing the test is skipped, with a sentence that says what to do.
+/// A need of a test. Where the machine lacks it the test is skipped, with a sentence that says what to do.
 public enum Requirement: Sendable {
   /// Namespaces, mounts and cgroups.
   case root
@@ -55,7 +55,7 @@ extension Trait where Self == ConditionTrait {
     return .enabled(if: missing.isEmpty, Comment(rawValue: missing.joined(separator: "; ")))
   }
 
-  /// What nearly every test with real guests needs.
+  /// The needs of nearly every test with real guests.
   public static var requiresGuests: Self { .requires(.root, .cgroups, .busybox) }
 }
 

@@ -135,7 +135,7 @@ public final class TestDaemon: Sendable {
 
   // MARK: - Looking inside
 
-  /// What each of its descriptors is, numbers of sockets and the like left out: to be compared.
+  /// The kind of each of its descriptors, without numbers of sockets and the like, so that two lists compare.
   public var descriptors: [String] {
     guard let pid else { return [] }
     return Files.names(in: "/proc/\(pid)/fd").compactMap { number in
@@ -147,8 +147,8 @@ public final class TestDaemon: Sendable {
     }.sorted()
   }
 
-  /// `descriptors`, once they are these again or two seconds have gone: it closes a connection after its client has, and
-  /// tells nobody.
+  /// `descriptors`, once they are these again or two seconds have gone: it closes a connection some time after its
+  /// client has, without a notification.
   public func descriptors(onceBackTo former: [String]) async throws -> [String] {
     for _ in 0..<40 where descriptors != former { try await Task.sleep(for: .milliseconds(50)) }
     return descriptors

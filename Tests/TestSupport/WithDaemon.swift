@@ -37,8 +37,8 @@ public func withDaemon(
   try scratch.remove()
 }
 
-/// What is left when those that were about to go have gone: a controller whose end was acknowledged ends by itself within
-/// a second, and nobody is told.
+/// The leaks that remain once everything that was about to end has ended: a controller whose end was acknowledged exits
+/// by itself within a second, without a notification.
 private func leaks(since before: LeakCensus, tag: String, cgroup: String) async throws -> [String] {
   for _ in 0..<40 {
     let leaks = LeakCensus(tag: tag, cgroup: cgroup).leaks(since: before)

@@ -117,7 +117,7 @@ static const char *state_name(guest_state state) {
 }
 
 /*
- * What can grow is carried as bytes. Its fields are decoded from them in a second step; fields that a newer daemon has added
+ * A growable struct is carried as bytes. Its fields are decoded from them in a second step; fields that a newer daemon has added
  * behind them are left alone.
  */
 static int decode_fields(u_int length, char *bytes, xdrproc_t decode, void *value, size_t size) {

@@ -58,7 +58,7 @@ walls_host() {
   printf "host: D5 modes of its devices and of /proc\t%s\n" "$outcome"
 }
 
-# What has to be refused before a program runs.
+# Settings that must be refused before a program runs.
 walls_start() {
   local user
   for user in 4294967295 1000:4294967295; do
@@ -84,7 +84,7 @@ walls_refused() {
   scratch_lodge rm --force --yes walls-start >/dev/null 2>&1 || true
 }
 
-# 64 MB without a newline, with what terminals act on, while nobody is there to read.
+# 64 MB without a newline, with bytes that terminals act on, and no reader.
 walls_flood() {
   local code=0 bytes
   scratch_lodge run walls-flood --rootfs "$scratch_root/tree" -- /bin/walls flood >/dev/null 2>&1 || code=$?

@@ -55,7 +55,7 @@ check_paths() {
   }
 }
 
-# What runs as root on other people's machines. The packages themselves are built by tools/dev package, with lintian, and
+# Scripts that run as root on other people's machines. The packages themselves are built by tools/dev package, with lintian, and
 # installed by tools/dev test --vm package.
 check_packaging() {
   say "check: maintainer scripts, install script, list of parts"
@@ -83,7 +83,7 @@ check_child_symbols() {
   # shellcheck disable=SC2086
   wrong=$(nm -u $objects | awk '$1 == "U" { sub(/@.*/, "", $2); print $2 }' | sort -u |
     grep -vxF -f <(printf '%s\n' $child_symbols) |
-    # What the objects define for each other.
+    # Symbols that the objects define for each other.
     grep -vxF -f <(nm --defined-only $objects | awk 'NF == 3 { print $3 }') || true)
   [ -z "$wrong" ] || {
     echo "check: CContainerInit calls what is not async-signal-safe:" $wrong >&2

@@ -1,4 +1,4 @@
-# demo: what Lodge is for, in half a minute: a guest that serves a page, and six ways to end told apart.
+# demo: Lodge in half a minute: a guest that serves a page, and six different ends recorded.
 
 dev_demo() {
   need_root demo
@@ -99,7 +99,7 @@ poweroff powerOff
 reboot reboot
 lost controllerLost
 TABLE
-  [ $wrong = 0 ] || fail "demo: an end was not told right"
+  [ $wrong = 0 ] || fail "demo: an end was not recorded right"
 }
 
 free_port() {

@@ -60,7 +60,7 @@ stage() {
   local stage=$1 bin=${2:-.build-release/release} unit shell page man
   need_packages binutils python3
   say "staging what ships"
-  # What a debugger would want stays in the build folder.
+  # Debug information stays in the build folder.
   strip_to "$bin/lodge" "$stage/bin/lodge"
   strip_to "$bin/lodged" "$stage/sbin/lodged"
   strip_to "$bin/lodge-controller" "$stage/libexec/lodge/lodge-controller"

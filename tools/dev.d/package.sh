@@ -63,7 +63,7 @@ package_debian() {
   package_changelog "$version" >"$tree/debian/changelog"
   echo "lodge:Built-Using=$(package_built_using)" >"$tree/debian/lodge.substvars"
 
-  # What lodge-dev and lodge-doc have, from what is committed.
+  # The files of lodge-dev and lodge-doc, from the commit.
   mkdir -p "$tree"/dev/{include/lodge,protocol,c,examples} "$tree"/doc/protocol
   cp protocol/*.x protocol/README.md "$tree/dev/protocol/"
   cp examples/c-client/lodge.x "$tree/dev/c/"

@@ -1,4 +1,4 @@
-# What every command needs: messages, Debian packages, the toolchain, scratch folders.
+# Needs of every command: messages, Debian packages, the toolchain, scratch folders.
 
 say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
 

@@ -79,7 +79,7 @@ test_changed() {
   ! grep -qxE 'all|LodgeClientTests' <<<"$words" || test_clients
 }
 
-# What the tests use when it is there; without it they skip and say so.
+# Programs that the tests use when they are there; without them they skip and say so.
 test_prepare() {
   [ "$(id -u)" = 0 ] || return 0
   need_packages busybox-static mmdebstrap

@@ -131,8 +131,8 @@ vm_disk() {
 # vm_boot FOLDER PHASE UNTIL SECONDS [WAIT]: runs until its console says UNTIL; then, given WAIT, waits so long and pulls
 # the plug, and otherwise lets it power off.
 #
-# Power takes with it what the guest's kernel had not written, and of what the disk had not been told to flush whatever
-# it likes: every write is logged, and the image is made anew from the log (tools/vm/powerloss.c).
+# The loss of power takes all that the guest's kernel had not written, and any part of the writes that were not flushed:
+# every write is logged, and the image is made anew from the log (tools/vm/powerloss.c).
 vm_boot() {
   local folder=$1 phase=$2 until=$3 seconds=$4 wait=${5:-} deadline
   vm_boots=$((vm_boots + 1))
@@ -177,7 +177,7 @@ vm_boot() {
     mkdir -p "$LODGE_VM_KEEP"
     cp "$folder/console.text" "$LODGE_VM_KEEP/boot-$vm_boots-$phase"
   fi
-  # What a subscriber has seen has to be there for ever. The last line may have been cut off.
+  # An event that a subscriber has seen must be kept. The last line may have been cut off.
   sed -n 's/^VM: event \(\[.*\]\)$/\1/p' "$folder/console.text" >>"$folder/events"
   { cat "$folder/events"; } | dd of="$folder/acknowledged" conv=notrunc status=none
   grep -E '^(ok|not ok|#) ' "$folder/console.text" || true

@@ -1,5 +1,5 @@
-// What a disk holds after power has gone: everything written before its last flush, and of what came later whatever
-// happened to reach it, in any order. Takes the log that qemu's blklogwrites filter kept of one boot (the format of
+// Makes the content of a disk after a loss of power: every write before its last flush, and any of the later ones, in
+// any order. Takes the log that qemu's blklogwrites filter kept of one boot (the format of
 // Linux's dm-log-writes) and brings it into the image from before that boot.
 //
 // usage: powerloss LOG IMAGE SEED

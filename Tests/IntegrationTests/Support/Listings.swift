@@ -3,8 +3,8 @@ import Glibc
 import LinuxSystem
 import TestSupport
 
-// What `lodge -o jsonl` prints, one object for each line: the names in docs/operating.md, written down a second time so
-// that a change of one of them fails here.
+// The output of `lodge -o jsonl`, one object for each line: the names in docs/operating.md, written down a second time
+// so that a change of one of them fails here.
 
 struct CauseLine: Decodable, Equatable {
   var kind: String
@@ -32,7 +32,7 @@ struct RunLine: Decodable {
   var run: String
   var startedAt: String?
   var endedAt: String
-  /// Seconds; nil when nobody can know it.
+  /// Seconds; nil when it cannot be known.
   var length: Double?
   var cause: CauseLine
   var bad: Bool
@@ -162,7 +162,7 @@ extension TestDaemon {
 
   /// Waits until the guest is stopped and no restart is pending; its newest run.
   func end(of name: String, within seconds: Int = 30) async throws -> RunLine {
-    // Its exit code is the guest's own, so it is the state that tells whether it was waited for in vain.
+    // Its exit code is the guest's own, so the state shows whether the wait was in vain.
     let waited = try await lodge("wait", name, "--for", "stopped", "--timeout", "\(seconds)s", deadline: 60)
     guard try await guest(name).state == "stopped", let run = try await runs(of: name).first else {
       throw CommandFailure(waited)

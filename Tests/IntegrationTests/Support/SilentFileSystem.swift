@@ -2,8 +2,8 @@ import Glibc
 import LinuxSystem
 import TestSupport
 
-/// A FUSE file system whose server takes every question about a name and answers none: whoever looks into it waits in the
-/// kernel, and not even SIGKILL ends that before the server has gone. linux/fuse.h, fuse(4).
+/// A FUSE file system whose server takes every question about a name and answers none: a process that looks into it
+/// waits in the kernel, and not even SIGKILL ends that before the server has gone. linux/fuse.h, fuse(4).
 final class SilentFileSystem: Sendable {
   let path: String
   /// A pipe with a byte for every question that was taken.
@@ -24,14 +24,14 @@ final class SilentFileSystem: Sendable {
     }
   }
 
-  /// Returns when somebody waits for an answer.
+  /// Returns when a process waits for an answer.
   func waitForAVictim(within seconds: Double = 20) throws {
     guard waitUntilReadable(asked.rawValue, seconds: seconds) else {
-      throw TooLate(description: "nobody has looked into \(path) within \(seconds) s")
+      throw TooLate(description: "no process has looked into \(path) within \(seconds) s")
     }
   }
 
-  /// Whoever waits gets an error, and can end.
+  /// Every waiting process gets an error, and can end.
   func end() async {
     umount2(path, Int32(MNT_FORCE))
     umount2(path, Int32(MNT_DETACH))
