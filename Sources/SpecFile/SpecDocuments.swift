@@ -24,7 +24,7 @@ extension GuestSpecFile {
   public static func documents(_ bytes: [UInt8], file: String) throws(SpecFileError) -> [Named] {
     var found: [Named] = []
     var wrong: [Diagnostic] = []
-    for (line, part) in parts(bytes) {
+    for (line, part) in parts(Node.withoutMark(bytes)) {
       do throws(SpecFileError) {
         if let document = try document(part, line: line, file: file) { found.append(document) }
       } catch {
@@ -36,26 +36,15 @@ extension GuestSpecFile {
   }
 
   private static func document(_ bytes: [UInt8], line: Int, file: String) throws(SpecFileError) -> Named? {
-    guard var node = try Node.parse(bytes, file: file) else { return nil }
     var problems = Problems(file: file)
-    var name: GuestName?
-    if case .mapping(let entries) = node.content, let entry = entries.first(where: { $0.key == "name" }) {
-      node.content = .mapping(entries.filter { $0.key != "name" })
-      do throws(GuestError) {
-        name = try entry.value.text.map { text throws(GuestError) in try GuestName(text) }
-        if name == nil {
-          problems.report(entry.value.position, "name: expected a guest's name, found \(entry.value.kindDescription)")
-        }
-      } catch {
-        problems.report(entry.value.position, "name: \(error.message)")
-      }
+    guard var node = try Node.parse(bytes, &problems) else {
+      try problems.check()
+      return nil
     }
-    let form = GuestKeys.schema.read(node, &problems)
-    if let form, problems.isEmpty {
-      for problem in form.brokenRules() { problems.report(key: problem.key, problem.message) }
-    }
+    let name = takeName(from: &node).flatMap { guestName($0, &problems) }
+    let form = GuestKeys.schema.readSound(node, &problems).root
+    for problem in form.brokenRules() { problems.report(problem) }
     try problems.check()
-    guard let form else { preconditionFailure("a document was refused without a reason") }
     return Named(name: name, spec: form.spec, line: line)
   }
 

@@ -21,21 +21,60 @@ extension Node {
   /// not plain text, a key that occurs twice in a mapping, and a second document.
   ///
   /// - Parameters:
-  ///   - bytes: UTF-8.
+  ///   - bytes: UTF-8, with a byte order mark or without.
   ///   - file: what diagnostics call it.
   /// - Returns: the document; nil if the file holds none.
+  /// - Throws: everything that is wrong with it, as far as it could be read.
   public static func parse(_ bytes: [UInt8], file: String, limits: Limits = Limits()) throws(SpecFileError) -> Node? {
-    func failure(_ message: String) -> SpecFileError {
-      SpecFileError([
-        Diagnostic(file: file, position: Position(line: 1, column: 1), key: "", message: message)
-      ])
+    var problems = Problems(file: file)
+    let node = try parse(bytes, limits: limits, &problems)
+    try problems.check()
+    return node
+  }
+
+  /// The same for a reader that has more to say about the file: what is refused and does not end the reading is added
+  /// to `problems`, and left out of the document.
+  ///
+  /// - Throws: what ends the reading, after all that was found before.
+  public static func parse(
+    _ bytes: [UInt8], limits: Limits = Limits(), _ problems: inout Problems
+  ) throws(SpecFileError) -> Node? {
+    let start = Position(line: 1, column: 1)
+    if let fault = wholeFileFault(bytes, limits) {
+      problems.report(start, fault)
+      try problems.check()
     }
-    guard bytes.count <= limits.bytes else {
-      throw failure("the file has \(bytes.count) bytes; at most \(limits.bytes) are allowed")
+    let input = joiningSurrogates(withoutMark(bytes))
+    var reader = YAMLReader(file: problems.file, limits: limits)
+    var node: Node?
+    var end: [Diagnostic] = []
+    do throws(SpecFileError) { node = try reader.read(input) } catch { end = error.diagnostics }
+    for (position, message) in reader.refused { problems.report(unread: position, message) }
+    for fault in end { problems.report(fault.position, fault.message) }
+    if !end.isEmpty { try problems.check() }
+    return node
+  }
+
+  /// UTF-8's byte order mark, which some editors of other systems write.
+  private static let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
+  static func withoutMark(_ bytes: [UInt8]) -> [UInt8] {
+    bytes.starts(with: mark) ? Array(bytes.dropFirst(mark.count)) : bytes
+  }
+
+  /// The reason why a file is not read at all.
+  private static func wholeFileFault(_ bytes: [UInt8], _ limits: Limits) -> String? {
+    if bytes.count > limits.bytes {
+      return "the file has \(bytes.count) bytes; at most \(limits.bytes) are allowed"
     }
-    let input = joiningSurrogates(bytes)
-    var reader = YAMLReader(file: file, limits: limits)
-    return try reader.read(input)
+    if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
+      return "the file is UTF-16; save it as UTF-8"
+    }
+    let text = withoutMark(bytes).drop { $0 == 0x20 || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }
+    if text.starts(with: Array("<?".utf8)) || text.starts(with: Array("<domain".utf8)) {
+      return "the file is XML; YAML or JSON is read here"
+    }
+    return nil
   }
 }
 
@@ -44,6 +83,8 @@ private struct YAMLReader {
   let file: String
   let limits: Node.Limits
   var nodes = 0
+  /// Found and passed over, so that one reading finds everything.
+  var refused: [(Position, String)] = []
   var parser = yaml_parser_t()
 
   init(file: String, limits: Node.Limits) {
@@ -105,22 +146,23 @@ private struct YAMLReader {
     switch event.type {
     case YAML_SCALAR_EVENT:
       let scalar = event.data.scalar
-      try refuseTag(scalar.tag, at: mark)
+      refuseTag(scalar.tag, at: mark)
       let text = String(decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
       return Node(
         position: position(mark), content: .scalar(text, isPlain: scalar.style == YAML_PLAIN_SCALAR_STYLE))
     case YAML_SEQUENCE_START_EVENT:
-      try refuseTag(event.data.sequence_start.tag, at: mark)
+      refuseTag(event.data.sequence_start.tag, at: mark)
       var items: [Node] = []
       while let item = try nextUnless(YAML_SEQUENCE_END_EVENT) {
         items.append(try readNode(item, depth: depth + 1))
       }
       return Node(position: position(mark), content: .sequence(items))
     case YAML_MAPPING_START_EVENT:
-      try refuseTag(event.data.mapping_start.tag, at: mark)
+      refuseTag(event.data.mapping_start.tag, at: mark)
       return Node(position: position(mark), content: .mapping(try readEntries(depth: depth + 1)))
     case YAML_ALIAS_EVENT:
-      throw failure(at: mark, "aliases (*name) are not supported; write the value out")
+      refused.append((position(mark), "aliases (*name) are not supported; write the value out"))
+      return Node(position: position(mark), content: .scalar("", isPlain: true))
     default:
       preconditionFailure("libyaml event \(event.type.rawValue) where a value begins")
     }
@@ -134,15 +176,17 @@ private struct YAMLReader {
       guard case .scalar(let name, _) = key.content else {
         throw failure(at: key.position, "a key must be text, found \(key.kindDescription)")
       }
+      let value = try readNode(try next(), depth: depth)
       if name == "<<" {
-        throw failure(at: key.position, "merge keys (<<) are not supported; write the keys out")
+        refused.append((key.position, "merge keys (<<) are not supported; write the keys out"))
+        continue
       }
       if let earlier = seen[name] {
-        throw failure(
-          at: key.position, "key \"\(Visible.text(name, limit: 60))\" occurs twice, first in line \(earlier.line)")
+        refused.append(
+          (key.position, "key \"\(Visible.text(name, limit: 60))\" occurs twice, first in line \(earlier.line)"))
+        continue
       }
       seen[name] = key.position
-      let value = try readNode(try next(), depth: depth)
       entries.append(Node.Entry(key: name, keyPosition: key.position, value: value))
     }
     return entries
@@ -172,21 +216,22 @@ private struct YAMLReader {
 
   // MARK: Errors
 
-  private func refuseTag(_ tag: UnsafePointer<yaml_char_t>?, at mark: yaml_mark_t) throws(SpecFileError) {
-    if tag != nil { throw failure(at: mark, "tags (!name) are not supported") }
+  private mutating func refuseTag(_ tag: UnsafePointer<yaml_char_t>?, at mark: yaml_mark_t) {
+    if tag != nil { refused.append((position(mark), "tags (!name) are not supported; write the value alone")) }
   }
 
   private func syntaxError() -> SpecFileError {
-    let problem = parser.problem.map { String(cString: $0) } ?? "not valid YAML"
+    let problem = parser.problem.map { String(cString: $0) } ?? ""
+    let fault = YAMLFault(problem: problem, context: parser.context.map { String(cString: $0) })
     // A reader error (bad UTF-8, a control character) has an offset only.
     if parser.error == YAML_READER_ERROR {
-      return failure(at: parser.mark, "\(problem) (byte \(parser.problem_offset))")
+      return failure(at: parser.mark, "\(fault.words) (byte \(parser.problem_offset))")
     }
-    guard let context = parser.context.map({ String(cString: $0) }) else {
-      return failure(at: parser.problem_mark, problem)
+    let line = Int(parser.context_mark.line) + 1
+    guard let place = fault.place, line != Int(parser.problem_mark.line) + 1 else {
+      return failure(at: parser.problem_mark, fault.words)
     }
-    return failure(
-      at: parser.problem_mark, "\(problem), \(context) that begins in line \(parser.context_mark.line + 1)")
+    return failure(at: parser.problem_mark, "\(fault.words); \(place) begins in line \(line)")
   }
 
   private func position(_ mark: yaml_mark_t) -> Position {

@@ -60,7 +60,14 @@ public struct Problems: Sendable {
   public private(set) var diagnostics: [Diagnostic] = []
   /// Where each key that was seen has its value.
   private var positions: [String: Position] = [:]
-  private var path = ""
+  /// The key that reports are about.
+  private(set) var path = ""
+  /// Where something stands that was passed over.
+  private var unread: Set<Position> = []
+  /// Of all reports, those that were not collected included.
+  private var count = 0
+  /// Every key that was reported, whatever was wrong with it.
+  private var faulty: Set<String> = []
 
   public init(file: String, isPartial: Bool = false) {
     self.file = file
@@ -83,6 +90,46 @@ public struct Problems: Sendable {
     }
     let position = positions[String(known)] ?? Position(line: 1, column: 1)
     add(Diagnostic(file: file, position: position, key: key, message: message))
+  }
+
+  /// Notes that the value at `position` could not be read at all: whatever else is found there follows from it.
+  public mutating func report(unread position: Position, _ message: String) {
+    report(position, message)
+    unread.insert(position)
+  }
+
+  /// Notes that a key has to be there in the mapping at `position`, and is not.
+  mutating func reportMissing(_ name: String, _ position: Position) {
+    faulty.insert(path.isEmpty ? name : "\(path).\(name)")
+    report(position, "key \"\(name)\" is missing")
+  }
+
+  /// Notes that the values of the present key do not go together.
+  mutating func reportHere(_ message: String) { report(key: path, message) }
+
+  /// Notes that a key below the present one is wrong.
+  mutating func report(below name: String, _ message: String) {
+    report(key: path.isEmpty ? name : "\(path).\(name)", message)
+  }
+
+  /// Notes a rule that a spec breaks, unless a key that the rule looks at was reported before: what it would say could
+  /// follow from that fault.
+  public mutating func report(_ problem: SpecProblem) {
+    let doubtful = ([problem.key] + problem.related).contains { key in
+      faulty.contains { $0 == key || isInside($0, key) || isInside(key, $0) }
+    }
+    if !doubtful { report(key: problem.key, problem.message) }
+  }
+
+  private func isInside(_ inner: String, _ outer: String) -> Bool {
+    inner.hasPrefix(outer + ".") || inner.hasPrefix(outer + "[")
+  }
+
+  /// Whether `body` reports nothing.
+  mutating func isSound(_ body: (inout Problems) -> Void) -> Bool {
+    let before = count
+    body(&self)
+    return count == before
   }
 
   /// Runs `body` with `.name` added to the key that reports are about.
@@ -115,6 +162,9 @@ public struct Problems: Sendable {
   }
 
   private mutating func add(_ diagnostic: Diagnostic) {
+    count += 1
+    if unread.contains(diagnostic.position) { return }
+    if !diagnostic.key.isEmpty { faulty.insert(diagnostic.key) }
     if diagnostics.count < Self.most { diagnostics.append(diagnostic) }
   }
 }

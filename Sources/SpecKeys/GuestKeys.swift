@@ -33,7 +33,7 @@ public enum GuestKeys {
   private static let empty = GuestSpec(rootfs: Rootfs(path: ""), command: [])
 
   public static let schema = Schema(
-    defaults: SpecForm(empty),
+    defaults: SpecForm(empty), foreign: foreign,
     [
       Key(
         "description", .text(maximumBytes: Bound.description), \.spec.description, default: "",
@@ -72,10 +72,14 @@ public enum GuestKeys {
         "network", network, \.spec.network, default: empty.network,
         "a network of its own with loopback only, or the host's"),
       Key(
-        "mounts", .list("list of mappings", of: mounts.kind("mapping"), maximum: Bound.mounts), \.mounts, default: [],
+        "mounts",
+        .list("list of mappings", of: mounts.kind("mapping"), maximum: Bound.mounts)
+          .answering { ForeignValues.mount($0).map { "[\($0)]" } }, \.mounts, default: [],
         "folders of the host, or memory, seen inside the guest, mounted in this order"),
       Key(
-        "tmpfs", .list("list of mappings", of: tmpfs.kind("mapping"), maximum: Bound.mounts), \.tmpfs, default: [],
+        "tmpfs",
+        .list("list of mappings", of: tmpfs.kind("mapping"), maximum: Bound.mounts)
+          .answering { ForeignValues.tmpfs($0).map { "[\($0)]" } }, \.tmpfs, default: [],
         "memory file systems, mounted after mounts"),
       Key("limits", limits, \.spec.limits, "limits of everything in the guest together"),
       Key(
@@ -130,31 +134,48 @@ public enum GuestKeys {
   /// Every key with its type, bounds, default and meaning.
   public static var reference: [ReferenceRow] { schema.rows }
 
+  /// The key of a file that says which guest it is for: no setting of the guest, and so no row of the table.
+  public static let nameRow = ReferenceRow(
+    path: "name", type: "text", allowed: "letters, digits, '.', '_' and '-'", defaultText: "",
+    meaning: "the guest that the spec is for; of several specs in a file each has one")
+
   /// The table as a JSON Schema, for editors: `contrib/schema/guest-spec.schema.json`.
   public static var jsonSchema: DataValue {
     guard case .object(let members) = schema.jsonSchema else { return schema.jsonSchema }
+    let name = DataValue.members([
+      "type": .text("string"), "pattern": .text("^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+      "description": .text(nameRow.meaning),
+    ])
     return .object(
       [
         .init("$schema", .text("https://json-schema.org/draft/2020-12/schema")),
         .init("title", .text("Lodge guest spec")),
-      ] + members)
+      ]
+        + members.map { member in
+          guard member.name == "properties", case .object(let keys) = member.value else { return member }
+          return DataValue.Member("properties", .object([DataValue.Member("name", name)] + keys))
+        })
   }
 
   // MARK: Sections
 
   private static let limits = Schema(
-    defaults: Limits(),
+    defaults: Limits(), foreign: foreignLimits,
     [
       Key(
-        "memory", ValueKind<UInt64>.size(in: (1 << 20)...(1 << 50)).optional, \.memoryBytes, default: .some(nil),
+        "memory", ValueKind<UInt64>.size(in: (1 << 20)...(1 << 50)).answering(ForeignValues.unlimited).optional,
+        \.memoryBytes, default: .some(nil),
         "memory, page cache included",
         traits: KeyTraits(needs: "cgroup memory", isLive: true)),
       Key(
-        "pids", ValueKind<UInt64>.integer(in: 1...4_194_304).optional, \.pids, default: .some(nil),
+        "pids", ValueKind<UInt64>.integer(in: 1...4_194_304).answering(ForeignValues.unlimited).optional, \.pids,
+        default: .some(nil),
         "processes and threads",
         traits: KeyTraits(needs: "cgroup pids", isLive: true)),
       Key(
-        "cpu", ValueKind<UInt64>.thousandths("number of CPUs", unit: "CPUs", in: 10...1_024_000).optional,
+        "cpu",
+        ValueKind<UInt64>.thousandths("number of CPUs", unit: "CPUs", in: 10...1_024_000)
+          .answering { ForeignValues.cpu($0) ?? ForeignValues.unlimited($0) }.optional,
         \.cpuMillis, default: .some(nil), "CPU time, 1.5 being one CPU and a half",
         traits: KeyTraits(needs: "cgroup cpu", isLive: true)),
     ])
@@ -178,7 +199,7 @@ public enum GuestKeys {
   }
 
   private static let mounts = Schema(
-    defaults: MountForm(),
+    defaults: MountForm(), foreign: foreignMounts, foreignForm: ForeignValues.mount,
     [
       Key(
         "type", .choice(["bind": false, "tmpfs": true]), \.isTmpfs, default: false, "a folder of the host, or memory"),
@@ -187,10 +208,20 @@ public enum GuestKeys {
         "of a bind mount, and needed there: absolute path on the host"),
       Key("target", path, \.target, default: nil, "absolute path inside the guest; made if it is missing and can be"),
       Key("readOnly", .bool, \.readOnly, default: false, "nothing in it can be written"),
-    ] + tmpfsOptions("of a tmpfs: "))
+    ] + tmpfsOptions("of a tmpfs: "),
+    rule: { mount, problems in
+      if mount.isTmpfs {
+        if mount.source != nil { problems.report(below: "source", "a tmpfs has none; remove it, or the type") }
+        return
+      }
+      if mount.source?.isEmpty ?? true { problems.report(below: "source", "it is missing; a bind mount needs it") }
+      if mount.options != TmpfsOptions() {
+        problems.reportHere("size, mode, uid and gid are for a tmpfs; remove them, or add type: tmpfs")
+      }
+    })
 
   private static let tmpfs = Schema(
-    defaults: TmpfsForm(),
+    defaults: TmpfsForm(), foreign: foreignMounts, foreignForm: ForeignValues.tmpfs,
     [Key("target", path, \.target, default: nil, "absolute path inside the guest")] + tmpfsOptions(""))
 
   private static func tmpfsOptions<Root: TmpfsHolder>(_ prefix: String) -> [Key<Root>] {
@@ -234,7 +265,7 @@ public enum GuestKeys {
 
   private static let standardRestart = RestartPolicy()
   private static let restart = Schema(
-    defaults: standardRestart,
+    defaults: standardRestart, foreign: foreignRestart,
     [
       Key(
         "policy", restartMode, \.mode, default: standardRestart.mode,

@@ -8,11 +8,12 @@ extension GuestKeys {
   public static let duration = ValueKind<UInt64>.duration(in: 0...Bound.millis)
   public static let restartMode = ValueKind<RestartPolicy.Mode>.choice([
     "never": .never, "onReboot": .onReboot, "onFailure": .onFailure, "always": .always,
-  ])
+  ]).answering(ForeignValues.restart)
   public static let rootfsMode = ValueKind<Rootfs.Mode>.choice([
     "direct": .direct, "readOnly": .readOnly, "overlay": .overlay,
   ])
   public static let network = ValueKind<NetworkMode>.choice(["none": .none, "host": .host])
+    .answering(ForeignValues.network)
   public static let console = ValueKind<ConsoleMode>.choice(["pty": .pty, "pipes": .pipes])
   static let id = ValueKind<UInt32>.integer(in: Bound.ids)
 
@@ -119,7 +120,10 @@ extension GuestKeys {
     [
       Key("soft", rlimitValue, \.soft, default: nil, "what holds at first"),
       Key("hard", rlimitValue, \.hard, default: nil, "how far a process may raise it"),
-    ]
+    ],
+    rule: { limit, problems in
+      if limit.soft > limit.hard { problems.reportHere("the soft limit is above the hard one") }
+    }
   ).kind("number or mapping").orShort("number, size, unlimited, or {soft, hard}", jsonSchema: rlimitValue.jsonSchema) {
     $0.text != nil
   } read: { node, problems in
@@ -137,6 +141,6 @@ extension GuestKeys {
         Capabilities.names.contains(name) || (allowsAll && name == "all")
           ? nil
           : "\"\(Visible.text(name, limit: 40))\" is no capability; see capabilities(7), without CAP_, lower case"
-      }, maximum: GuestSpec.Bound.capabilities)
+      }.answering(ForeignValues.capability), maximum: GuestSpec.Bound.capabilities)
   }
 }

@@ -6,10 +6,13 @@ public struct SpecProblem: Error, Sendable, Hashable, CustomStringConvertible {
   public var key: String
   /// The fault, and what is allowed.
   public var message: String
+  /// The other keys that the rule looks at.
+  public var related: [String]
 
-  public init(_ key: String, _ message: String) {
+  public init(_ key: String, _ message: String, related: [String] = []) {
     self.key = key
     self.message = message
+    self.related = related
   }
 
   public var description: String { "\(key): \(message)" }
@@ -43,8 +46,8 @@ extension SpecForm {
   /// The rules that a single row of the table cannot check.
   public func brokenRules() -> [SpecProblem] {
     var found: [SpecProblem] = []
-    func check(_ holds: Bool, _ key: String, _ message: @autoclosure () -> String) {
-      if !holds { found.append(SpecProblem(key, message())) }
+    func check(_ holds: Bool, _ key: String, and related: [String] = [], _ message: @autoclosure () -> String) {
+      if !holds { found.append(SpecProblem(key, message(), related: related)) }
     }
     check(!spec.command.isEmpty, "command", "it is empty; the first entry is the path of the guest's init")
     if let program = spec.command.first, let problem = GuestKeys.pathProblem(program) {
@@ -64,7 +67,7 @@ extension SpecForm {
         "name and value are \(size) bytes long; the kernel takes \(GuestSpec.Bound.value) (execve(2))")
     }
     check(
-      argumentBytes <= GuestSpec.Bound.argumentsTotal, "command",
+      argumentBytes <= GuestSpec.Bound.argumentsTotal, "command", and: ["env"],
       "arguments and environment take \(argumentBytes) bytes; at most \(GuestSpec.Bound.argumentsTotal) are allowed")
     var targets: Set<String> = []
     func checkTarget(_ target: String, _ key: String) {
@@ -73,30 +76,18 @@ extension SpecForm {
     }
     for (index, mount) in mounts.enumerated() {
       let key = "mounts[\(index)]"
-      if mount.isTmpfs {
-        check(mount.source == nil, key + ".source", "a tmpfs has none; remove it, or the type")
-      } else {
-        check(mount.source?.isEmpty == false, key + ".source", "it is missing; a bind mount needs it")
-        check(
-          mount.options == TmpfsOptions(), key,
-          "size, mode, uid and gid are for a tmpfs; remove them, or add type: tmpfs")
-      }
       checkTarget(mount.target, key + ".target")
     }
     for (index, mount) in tmpfs.enumerated() { checkTarget(mount.target, "tmpfs[\(index)].target") }
-    for limit in spec.rlimits {
-      check(
-        limit.soft <= limit.hard, "rlimits.\(Visible.text(limit.name, limit: 20))",
-        "the soft limit is above the hard one")
-    }
     check(
       spec.restart.backoffInitialMillis <= spec.restart.backoffMaximumMillis, "restart.backoff.initial",
+      and: ["restart.backoff.maximum"],
       "it is longer than restart.backoff.maximum")
     switch spec.restart.mode {
     case .never, .onReboot: break
     case .onFailure, .always:
       check(
-        !spec.transient, "transient",
+        !spec.transient, "transient", and: ["restart.policy"],
         "a transient guest is removed at its first end, and restart.policy asks for another run; leave one of them out")
     }
     return found

@@ -1,14 +1,18 @@
 /// Sizes and durations as people write them, and back. Both directions are exact: what is printed reads back the same.
 public enum Quantity {
-  /// Reads a size: `512M`, `1.5G`, `64KiB`, or a plain number of bytes. K, M, G, T, P and E are powers of 1024; `B` or
-  /// `iB` may follow, in either case.
+  /// Reads a size: `512M`, `1.5G`, `64KiB`, or a plain number of bytes. K, M, G, T, P and E are powers of 1024; `B`,
+  /// `i` or `iB` may follow, in either case.
   ///
   /// - Returns: bytes; nil if it is not a size or does not fit into 64 bits.
   public static func bytes(_ text: String) -> UInt64? {
     guard let (number, unit) = split(text) else { return nil }
     var letters = unit.lowercased()
     if letters == "b" { letters = "" }
-    if letters.hasSuffix("ib") { letters.removeLast(2) } else if letters.hasSuffix("b") { letters.removeLast() }
+    if letters.hasSuffix("ib") {
+      letters.removeLast(2)
+    } else if letters.count == 2, letters.hasSuffix("b") || letters.hasSuffix("i") {
+      letters.removeLast()
+    }
     let powers = ["", "k", "m", "g", "t", "p", "e"]
     guard let power = powers.firstIndex(of: letters) else { return nil }
     return number.times(1 << (10 * UInt64(power)))

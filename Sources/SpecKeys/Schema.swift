@@ -63,24 +63,45 @@ public struct Schema<Root: Sendable>: Sendable {
   /// The value with every key left out.
   public let defaults: Root
   public let keys: [Key<Root>]
+  private let foreign: ForeignWords
+  private let rule: @Sendable (Root, inout Problems) -> Void
+  /// The value in one text, as another tool writes it, in the form that it has here.
+  private let foreignForm: @Sendable (String) -> String?
 
-  public init(defaults: Root, _ keys: [Key<Root>]) {
+  /// - Parameters:
+  ///   - foreign: words of other tools for these keys.
+  ///   - foreignForm: the mapping that another tool's text stands for.
+  ///   - rule: a rule that looks at several keys of the mapping; it is checked where all of them could be read.
+  public init(
+    defaults: Root, foreign: ForeignWords = .none, foreignForm: @escaping @Sendable (String) -> String? = { _ in nil },
+    _ keys: [Key<Root>], rule: @escaping @Sendable (Root, inout Problems) -> Void = { _, _ in }
+  ) {
     self.defaults = defaults
     self.keys = keys
+    self.foreign = foreign
+    self.foreignForm = foreignForm
+    self.rule = rule
   }
 
   /// The value that a mapping makes; nil after a report.
   public func read(_ node: Node, _ problems: inout Problems) -> Root? {
+    let found = readSound(node, &problems)
+    return found.isSound ? found.root : nil
+  }
+
+  /// The value that the sound keys of a mapping make; those that are not sound are reported, and left at their defaults.
+  public func readSound(_ node: Node, _ problems: inout Problems) -> (root: Root, isSound: Bool) {
     guard case .mapping(let entries) = node.isNull ? .mapping([]) : node.content else {
-      problems.report(node.position, "expected a mapping (key: value), found \(node.kindDescription)")
-      return nil
+      let form = node.text.flatMap(foreignForm).map { "; write \(Visible.text($0, limit: 200))" } ?? ""
+      problems.report(node.position, "expected a mapping (key: value), found \(node.kindDescription)\(form)")
+      return (defaults, false)
     }
     var root = defaults
     var isSound = true
     for entry in entries {
       let name = Visible.text(entry.key, limit: 40)
       guard let key = keys.first(where: { $0.name == entry.key }) else {
-        let text = "unknown key\(suggestion(for: entry.key))"
+        let text = "unknown key\(suggestion(for: entry.key, at: problems.path))"
         problems.within(name, entry.keyPosition) { $0.report(entry.keyPosition, text) }
         isSound = false
         continue
@@ -91,10 +112,11 @@ public struct Schema<Root: Sendable>: Sendable {
       isSound = isSound && isRead
     }
     for key in keys where key.isRequired && !problems.isPartial && !entries.contains(where: { $0.key == key.name }) {
-      problems.report(node.position, "key \"\(key.name)\" is missing")
+      problems.reportMissing(key.name, node.position)
       isSound = false
     }
-    return isSound ? root : nil
+    if isSound { isSound = problems.isSound { rule(root, &$0) } }
+    return (root, isSound)
   }
 
   /// The value in the form that `read` takes.
@@ -125,13 +147,19 @@ public struct Schema<Root: Sendable>: Sendable {
     ])
   }
 
-  private func suggestion(for name: String) -> String {
+  /// One answer to an unknown key: the word that was meant, or where the keys are listed.
+  ///
+  /// - Parameter path: of the mapping; empty at the top, whose keys are too many for an answer.
+  private func suggestion(for name: String, at path: String) -> String {
+    if let answer = foreign.answer(to: name), !keys.contains(where: { $0.name.lowercased() == name.lowercased() }) {
+      return "; \(answer)"
+    }
     if let known = nearest(to: name, in: keys.map(\.name)) { return " (did you mean \"\(known)\"?)" }
     // Right key, wrong level.
     if let row = rows.first(where: { $0.path.split(separator: ".").last.map(String.init) == name }) {
       return " (did you mean \"\(row.path)\"?)"
     }
-    return "; known are \(keys.map(\.name).joined(separator: ", "))"
+    return path.isEmpty || keys.count > 8 ? "" : "; \(path) has \(keys.map(\.name).joined(separator: ", "))"
   }
 }
 
@@ -247,10 +275,15 @@ public struct Key<Root: Sendable>: Sendable {
     jsonSchema = (short.map { .members(["anyOf": .list([$0.jsonSchema, mapping])]) } ?? mapping)
       .annotated(meaning, default: nil, KeyTraits())
     read = { node, root, problems in
-      let section = node.text != nil && short != nil ? short?.read(node, &problems) : schema.read(node, &problems)
-      guard let section else { return false }
-      root[keyPath: property] = section
-      return true
+      if node.text != nil, let short {
+        guard let section = short.read(node, &problems) else { return false }
+        root[keyPath: property] = section
+        return true
+      }
+      // Its sound keys are kept beside a fault, so that rules about them are checked, too.
+      let found = schema.readSound(node, &problems)
+      root[keyPath: property] = found.root
+      return found.isSound
     }
     write = { root, style, includingDefaults in
       let section = root[keyPath: property]

@@ -235,6 +235,22 @@ extension ValueKind {
     return kind
   }
 
+  /// The same, with an answer to values as another tool writes them.
+  ///
+  /// - Parameter foreign: the value in the form that it has here; nil for a text that no other tool has.
+  func answering(_ foreign: @escaping @Sendable (String) -> String?) -> ValueKind {
+    var kind = self
+    kind.read = { [read] node, problems in
+      guard let text = node.text, let answer = foreign(text) else { return read(node, &problems) }
+      // A text may be a value here, too.
+      var scratch = Problems(file: "")
+      if let value = read(node, &scratch) { return value }
+      problems.report(node.position, "found \(node.kindDescription); write \(Visible.text(answer, limit: 200))")
+      return nil
+    }
+    return kind
+  }
+
   // MARK: Compounds
 
   /// A list of at most `maximum` values.
@@ -283,7 +299,12 @@ extension ValueKind {
       ])
     ) { node, problems in
       guard case .mapping(let entries) = node.content else {
-        problems.report(node.position, "expected a mapping (NAME: value), found \(node.kindDescription)")
+        // compose has lists of NAME=value.
+        var form = ""
+        if case .sequence(let items) = node.content, let pair = items.first?.text.flatMap(ForeignValues.pair) {
+          form = "; write \(Visible.text(pair, limit: 80))"
+        }
+        problems.report(node.position, "expected a mapping (NAME: value), found \(node.kindDescription)\(form)")
         return nil
       }
       guard entries.count <= maximum else {
@@ -296,7 +317,7 @@ extension ValueKind {
       for entry in entries {
         let value = problems.within(Visible.text(entry.key, limit: 40), entry.value.position) { problems -> Element? in
           let problem = names.insert(entry.key).inserted ? checkName(entry.key) : "it is given twice"
-          if let problem { problems.report(entry.value.position, problem) }
+          if let problem { problems.report(entry.keyPosition, problem) }
           let value = element.read(entry.value, &problems)
           return problem == nil ? value : nil
         }

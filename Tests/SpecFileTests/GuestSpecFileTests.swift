@@ -126,7 +126,7 @@ import Testing
       "restart: on-failure\n",
       "web.yaml:3:10: restart: expected one of never, onReboot, onFailure, always, found \"on-failure\" (did you mean \"onFailure\"?)"
     ),
-    ("env: [A=1]\n", "web.yaml:3:6: env: expected a mapping (NAME: value), found a list"),
+    ("env: [A=1]\n", "web.yaml:3:6: env: expected a mapping (NAME: value), found a list; write A: 1"),
     ("env: {A: }\n", "web.yaml:3:10: env.A: a value is missing; write \"\" for an empty one"),
     ("env: {A: [1]}\n", "web.yaml:3:10: env.A: expected text, found a list"),
     ("groups: adm\n", "web.yaml:3:9: groups: expected a list, found \"adm\""),
@@ -143,7 +143,7 @@ import Testing
     ("mounts: [{source: /a}]\n", "web.yaml:3:10: mounts[0]: key \"target\" is missing"),
     (
       "rlimits: {nofiles: 1}\n",
-      "web.yaml:3:20: rlimits.nofiles: unknown limit; known are cpu, fsize, data, stack, core, rss, nproc, nofile, memlock, as, locks, sigpending, msgqueue, nice, rtprio, rttime"
+      "web.yaml:3:11: rlimits.nofiles: unknown limit; known are cpu, fsize, data, stack, core, rss, nproc, nofile, memlock, as, locks, sigpending, msgqueue, nice, rtprio, rttime"
     ),
     (
       "tmpfs: [{target: /b, mode: 999}]\n",
@@ -160,7 +160,7 @@ import Testing
     ("workdir: ../x\n", "web.yaml:3:10: workdir: \"../x\" is not an absolute path"),
     (
       "\"\\e[31m\": 1\n",
-      "web.yaml:3:1: \\e[31m: unknown key; known are description, rootfs, command, workdir, env, user, groups, hostname, network, mounts, tmpfs, limits, rlimits, capabilities, noNewPrivileges, console, log, restart, stop, autostart, transient, labels"
+      "web.yaml:3:1: \\e[31m: unknown key"
     ),
   ])
   func aMistakeIsToldWithPlaceKeyAndWhatIsAllowed(line: String, message: String) {
@@ -176,7 +176,7 @@ import Testing
         "web.yaml:1:1: key \"command\" is missing",
         "web.yaml:2:18: limits.memory: expected a size such as 512M, found \"x\"",
         "web.yaml:2:26: limits.cpu: 0 is out of bounds: 0.01 to 1024 is allowed",
-        "web.yaml:3:10: network: expected one of none, host, found \"bridge\"",
+        "web.yaml:3:10: network: found \"bridge\"; write none: guests have no network between them",
       ])
   }
 

@@ -95,7 +95,7 @@ import Testing
     (Setting("mounts", "[{\"target\":\"/x\"}]"), "mounts[0].source: it is missing; a bind mount needs it"),
     (
       Setting("mounts", "[{\"target\":\"/x\",\"kind\":1}]"),
-      "mounts[0].kind: unknown key; known are type, source, target, readOnly, size, mode, uid, gid"
+      "mounts[0].kind: unknown key; mounts[0] has type, source, target, readOnly, size, mode, uid, gid"
     ),
     (Setting("transient", "true"), ""),
   ])
@@ -136,8 +136,8 @@ import Testing
     spec.environment = [EnvironmentVariable("A=B", "1"), EnvironmentVariable("A", "1"), EnvironmentVariable("A", "2")]
     #expect(
       spec.problems().map(\.key) == [
-        "rootfs.path", "env.A=B", "env.A", "mounts[0].source", "limits.memory", "rlimits.nofiles", "command",
-        "mounts[0].target", "rlimits.nofiles",
+        "rootfs.path", "env.A=B", "env.A", "mounts[0].source", "limits.memory", "rlimits.nofiles", "rlimits.nofiles",
+        "command", "mounts[0].target",
       ])
   }
 

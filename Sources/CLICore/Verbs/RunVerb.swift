@@ -45,7 +45,7 @@ struct RunVerb: Verb {
         "run: -o \(output.rawValue) goes with --detach", hint: "otherwise the output is the guest's, as it is")
     }
     let name = try GuestName(self.name ?? nameOption ?? madeUpName()).value
-    var spec = try spec.spec("run \(name)")
+    var spec = try spec.spec("run \(name)", for: self.name)
     if self.spec.restart == nil, self.spec.file == nil { spec.restart.mode = .never }
     // The daemon removes it with its end, whatever becomes of us; its output is kept until it has been read.
     spec.transient = spec.transient || rm

@@ -86,15 +86,18 @@ struct SpecOptions: ParsableArguments {
 
   /// The whole spec, every rule checked.
   ///
-  /// - Parameter intent: for errors, `create web`.
-  func spec(_ intent: String) throws(Failure) -> GuestSpec {
+  /// - Parameters:
+  ///   - intent: for errors, `create web`.
+  ///   - name: the guest that it is for; nil where it has no name yet.
+  func spec(_ intent: String, for name: String?) throws(Failure) -> GuestSpec {
     var spec = GuestSpec(rootfs: Rootfs(path: ""), command: [])
     if let file {
       let bytes = try Self.bytes(of: file)
       // Keys that flags supply may be missing; without flags every mistake can be reported with its place.
       let isPartial = try flagged(spec) != spec
       do throws(SpecFileError) {
-        spec = try GuestSpecFile.decode(bytes, file: file == "-" ? "standard input" : file, isPartial: isPartial)
+        spec = try GuestSpecFile.decode(
+          bytes, file: file == "-" ? "standard input" : file, for: name, isPartial: isPartial)
       } catch {
         throw Failure(error)
       }
@@ -107,9 +110,8 @@ struct SpecOptions: ParsableArguments {
     if spec.command.isEmpty {
       throw .usage("\(intent): a command is missing", hint: "give it at the end, after --, or in a spec file (-f FILE)")
     }
-    if let problem = spec.problems().first {
-      throw .usage("\(intent): \(problem)", hint: "lodge help spec lists every key")
-    }
+    let problems = spec.problems()
+    if !problems.isEmpty { throw Failure(diagnostics: problems.map { "\(intent): \($0)" }) }
     return spec
   }
 
