@@ -16,8 +16,14 @@ child_symbols='_exit abort access bind chdir chmod chown chroot close close_rang
 # The controller is paid once per guest: this bounds its code and data, and with them what can be paged in.
 controller_size_budget=$((12 * 1024 * 1024))
 
+# dev_check [PART]: all of it, or one part alone.
 dev_check() {
   need_build
+  case ${1:-} in
+    '') ;;
+    format | paths | packaging) need_packages python3; "check_$1"; return ;;
+    *) fail "check: there is no part $1" "tools/dev check [format | paths | packaging]" ;;
+  esac
   need_packages python3
   local failed=0
   check_format || failed=1
