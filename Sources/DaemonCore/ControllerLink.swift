@@ -2,6 +2,26 @@ internal import Guest
 internal import LinuxSystem
 internal import RPCNIO
 
+/// What the daemon saw of a run whose controller did not answer.
+struct LastSeen: Sendable {
+  /// Why it killed the guest without the controller.
+  var fence: Fence?
+  /// How init ended, read before the controller was killed: until then init is a zombie (field 52 of `/proc/PID/stat`).
+  var status: InitStatus?
+  /// Init had ended before anything was killed: then no order ended it, and when it ended is not known.
+  var hadEnded = false
+
+  /// Before the guest is killed for that reason. `status`: of an init that is a zombie already.
+  mutating func look(_ reason: Fence?, _ status: InitStatus?) {
+    fence = reason
+    self.status = status
+    hadEnded = status != nil
+  }
+
+  /// The reason counts as what ended init only where init was there to be ended.
+  var endingFence: Fence? { hadEnded ? nil : fence }
+}
+
 /// The daemon's end of one controller: its connection and its process. Touched by the manager only.
 final class ControllerLink {
   let guest: GuestName
@@ -23,10 +43,10 @@ final class ControllerLink {
   var isProbing = false
   /// When the order to stop should have ended it at the latest, the controller's own deadlines included.
   var stopDeadline: BootTime?
+  var lastSeen = LastSeen()
+
   /// Why the daemon killed the guest without it.
-  var fence: Fence?
-  /// How init ended, read before a controller that did not answer was killed.
-  var initStatus: InitStatus?
+  var fence: Fence? { lastSeen.fence }
 
   init(guest: GuestName, run: RunID, connection: RPCClientConnection, process: ProcessHandle?, isChild: Bool) {
     self.guest = guest

@@ -26,8 +26,18 @@ final class GoneLogs {
 
   private var parent: String { logs + "/.gone" }
 
-  /// Those of an earlier daemon have no readers: their connections ended with it.
-  func removeAll() { try? Files.removeTree(parent) }
+  /// Takes over those of an earlier daemon: its readers come back.
+  func takeOver() {
+    for entry in (try? Files.list(parent)) ?? [] {
+      let folder = "\(parent)/\(entry.name)"
+      // Its folder is named after the guest and the run; a run has no dot.
+      guard let dot = entry.name.lastIndex(of: "."), let name = try? GuestName(String(entry.name[..<dot])) else {
+        try? Files.removeTree(folder)
+        continue
+      }
+      add(name, folder)
+    }
+  }
 
   /// Sets the files of a log aside, the rotated ones too.
   func keep(_ files: [String], of name: GuestName, run: RunID) {
@@ -38,6 +48,10 @@ final class GoneLogs {
     } catch {
       for file in files { try? Files.removeTree("\(logs)/\(file)") }
     }
+    add(name, folder)
+  }
+
+  private func add(_ name: GuestName, _ folder: String) {
     if let former = kept[name] { try? Files.removeTree(former.folder) }
     kept[name] = Log(folder: folder, path: "\(folder)/\(name.value).log", wasRead: false)
     look(name, folder)

@@ -22,7 +22,8 @@ struct AdminServices: Sendable {
 
   /// What a client may rely on beyond the version. Names are never reused.
   static let features = [
-    "events.gap", "events.snapshot", "events.tick", "guests.labels", "hooks", "logs.follow", "requests.idempotent",
+    "events.gap", "events.snapshot", "events.tick", "guests.labels", "guests.run", "hooks", "logs.follow",
+    "requests.idempotent",
     "wait",
   ]
 }
@@ -82,6 +83,18 @@ extension Guests: AdminService {
     let asked = try Asked(Admin.GuestStart.self, args, id: args.request, context)
     let name = try permitted(args.name, context)
     let run = try await start(name, asked)
+    return Wire.GuestStartReply(guest: try await lastKnown(name, for: context.access), run: run.bytes)
+  }
+
+  func guestRun(_ args: Wire.GuestCreateArgs, context: CallContext) async throws -> Wire.GuestStartReply {
+    let asked = try Asked(Admin.GuestRun.self, args, id: args.request, context)
+    guard !args.replace else {
+      throw GuestError(.invalidArgument, "run \(args.name): it makes a guest, and changes none")
+    }
+    let spec = try GuestSpec(args.spec)
+    let name = try permitted(args.name, context)
+    try context.check(name, spec.labels)
+    let run = try await run(name, spec, asked)
     return Wire.GuestStartReply(guest: try await lastKnown(name, for: context.access), run: run.bytes)
   }
 

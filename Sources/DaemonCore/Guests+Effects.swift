@@ -193,7 +193,9 @@ extension Guests {
   func ended(_ record: ExitRecord) {
     ordered.remove(record.run)
     var record = record
-    if let fence = links[record.run]?.fence, let run = book[record.guest]?.current.lifecycle.run, run.id == record.run {
+    if let fence = links[record.run]?.lastSeen.endingFence, let run = book[record.guest]?.current.lifecycle.run,
+      run.id == record.run
+    {
       record.add(run.orders, fence: fence)
     }
     note(record.guest) { lifecycle, context in lifecycle.ended(record, context) }
@@ -211,8 +213,7 @@ extension Guests {
     reap(link)
     guard !link.hasEnded, !isShuttingDown else { return }
     link.hasEnded = true
-    fences[run] = link.fence
-    statuses[run] = link.initStatus
+    lastSeen[run] = link.lastSeen
     settle(link.run, link.guest)
   }
 
@@ -312,7 +313,7 @@ extension Guests {
   /// The controller goes last: as long as it is there init stays a zombie, and the kernel shows how it ended.
   func destroy(_ link: ControllerLink, because reason: Fence = .controllerDied) {
     guard !link.hasEnded else { return }
-    link.fence = link.fence ?? reason
+    if link.lastSeen.fence == nil { link.lastSeen.look(reason, unreapedStatus(link.run, link.guest)) }
     fence.kill(link.guest, link.run)
     endController(link, attempt: 0)
   }
@@ -326,7 +327,7 @@ extension Guests {
       }
       return
     }
-    link.initStatus = link.initStatus ?? unreapedStatus(link.run, link.guest)
+    link.lastSeen.status = link.lastSeen.status ?? unreapedStatus(link.run, link.guest)
     _ = try? link.process?.signal(9)
   }
 

@@ -26,7 +26,7 @@ extension Guests {
             .daemon, guest: nil, by: .daemon, message: hostBooted ? "started after a boot of the host" : "started")
         ], .fact, at: now.wall))
 
-    goneLogs.removeAll()
+    goneLogs.takeOver()
     let unknownEnds = tellUnknownEnds()
     var records: [ExitRecord] = []
     var others: [(GuestName, Recovery.Verdict)] = []
@@ -59,7 +59,7 @@ extension Guests {
     } else if directory.exists {
       do { found = .free(record: try directory.exitRecord()?.run) } catch {
         logger.error("an exit record cannot be read", metadata: ["guest": "\(name)", "error": "\(error)"])
-        found = .free(record: nil)
+        found = .damaged
       }
     }
     let run = book[name]?.current.lifecycle.run?.id
@@ -88,19 +88,34 @@ extension Guests {
       adopt(run, name, directory)
     case .importRecord:
       guard let run, var record = (try? directory.exitRecord()) ?? nil else { break }
-      if let because = fences.removeValue(forKey: run.id) { record.add(run.orders, fence: because) }
+      if let because = lastSeen.removeValue(forKey: run.id)?.endingFence { record.add(run.orders, fence: because) }
       let whole = record
       // Its controller may have died before it cleaned up.
       fence.kill(name, run.id)
       waitUntilFenced(name, run.id, attempt: 0) { $0.ended(whole) }
     case .end(let end):
       guard let run else { break }
+      switch end {
+      case .recordUnreadable: keepDamaged(directory, name)
+      case .hostReset, .controllerLost, .controllerUnreachable, .nothingFound, .notExecuted: break
+      }
       finish(run, name, end)
     case .launch:
       guard let run else { break }
       logger.notice(
         "a start that was decided is carried out", metadata: ["guest": "\(name)", "run": "\(run.id.short)"])
       perform(.launch(run), name)
+    }
+  }
+
+  /// A record that cannot be read is kept beside the database: it is all that there is of that end.
+  private func keepDamaged(_ directory: RunDirectory, _ name: GuestName) {
+    let kept = "\(environment.paths.state)/exit-\(name).damaged-\(Clock.wallNanoseconds / 1_000_000_000)"
+    do {
+      try Files.copy(directory.recordPath, to: kept)
+      logger.error("an exit record is damaged", metadata: ["guest": "\(name)", "kept": "\(kept)"])
+    } catch {
+      logger.error("cannot keep a damaged exit record", metadata: ["guest": "\(name)", "error": "\(error)"])
     }
   }
 
@@ -125,30 +140,36 @@ extension Guests {
   ) -> ExitRecord {
     let moment = now
     let boot = environment.boot
-    let because = fences.removeValue(forKey: run.id)
-    let status = statuses.removeValue(forKey: run.id)
-    var length = run.launched.map { moment.boot.since($0.at.boot) } ?? 0
+    let seen = lastSeen.removeValue(forKey: run.id) ?? LastSeen()
+    let wasSilent = book[name]?.current.lifecycle.degraded ?? false
+    let length = run.launched.map { moment.boot.since($0.at.boot) } ?? 0
     var facts: EndFacts
+    func withoutWord(_ fence: Fence) -> EndFacts {
+      EndFacts(
+        initExecuted: run.launched == nil ? .notKnown : .yes, status: seen.status, rebootWatched: false, fence: fence,
+        startBoot: boot, endBoot: boot)
+    }
     switch end {
     case .hostReset:
-      length = 0
       facts = EndFacts(
         initExecuted: run.launched == nil ? .notKnown : .yes, rebootWatched: false, startBoot: formerBoot ?? .zero,
         endBoot: boot)
-    case .controllerLost:
-      facts = EndFacts(
-        initExecuted: run.launched == nil ? .notKnown : .yes, status: status, rebootWatched: false,
-        fence: because ?? .controllerDied, startBoot: boot, endBoot: boot)
+    case .controllerLost: facts = withoutWord(seen.fence ?? .controllerDied)
+    case .controllerUnreachable: facts = withoutWord(.controllerUnreachable)
+    case .recordUnreadable: facts = withoutWord(.recordUnreadable)
+    case .nothingFound: facts = withoutWord(.nothingFound)
     case .notExecuted:
       let failure = StartFailure(
         step: "launch", errno: 0, message: "launch: the controller died before it executed init")
       facts = EndFacts(initExecuted: .no, startFailure: failure, startBoot: boot, endBoot: boot)
     }
     facts.orders = run.orders
+    facts.endSeen = Recovery.isEndSeen(
+      end, watched: ordered.contains(run.id) && !wasSilent, status: seen.status, hadEnded: seen.hadEnded)
     var record = ExitRecord(
       guest: name, run: run.id, boot: boot, facts: facts, startedAt: run.launched?.at.wall, endedAt: moment.wall,
-      lengthNanos: length)
-    if let because { record.add(run.orders, fence: because) }
+      lengthNanos: facts.endSeen ? length : 0)
+    if let because = seen.endingFence { record.add(run.orders, fence: because) }
     return record
   }
 
@@ -216,14 +237,17 @@ extension Guests {
     // It lived a moment ago. Either it has ended since, or it is not listening yet, or it hangs: look again.
     if !directory.isHeld() {
       unreachedDeadlines[run.id] = nil
-      if isOverdue { fences[run.id] = overdue(guest.current.lifecycle) }
+      if isOverdue { lastSeen[run.id, default: LastSeen()].fence = overdue(guest.current.lifecycle) }
       return settle(run.id, name)
     }
     if let deadline = unreachedDeadlines[run.id], isOverdue {
+      if lastSeen[run.id] == nil {
+        lastSeen[run.id, default: LastSeen()].look(overdue(guest.current.lifecycle), unreapedStatus(run.id, name))
+      }
       fence.kill(name, run.id)
       // The controller goes last: until then the kernel shows how init ended.
       if fence.isEmpty(name, run.id) || now.boot.since(deadline) > 2_000_000_000 {
-        statuses[run.id] = unreapedStatus(run.id, name)
+        if lastSeen[run.id]?.status == nil { lastSeen[run.id]?.status = unreapedStatus(run.id, name) }
         let killed = fence.killController(holding: directory.lockPath)
         logger.warning(
           "killed a controller that could not be reached", metadata: ["guest": "\(name)", "processes": "\(killed)"])
@@ -363,6 +387,10 @@ extension Guests {
       let path = environment.paths.runs + "/" + entry.name
       if kept.contains(path) { continue }
       logger.warning("removed a run directory that no guest has", metadata: ["path": "\(path)"])
+      if let name = try? GuestName(entry.name) {
+        let directory = RunDirectory(runs: environment.paths.runs, guest: name)
+        do { _ = try directory.exitRecord() } catch { keepDamaged(directory, name) }
+      }
       try? Files.removeTree(path)
     }
   }

@@ -30,24 +30,48 @@ extension Guests {
     }
   }
 
-  private func create(_ name: GuestName, _ spec: GuestSpec, _ asked: Asked) async throws -> RequestLedger.Sequel {
-    if let before = try await decidedBefore(asked) { return before }
+  private func refuseNew(_ intent: String, _ name: GuestName) throws(GuestError) {
     if book[name] == nil, book.count >= environment.configuration.maximumGuests {
       throw GuestError(
         .limitReached,
-        "create \(name): there are \(book.count) guests, as many as limits.guests in \(environment.paths.configuration) allows"
+        "\(intent): there are \(book.count) guests, as many as limits.guests in \(environment.paths.configuration) allows"
       )
     }
-    try refuseIfFull("create \(name)")
+    try refuseIfFull(intent)
+  }
+
+  private func create(_ name: GuestName, _ spec: GuestSpec, _ asked: Asked) async throws -> RequestLedger.Sequel {
+    if let before = try await decidedBefore(asked) { return before }
+    try refuseNew("create \(name)", name)
     let sequel = RequestLedger.Sequel.defined(atNextStart: false)
     let moment = now
-    let record = asked.record(name, sequel, at: moment.wall)
+    let record = asked.record(name, sequel, at: moment)
     let decision = try book.create(name, spec, by: asked.actor, at: moment.wall, request: record)
     if let record { ledger.decided(record, decision.ticket, now: moment.boot) }
     let stored = eventLoop.makePromise(of: Void.self)
     take(decision, stored)
     try await stored.futureResult.get()
     return sequel
+  }
+
+  /// Defines a guest and starts it; returns the run once its init has been executed. Both are stored together, or neither.
+  func run(_ name: GuestName, _ spec: GuestSpec, _ asked: Asked) async throws -> RunID {
+    if let before = try await decidedBefore(asked) {
+      guard case .started(let run) = before else { throw Self.otherSequel(name) }
+      return try await outcome(of: run, name)
+    }
+    try refuseNew("run \(name)", name)
+    let moment = now
+    let creation = try book.create(name, spec, by: asked.actor, at: moment.wall)
+    let stored = eventLoop.makePromise(of: Void.self)
+    // Decided before the creation is handed to the disk: so they are of one batch.
+    let start = try decide(
+      name, .request, stored: stored,
+      request: { asked.record(name, .started($0.run?.id ?? .zero), at: moment) },
+      { lifecycle, context throws(GuestError) in try lifecycle.start(by: asked.actor, context) })
+    take(creation)
+    try await stored.futureResult.get()
+    return try await outcome(of: start.run?.id, name)
   }
 
   func remove(_ name: GuestName, force: Bool, _ asked: Asked) async throws {
@@ -142,14 +166,15 @@ extension Guests {
         .wrongState, "kill \(name): it is \(state), and has no init to signal", hint: "lodge show \(name)")
     }
     let moment = now
-    if let record = asked.record(name, .signaled, at: moment.wall) {
-      try refuseIfFull("kill \(name)")
-      let decision = book.note([], .request, at: moment.wall, request: record)
-      ledger.decided(record, decision.ticket, now: moment.boot)
-      let stored = eventLoop.makePromise(of: Void.self)
-      take(decision, stored)
-      try await stored.futureResult.get()
-    }
+    try refuseIfFull("kill \(name)")
+    let record = asked.record(name, .signaled, at: moment)
+    // A signal may end the guest: the journal has who sent it.
+    let decision = book.note(
+      [guest.current.lifecycle.signaling(signal, by: asked.actor)], .request, at: moment.wall, request: record)
+    if let record { ledger.decided(record, decision.ticket, now: moment.boot) }
+    let stored = eventLoop.makePromise(of: Void.self)
+    take(decision, stored)
+    try await stored.futureResult.get()
     try await self.signal(link, signal, by: asked.actor)
   }
 

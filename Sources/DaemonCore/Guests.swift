@@ -54,10 +54,8 @@ actor Guests {
   var unreachedDeadlines: [RunID: BootTime] = [:]
   /// Runs whose launch this daemon has asked a controller for, or whose controller it adopted.
   var ordered: Set<RunID> = []
-  /// Why the daemon killed the guests of runs whose controllers are gone.
-  var fences: [RunID: Fence] = [:]
-  /// How their inits ended, read before their controllers were killed.
-  var statuses: [RunID: InitStatus] = [:]
+  /// What was seen of runs whose controllers are gone without a word.
+  var lastSeen: [RunID: LastSeen] = [:]
   /// Calls that wait until nothing waits for the disk.
   var settling: [CheckedContinuation<Void, Never>] = []
   /// Why nothing can be stored at present; nil when all is well.

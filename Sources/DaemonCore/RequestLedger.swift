@@ -27,8 +27,10 @@ struct Asked {
     )
   }
 
-  func record(_ guest: GuestName, _ sequel: RequestLedger.Sequel, at time: Timestamp) -> RequestLedger.Record? {
-    request.map { .init(key: $0.key, digest: $0.digest, guest: guest, sequel: sequel, at: time) }
+  func record(_ guest: GuestName, _ sequel: RequestLedger.Sequel, at moment: Moment) -> RequestLedger.Record? {
+    request.map {
+      .init(key: $0.key, digest: $0.digest, guest: guest, sequel: sequel, at: moment.wall, bootAt: moment.boot)
+    }
   }
 }
 
@@ -67,14 +69,14 @@ extension Guests {
     try check(self)
     let stored = eventLoop.makePromise(of: Void.self)
     var decided: RequestLedger.Sequel?
-    let time = now.wall
+    let moment = now
     do throws(GuestError) {
       try decide(
         name, weight, stored: stored,
         request: { lifecycle in
           let result = sequel(lifecycle)
           decided = result
-          return asked.record(name, result, at: time)
+          return asked.record(name, result, at: moment)
         }, body)
     } catch {
       stored.fail(error)

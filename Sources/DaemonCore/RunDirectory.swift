@@ -12,8 +12,14 @@ struct RunDirectory {
   static let socketName = "controller.sock"
 
   let path: String
+  private let guest: GuestName
 
-  init(runs: String, guest: GuestName) { path = runs + "/" + guest.value }
+  init(runs: String, guest: GuestName) {
+    path = runs + "/" + guest.value
+    self.guest = guest
+  }
+
+  var recordPath: String { path + "/" + ExitRecordFile.name }
 
   var socketPath: String { path + "/" + Self.socketName }
   var lockPath: String { path + "/" + Self.lockName }
@@ -54,9 +60,15 @@ struct RunDirectory {
   }
 
   /// The record that the controller wrote, in this format or a former one; nil if there is none.
+  ///
+  /// - Throws: for one that is damaged, and one of another guest: it is not the word of this guest's controller.
   func exitRecord() throws -> ExitRecord? {
-    guard Files.exists(path + "/" + ExitRecordFile.name) else { return nil }
-    return try FormerExitRecord.decode(Files.read(path + "/" + ExitRecordFile.name))
+    guard Files.exists(recordPath) else { return nil }
+    let record = try FormerExitRecord.decode(Files.read(recordPath))
+    guard record.guest == guest else {
+      throw GuestError(.internalError, "read \(recordPath): it is a record of \(record.guest)")
+    }
+    return record
   }
 
   func remove() throws(SystemError) {

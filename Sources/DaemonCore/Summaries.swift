@@ -33,7 +33,8 @@ extension Guests {
   }
 
   func summary(of name: GuestName, for access: Access) throws(GuestError) -> Wire.GuestSummary {
-    let guest = try book.find(name)
+    // One that is about to be removed is there until that is stored.
+    guard let guest = book[name] else { throw GuestBook.notFound(name) }
     return summary(guest.committed ?? guest.current, for: access)
   }
 

@@ -5,7 +5,7 @@ public enum WaitStatus: Sendable, Hashable {
 
   static let hangUp: Int32 = 1
   static let interrupt: Int32 = 2
-  static let kill: Int32 = 9
+  public static let kill: Int32 = 9
 }
 
 /// The origin of a request.

@@ -70,7 +70,7 @@ public struct MemoryKills: Sendable, Hashable {
   }
 }
 
-/// Why all of a guest was killed without its controller.
+/// Why the daemon recorded an end without the word of its controller. Whatever was left of the guest was killed.
 public enum Fence: Sendable, Hashable {
   /// The controller died and left no record.
   case controllerDied
@@ -78,6 +78,12 @@ public enum Fence: Sendable, Hashable {
   case orderOverdue(number: UInt32)
   /// The controller did not answer the launch in time.
   case launchOverdue
+  /// The guest ran, but its run directory was gone, and with it the way to its controller.
+  case controllerUnreachable
+  /// The controller left a record that is damaged.
+  case recordUnreadable
+  /// Neither a controller, nor a record, nor a process of the guest.
+  case nothingFound
 }
 
 /// The known facts about the end of one run: each was observed, none is inferred. `headline` makes one reason of them.
@@ -102,6 +108,9 @@ public struct EndFacts: Sendable, Hashable {
   /// The boots in which the run began and in which its end was recorded; nil where that is not known.
   public var startBoot: BootID?
   public var endBoot: BootID?
+  /// False where the run ended at some time before it was found to have ended: the time of the record is that of the
+  /// finding, and there is no length.
+  public var endSeen = true
 
   public init(
     initExecuted: Known, status: InitStatus? = nil, startFailure: StartFailure? = nil, reboots: [RebootCommand] = [],
@@ -171,7 +180,8 @@ extension EndFacts {
     case .orderOverdue(let number):
       guard initExecuted == .no, let order = orders.kept.first(where: { $0.number == number }) else { return .notKnown }
       return .stopped(by: order.by, how: .cancelled, status: nil)
-    case .controllerDied, .launchOverdue, nil:
+    case .recordUnreadable, .nothingFound: return .notKnown
+    case .controllerDied, .launchOverdue, .controllerUnreachable, nil:
       guard initExecuted == .no else { return .controllerLost }
       return failed(StartFailure(step: "launch", errno: 0, message: "launch: the controller died"))
     }
@@ -196,8 +206,8 @@ extension EndFacts {
       return .stopped(by: order.by, how: .forced, status: status)
     }
     switch fence {
-    case .controllerDied, .launchOverdue: return .controllerLost
-    case .orderOverdue, nil: return .signaled(WaitStatus.kill, coreDumped: coreDumped)
+    case .controllerDied, .launchOverdue, .controllerUnreachable: return .controllerLost
+    case .orderOverdue, .recordUnreadable, .nothingFound, nil: return .signaled(WaitStatus.kill, coreDumped: coreDumped)
     }
   }
 
@@ -262,7 +272,10 @@ extension EndFacts {
     case .controllerLost:
       initExecuted = .notKnown
       fence = .controllerDied
-    case .hostReset, .notKnown: initExecuted = .notKnown
+    case .hostReset:
+      initExecuted = .notKnown
+      endSeen = false
+    case .notKnown: initExecuted = .notKnown
     }
   }
 }

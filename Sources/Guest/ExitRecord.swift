@@ -28,8 +28,9 @@ public struct ExitRecord: Sendable, Hashable {
   public private(set) var headline: EndHeadline
   /// Nil where init was never executed, or it is not known when.
   public var startedAt: Timestamp?
+  /// When it ended; where `facts.endSeen` is false, when it was found to have ended.
   public var endedAt: Timestamp
-  /// By `CLOCK_BOOTTIME`, so no step of the wall clock is in it.
+  /// By `CLOCK_BOOTTIME`, so no step of the wall clock is in it. 0 where `facts.endSeen` is false.
   public var lengthNanos: UInt64
   public var usage: RunUsage
   /// Last lines of the console: at most `tailLines`, each at most `tailLineBytes` long.
@@ -77,7 +78,7 @@ public struct ExitRecord: Sendable, Hashable {
   /// Adds facts that the writer of the record did not know: orders that did not reach it, and that the daemon killed the
   /// guest without it. The headline follows, unless a newer version made it.
   public mutating func add(_ orders: EndOrders, fence: Fence? = nil) {
-    guard facts.areRecorded else { return }
+    guard facts.areRecorded else { return addFormerly(orders) }
     let isOurs = headline == facts.headline
     facts.orders.merge(orders)
     // One that ended otherwise than by SIGKILL had ended before.
@@ -86,6 +87,16 @@ public struct ExitRecord: Sendable, Hashable {
     }
     if case .orderOverdue(let number)? = fence { facts.orders.update(number) { $0.killSent = true } }
     if isOurs { headline = facts.headline }
+  }
+
+  /// A former controller recorded the cause and no orders: the daemon has those that it gave. The cause stands; where it
+  /// says force, the newest order that begins with force used it, or else the newest.
+  private mutating func addFormerly(_ orders: EndOrders) {
+    facts.orders.merge(orders)
+    guard case .stopped(_, .forced, _) = headline.cause,
+      let order = facts.orders.kept.last(where: \.isForce) ?? facts.orders.last
+    else { return }
+    facts.orders.update(order.number) { $0.killSent = true }
   }
 }
 

@@ -301,15 +301,29 @@ extension GuestLifecycle {
   }
 
   /// The spec was changed. It takes effect at the next start of a running guest; its restart policy counts at once.
+  ///
+  /// A restart that waits was decided by the former policy: it is called off where the new one wants none.
   public mutating func configure(_ spec: GuestSpec, by actor: Actor) -> Transition {
     defined = spec
     note = ""
     var transition = Transition()
+    if case .waiting = phase, let last, !spec.restart.wants(last.ended.cause) {
+      desired = false
+      transition.effects.append(.disarmTimer)
+      change(to: .stopped, by: actor, message: "restart called off by the new policy", &transition)
+    }
     transition.events.append(
       GuestEvent(
         .changed, guest: name, from: state, to: state, by: actor,
         message: isSpecPending ? "takes effect at the next start" : "", labels: settings.labels))
     return transition
+  }
+
+  /// The event of a signal that is sent to init and is no order: it may end the guest all the same.
+  public func signaling(_ signal: Int32, by actor: Actor) -> GuestEvent {
+    GuestEvent(
+      .notice, guest: name, run: run?.id, runNumber: run?.number ?? 0, from: state, to: state, by: actor,
+      message: "kill sends init \(SignalName.name(signal))", labels: settings.labels)
   }
 
   /// The event of a guest that has just been defined.

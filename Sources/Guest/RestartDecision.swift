@@ -27,6 +27,16 @@ public enum RestartDecision: Sendable, Hashable {
 }
 
 extension RestartPolicy {
+  /// Whether a run that ended so is followed by another.
+  public func wants(_ cause: EndCause) -> Bool {
+    switch mode {
+    case .never: false
+    case .onReboot: cause == .reboot
+    case .onFailure: cause == .reboot || cause.isBad
+    case .always: true
+    }
+  }
+
   /// Decides, for a run that ended without an order.
   ///
   /// - Parameters:
@@ -38,14 +48,7 @@ extension RestartPolicy {
   public func decide(
     cause: EndCause, lengthNanos: UInt64, history: RestartHistory, now: BootTime, jitter: UInt32
   ) -> RestartDecision {
-    let wanted =
-      switch mode {
-      case .never: false
-      case .onReboot: cause == .reboot
-      case .onFailure: cause == .reboot || cause.isBad
-      case .always: true
-      }
-    guard wanted else { return .stay }
+    guard wants(cause) else { return .stay }
 
     var history = history
     // The time it ran before the host went down is not known, and the guest did not cause that end.

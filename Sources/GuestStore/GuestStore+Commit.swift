@@ -72,14 +72,19 @@ extension GuestStore {
   }
 
   private func record(_ request: RequestLedger.Record, _ db: Database) throws {
-    let kept = Int64(RequestLedger.keptMillis) * 1_000_000
-    try db.cachedStatement(sql: "DELETE FROM requests WHERE time < ? OR id <= (SELECT max(id) FROM requests) - ?")
-      .execute(arguments: [request.at.nanoseconds - kept, RequestLedger.maximumEntries])
-    try db.cachedStatement(sql: "INSERT OR REPLACE INTO requests (uid, request, time, record) VALUES (?, ?, ?, ?)")
-      .execute(arguments: [
-        Int64(request.key.uid), Data(request.key.id.bytes), request.at.nanoseconds,
-        Data(try Wire.StoredRequest(request).xdrEncoded()),
-      ])
+    let uid = Int64(request.key.uid)
+    try db.cachedStatement(
+      sql: "INSERT OR REPLACE INTO requests (uid, request, time, boot, boot_time, record) VALUES (?, ?, ?, ?, ?, ?)"
+    ).execute(arguments: [
+      uid, Data(request.key.id.bytes), request.at.nanoseconds, Data(boot.bytes),
+      Int64(clamping: request.bootAt?.nanoseconds ?? 0), Data(try Wire.StoredRequest(request).xdrEncoded()),
+    ])
+    // Now and then, and never another user's: which of the others still count is for the ledger to say.
+    guard db.lastInsertedRowID.isMultiple(of: 256) else { return }
+    try db.cachedStatement(
+      sql: "DELETE FROM requests WHERE uid = ? AND id <= "
+        + "(SELECT id FROM requests WHERE uid = ? ORDER BY id DESC LIMIT 1 OFFSET ?)"
+    ).execute(arguments: [uid, uid, RequestLedger.maximumEntriesOfUser])
   }
 
   /// Stores the present boot, so that the next start can see whether the host has booted since.

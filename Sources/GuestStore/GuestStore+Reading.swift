@@ -23,10 +23,12 @@ extension GuestStore {
           started: UInt64(row["started"] as Int64), attempt: UInt64(row["attempt"] as Int64))
       }
       let boot = try Data.fetchOne(db, sql: "SELECT value FROM meta WHERE key = 'boot'").flatMap { BootID(Array($0)) }
-      let requests = try Row.fetchAll(db, sql: "SELECT uid, request, record FROM requests ORDER BY id").map { row in
+      let requests = try Row.fetchAll(db, sql: "SELECT * FROM requests ORDER BY id").map { row in
         do {
+          let isOfThisBoot = (row["boot"] as Data?) == Data(self.boot.bytes)
           return try Wire.StoredRequest(xdr: bytes(row["record"])).restored(
-            uid: UInt32(row["uid"] as Int64), id: bytes(row["request"]))
+            uid: UInt32(row["uid"] as Int64), id: bytes(row["request"]),
+            bootAt: isOfThisBoot ? BootTime(nanoseconds: UInt64(row["boot_time"] as Int64)) : nil)
         } catch {
           throw StoreError.damaged(path: self.path, reason: "a stored request: \(error)")
         }

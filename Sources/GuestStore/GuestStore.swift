@@ -84,6 +84,10 @@ public final class GuestStore: Sendable {
     }
     // Of no format: a version that does not know it does without.
     if version > 0 { try db.execute(sql: requestsSchema) }
+    if try !db.columns(in: "requests").contains(where: { $0.name == "boot_time" }) {
+      try db.execute(sql: "ALTER TABLE requests ADD COLUMN boot BLOB")
+      try db.execute(sql: "ALTER TABLE requests ADD COLUMN boot_time INTEGER NOT NULL DEFAULT 0")
+    }
     if version > 0, version < format {
       try keepFormer(db, path: path, format: version)
       try db.inTransaction {
@@ -132,8 +136,9 @@ public final class GuestStore: Sendable {
   private static let requestsSchema = """
     CREATE TABLE IF NOT EXISTS requests (
       id INTEGER PRIMARY KEY AUTOINCREMENT, uid INTEGER NOT NULL, request BLOB NOT NULL, time INTEGER NOT NULL,
-      record BLOB NOT NULL, UNIQUE (uid, request));
-    CREATE INDEX IF NOT EXISTS requests_by_time ON requests (time);
+      record BLOB NOT NULL, boot BLOB, boot_time INTEGER NOT NULL DEFAULT 0, UNIQUE (uid, request));
+    DROP INDEX IF EXISTS requests_by_time;
+    CREATE INDEX IF NOT EXISTS requests_by_user ON requests (uid, id);
     """
 
   static func storeError(_ error: any Error, path: String) -> StoreError {

@@ -12,14 +12,14 @@ extension Wire.StoredRequest {
       at: record.at.nanoseconds, sequel: .init(record.sequel))
   }
 
-  func restored(uid: UInt32, id: [UInt8]) throws -> RequestLedger.Record {
+  func restored(uid: UInt32, id: [UInt8], bootAt: BootTime?) throws -> RequestLedger.Record {
     guard format == UInt32(Wire.storedFormat) else {
       throw GuestError(.storage, "a request's record has format \(format), which is unknown")
     }
     guard let id = RequestID(id) else { throw GuestError(.storage, "the id of a request is not 16 bytes long") }
     return RequestLedger.Record(
       key: .init(uid: uid, id: id), digest: digest, guest: try GuestName(guest), sequel: .init(sequel),
-      at: Timestamp(nanoseconds: at))
+      at: Timestamp(nanoseconds: at), bootAt: bootAt)
   }
 }
 

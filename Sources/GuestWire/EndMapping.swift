@@ -233,6 +233,9 @@ extension Wire.EndFence {
     case .controllerDied: self.init(reason: .controllerDied, order: 0)
     case .orderOverdue(let number): self.init(reason: .orderOverdue, order: number)
     case .launchOverdue: self.init(reason: .launchOverdue, order: 0)
+    case .controllerUnreachable: self.init(reason: .controllerUnreachable, order: 0)
+    case .recordUnreadable: self.init(reason: .recordUnreadable, order: 0)
+    case .nothingFound: self.init(reason: .nothingFound, order: 0)
     }
   }
 }
@@ -244,6 +247,9 @@ extension Fence {
     case .controllerDied, .unknown: self = .controllerDied
     case .orderOverdue: self = .orderOverdue(number: wire.order)
     case .launchOverdue: self = .launchOverdue
+    case .controllerUnreachable: self = .controllerUnreachable
+    case .recordUnreadable: self = .recordUnreadable
+    case .nothingFound: self = .nothingFound
     }
   }
 }
@@ -276,7 +282,8 @@ extension Wire.EndFacts {
       recorded: facts.areRecorded, initExecuted: .init(facts.initExecuted), status: facts.status.map { .init($0) },
       startFailure: facts.startFailure.map { .init($0) }, reboots: facts.reboots.prefix(4).map { .init($0) },
       rebootWatched: facts.rebootWatched, memory: facts.memory.map { .init($0) }, orders: .init(facts.orders),
-      fence: facts.fence.map { .init($0) }, startBoot: facts.startBoot?.bytes, endBoot: facts.endBoot?.bytes)
+      fence: facts.fence.map { .init($0) }, startBoot: facts.startBoot?.bytes, endBoot: facts.endBoot?.bytes,
+      endSeen: facts.endSeen)
   }
 }
 
@@ -289,6 +296,7 @@ extension EndFacts {
       fence: wire.fence.map { Fence($0) }, startBoot: wire.startBoot.flatMap { BootID($0) },
       endBoot: wire.endBoot.flatMap { BootID($0) })
     areRecorded = wire.recorded
+    endSeen = wire.endSeen
   }
 }
 

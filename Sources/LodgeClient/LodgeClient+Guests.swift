@@ -76,6 +76,15 @@ extension LodgeClient {
     return try Self.runID(reply.run)
   }
 
+  /// Defines a guest and starts it, both or neither; returns when its init has been executed.
+  @discardableResult
+  public func run(_ name: GuestName, _ spec: GuestSpec) async throws(GuestError) -> RunID {
+    let reply = try await wait(
+      Admin.GuestRun.self,
+      .init(request: newRequest(), name: name.value, spec: Wire.GuestSettings(spec), replace: false))
+    return try Self.runID(reply.run)
+  }
+
   /// Stops a guest politely, and by force when its time is up; returns when its run has ended. Nil when there was none
   /// to end, because it waited for a restart.
   ///

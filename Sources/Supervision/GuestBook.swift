@@ -98,10 +98,12 @@ public struct GuestBook: Sendable {
 
   /// The guest, unless it is leaving.
   public func find(_ name: GuestName) throws(GuestError) -> Entry {
-    guard let entry = entries[name], !entry.isLeaving else {
-      throw GuestError(.notFound, "\(name): there is no guest of that name", hint: "lodge ls")
-    }
+    guard let entry = entries[name], !entry.isLeaving else { throw Self.notFound(name) }
     return entry
+  }
+
+  public static func notFound(_ name: GuestName) -> GuestError {
+    GuestError(.notFound, "\(name): there is no guest of that name", hint: "lodge ls")
   }
 }
 
@@ -116,9 +118,7 @@ extension GuestBook {
     request: (GuestLifecycle) -> RequestLedger.Record? = { _ in nil },
     _ body: (inout GuestLifecycle, GuestLifecycle.Context) throws(GuestError) -> GuestLifecycle.Transition
   ) throws(GuestError) -> Decision {
-    guard var entry = entries[name], !entry.isLeaving || weight == .fact else {
-      throw GuestError(.notFound, "\(name): there is no guest of that name", hint: "lodge ls")
-    }
+    guard var entry = entries[name], !entry.isLeaving || weight == .fact else { throw Self.notFound(name) }
     let wasLeaving = entry.isLeaving
     var transition = try body(&entry.current.lifecycle, context)
     if wasLeaving {

@@ -7,10 +7,15 @@ public import Guest
 //   held                 -                   -                   ask whose it is; adopt, or wait until it is free
 //   record of the run    -                   -                   import the record
 //   free or none         host has booted     -                   hostReset
-//   free or none         launched            -                   lost: fence, then controllerLost
-//   free or none         no                  there               lost, unless a mark says that init was not executed
+//   record is damaged    -                   -                   not known; the file is kept
+//   free                 launched            -                   lost: fence, then controllerLost
+//   none                 launched            populated           unreachable: the same, by another name
+//   none                 launched            absent or empty     nothing found: not known
+//   free or none         no                  there               the same, unless a mark says that init was not executed
 //   free or none         no, stop ordered    absent              not executed: the start is called off
 //   free or none         no                  absent              launch, if this daemon has not yet; else not executed
+//
+// Where this daemon had the connection to the controller, it saw it end: then it died, whatever its directory is like.
 //
 // The cgroup is the witness of an execution: it is made before init is cloned, and a daemon removes it only after the
 // end of its run is stored. Where it is there, the mark in the run directory knows more.
@@ -24,6 +29,8 @@ public enum Recovery {
       case held
       /// No controller. `record`: the run whose exit record is in it.
       case free(record: RunID?)
+      /// No controller, and an exit record that cannot be read.
+      case damaged
     }
 
     public enum Cgroup: Sendable, Hashable, CaseIterable {
@@ -57,6 +64,12 @@ public enum Recovery {
     case hostReset
     /// Its controller died without a word, and init was executed or may have been. Whatever is left is killed first.
     case controllerLost
+    /// The guest runs, and the way to its controller is gone. It is killed first.
+    case controllerUnreachable
+    /// There is a record of the end, and it is damaged.
+    case recordUnreadable
+    /// Neither a controller, nor a record, nor a process of the guest: nothing is known but that it has ended.
+    case nothingFound
     /// It is known that init was not executed: the controller died before that, or the start was called off.
     case notExecuted
   }
@@ -79,7 +92,7 @@ public enum Recovery {
       switch found.directory {
       case .none: .nothing
       case .held: .clear(killsController: true)
-      case .free: .clear(killsController: false)
+      case .free, .damaged: .clear(killsController: false)
       }
     case .starting(let run), .running(let run): verdict(run, isWanted: true, found)
     case .stopping(let run, _): verdict(run, isWanted: false, found)
@@ -90,19 +103,52 @@ public enum Recovery {
     switch found.directory {
     case .held: return .ask
     case .free(let record): if record == run.id { return .importRecord }
-    case .none: break
+    case .damaged, .none: break
     }
     if found.hostBooted { return .end(.hostReset) }
-    if run.launched != nil { return .end(.controllerLost) }
+    if found.directory == .damaged { return .end(.recordUnreadable) }
+    if run.launched != nil { return .end(lost(found)) }
     switch found.cgroup {
     case .empty, .populated:
       switch found.mark {
       case .no: return .end(.notExecuted)
-      case .yes, .notKnown: return .end(.controllerLost)
+      case .yes, .notKnown: return .end(lost(found))
       }
     case .absent: break
     }
     return isWanted && !found.wasOrdered ? .launch : .end(.notExecuted)
+  }
+
+  /// What is known of a controller that left no record: only where its lock is free, or its connection was seen to end,
+  /// has it died.
+  private static func lost(_ found: Found) -> UntoldEnd {
+    if found.wasOrdered { return .controllerLost }
+    switch found.directory {
+    case .free, .held: return .controllerLost
+    case .damaged: return .recordUnreadable
+    case .none:
+      switch found.cgroup {
+      case .populated: return .controllerUnreachable
+      case .empty, .absent: return .nothingFound
+      }
+    }
+  }
+
+  /// Whether the moment at which such an end is recorded is the moment of the end.
+  ///
+  /// - Parameters:
+  ///   - watched: this daemon had a connection to the controller, and it answered to the last.
+  ///   - status: of init, as the kernel showed it before its controller was killed.
+  ///   - hadEnded: init had ended before anything was killed.
+  public static func isEndSeen(_ end: UntoldEnd, watched: Bool, status: InitStatus?, hadEnded: Bool) -> Bool {
+    switch end {
+    case .hostReset, .recordUnreadable, .nothingFound: return false
+    case .controllerUnreachable: return !hadEnded
+    case .controllerLost, .notExecuted:
+      // The kill that ended it was this daemon's.
+      if !hadEnded, case .signaled(WaitStatus.kill, _)? = status?.value { return true }
+      return watched && !hadEnded
+    }
   }
 
   /// What a controller that was asked says of itself.

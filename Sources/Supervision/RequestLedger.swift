@@ -40,8 +40,13 @@ public struct RequestLedger: Sendable {
     public var guest: GuestName
     public var sequel: Sequel
     public var at: Timestamp
+    /// When, by `CLOCK_BOOTTIME` of the present boot; nil for a request of an earlier boot.
+    public var bootAt: BootTime?
 
-    public init(key: Key, digest: UInt64, guest: GuestName, sequel: Sequel, at: Timestamp) {
+    public init(
+      key: Key, digest: UInt64, guest: GuestName, sequel: Sequel, at: Timestamp, bootAt: BootTime? = nil
+    ) {
+      self.bootAt = bootAt
       self.key = key
       self.digest = digest
       self.guest = guest
@@ -67,32 +72,56 @@ public struct RequestLedger: Sendable {
   }
 
   public static let keptMillis: UInt64 = 600_000
-  public static let maximumEntries = 10_000
+  /// Of one user: more of them forget that user's oldest, and no other's.
+  public static let maximumEntriesOfUser = 10_000
+  /// Of all users: beyond this the user with the most forgets the oldest.
+  public static let maximumEntries = 100_000
+
+  /// The requests of one user, oldest first.
+  private struct Queue: Sendable {
+    /// A request whose entry has another place by now is of an older entry that was refused.
+    var order: [(key: Key, place: UInt64)] = []
+    var firstKept = 0
+
+    var count: Int { order.count - firstKept }
+
+    /// Moves the rest down now and then, not each time: an array's front is expensive.
+    mutating func dropFirst() {
+      firstKept += 1
+      if firstKept > 1_000, firstKept * 2 > order.count {
+        order.removeFirst(firstKept)
+        firstKept = 0
+      }
+    }
+  }
 
   private var entries: [Key: Entry] = [:]
-  /// Oldest first. A key whose entry has another place by now is of an older entry that was refused.
-  private var order: [(key: Key, place: UInt64)] = []
-  private var firstKept = 0
+  private var queues: [UInt32: Queue] = [:]
   private var nextPlace: UInt64 = 0
 
   public init() {}
 
   /// With the records that were stored, oldest first.
   public init(_ records: [Record], now: Moment) {
-    for record in records.suffix(Self.maximumEntries) {
-      // Its age by the wall clock, the only one that goes on over a boot of the host. Never more than the whole time: that
-      // clock may have been stepped.
-      let age = now.wall.nanoseconds &- record.at.nanoseconds
-      let ageMillis = age < 0 ? 0 : UInt64(age) / 1_000_000
+    for record in records {
+      let ageMillis = Self.ageMillis(record, now)
       guard ageMillis < Self.keptMillis else { continue }
       add(record, pending: nil, expires: now.boot.adding(milliseconds: Self.keptMillis - ageMillis))
+      forget(of: record.key.uid, now.boot)
     }
+  }
+
+  /// By the clock that no one steps; only over a boot of the host by the wall clock, the only one that goes on then.
+  private static func ageMillis(_ record: Record, _ now: Moment) -> UInt64 {
+    if let boot = record.bootAt { return now.boot.since(boot) / 1_000_000 }
+    let age = now.wall.nanoseconds &- record.at.nanoseconds
+    return age < 0 ? 0 : UInt64(age) / 1_000_000
   }
 
   public var count: Int { entries.count }
 
   public mutating func look(_ key: Key, digest: UInt64, now: BootTime) -> Answer {
-    forget(now)
+    forget(of: key.uid, now)
     guard let entry = entries[key] else { return .new }
     guard entry.record.digest == digest else { return .conflict }
     return .known(entry.record, pending: entry.pending)
@@ -101,7 +130,12 @@ public struct RequestLedger: Sendable {
   /// A request has been decided; `ticket` names it until it is stored.
   public mutating func decided(_ record: Record, _ ticket: GuestBook.Ticket, now: BootTime) {
     add(record, pending: ticket, expires: now.adding(milliseconds: Self.keptMillis))
-    forget(now)
+    forget(of: record.key.uid, now)
+    // Users who have gone are swept up by those who stay.
+    if nextPlace.isMultiple(of: 1_024) { for uid in queues.keys { forget(of: uid, now) } }
+    while entries.count > Self.maximumEntries, let most = queues.max(by: { $0.value.count < $1.value.count })?.key {
+      guard forgetOldest(of: most) else { break }
+    }
   }
 
   public mutating func stored(_ key: Key) { entries[key]?.pending = nil }
@@ -121,25 +155,31 @@ public struct RequestLedger: Sendable {
 
   private mutating func add(_ record: Record, pending: GuestBook.Ticket?, expires: BootTime) {
     entries[record.key] = Entry(record: record, pending: pending, expires: expires, place: nextPlace)
-    order.append((record.key, nextPlace))
+    queues[record.key.uid, default: Queue()].order.append((record.key, nextPlace))
     nextPlace += 1
   }
 
-  /// Forgets what is older than ten minutes, and the oldest where there are too many; never one that is not stored yet.
-  private mutating func forget(_ now: BootTime) {
-    while firstKept < order.count {
-      let (key, place) = order[firstKept]
+  /// Forgets what is older than ten minutes, and the user's oldest where there are too many; never one that is not stored
+  /// yet.
+  private mutating func forget(of uid: UInt32, _ now: BootTime) {
+    while let queue = queues[uid], queue.count > 0 {
+      let (key, place) = queue.order[queue.firstKept]
       if let entry = entries[key], entry.place == place {
-        let isOver = entry.expires <= now || order.count - firstKept > Self.maximumEntries
-        guard isOver, entry.pending == nil else { break }
-        entries[key] = nil
+        guard entry.expires <= now || queue.count > Self.maximumEntriesOfUser else { return }
       }
-      firstKept += 1
+      guard forgetOldest(of: uid) else { return }
     }
-    // Moved down now and then, not each time: an array's front is expensive.
-    if firstKept > 1_000, firstKept * 2 > order.count {
-      order.removeFirst(firstKept)
-      firstKept = 0
+    queues[uid] = nil
+  }
+
+  /// - Returns: false where it is not stored yet.
+  private mutating func forgetOldest(of uid: UInt32) -> Bool {
+    guard let (key, place) = queues[uid].flatMap({ $0.count > 0 ? $0.order[$0.firstKept] : nil }) else { return false }
+    if let entry = entries[key], entry.place == place {
+      guard entry.pending == nil else { return false }
+      entries[key] = nil
     }
+    queues[uid]?.dropFirst()
+    return true
   }
 }

@@ -197,6 +197,11 @@ import Testing
         initExecuted: .yes, orders: EndOrders([order(.kill, kill: true)]), fence: .orderOverdue(number: 1)), .notKnown,
       whileStopping: 1),
     Case(
+      "its controller could not be reached", EndFacts(initExecuted: .yes, fence: .controllerUnreachable),
+      .controllerLost),
+    Case("its record is damaged", EndFacts(initExecuted: .yes, fence: .recordUnreadable), .notKnown),
+    Case("nothing of it was found", EndFacts(initExecuted: .yes, fence: .nothingFound), .notKnown),
+    Case(
       "another boot", EndFacts(initExecuted: .yes, startBoot: boots.0, endBoot: boots.1), .hostReset),
     Case("the same boot", EndFacts(initExecuted: .yes, startBoot: boots.0, endBoot: boots.0), .controllerLost),
   ]
@@ -353,6 +358,21 @@ import Testing
     #expect(record.cause == .signaled(9, coreDumped: false))
     record.add(orders, fence: .orderOverdue(number: 1))
     #expect(record.cause == .stopped(by: .policy, how: .forced, status: killed))
+  }
+
+  /// A former controller knew no orders; the daemon that gave them does.
+  @Test func aFormerRecordGetsTheOrdersOfTheDaemon() throws {
+    let forced = EndCause.stopped(by: .user(uid: 0, pid: 7), how: .forced, status: .signaled(9, coreDumped: false))
+    var record = ExitRecord(
+      guest: try GuestName("web"), run: .zero, boot: .zero, cause: forced, startedAt: nil,
+      endedAt: Timestamp(nanoseconds: 1), lengthNanos: 1)
+    var orders = EndOrders()
+    orders.append(EndOrder(.stop, by: .user(uid: 5, pid: 6)))
+    orders.append(EndOrder(.kill, by: .user(uid: 0, pid: 7)))
+    record.add(orders)
+    #expect(record.cause == forced && !record.facts.areRecorded)
+    #expect(record.facts.orders.kept.map(\.verb) == [.stop, .kill])
+    #expect(record.facts.orders.kept.map(\.killSent) == [false, true], "the force was the kill's")
   }
 
   @Test func aFormerRecordKeepsItsCause() throws {

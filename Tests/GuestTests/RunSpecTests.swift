@@ -75,6 +75,28 @@ import Testing
     }
   }
 
+  /// A restart that waits was decided by one policy, and is not carried out against another.
+  @Test(arguments: [RestartPolicy.Mode.never, .onReboot, .onFailure, .always])
+  func aRestartThatWaitsIsCalledOffWhereTheNewPolicyWantsNone(_ mode: RestartPolicy.Mode) throws {
+    var always = first
+    always.restart.mode = .always
+    var guest = GuestLifecycle(name: Self.name, defined: always)
+    _ = try guest.start(by: Self.user, context(1))
+    _ = guest.launched(context(1).nextRun, .init(initPID: 1, initStartTime: 1, at: context(1).now))
+    _ = guest.ended(
+      ExitRecord(
+        guest: Self.name, run: context(1).nextRun, boot: BootID([UInt8](repeating: 7, count: 16))!,
+        cause: .exited(code: 1), startedAt: nil, endedAt: Timestamp(nanoseconds: 2), lengthNanos: 1), context(2))
+    #expect(guest.state == .waiting)
+    var next = second
+    next.restart.mode = mode
+    let change = guest.configure(next, by: Self.user)
+    let isWanted = mode == .onFailure || mode == .always
+    #expect(guest.state == (isWanted ? .waiting : .stopped) && guest.desired == isWanted)
+    #expect(change.events.map(\.kind) == (isWanted ? [.changed] : [.state, .changed]))
+    #expect(change.effects == (isWanted ? [] : [.disarmTimer]))
+  }
+
   @Test func theSameSpecAgainIsNoChangeForTheRun() throws {
     var guest = GuestLifecycle(name: Self.name, defined: first)
     _ = try guest.start(by: Self.user, context(1))

@@ -106,6 +106,7 @@ import XDR
     // Only the request matters here, not the fake daemon's answer.
     _ = try? await lodge.create(web, spec)
     try? await lodge.remove(web)
+    _ = try? await lodge.run(web, spec)
     _ = try? await lodge.start(web)
     _ = try? await lodge.stop(web)
     _ = try? await lodge.kill(web)

@@ -195,6 +195,8 @@ struct ModelWorld {
     // A run that began after the boot, and before that was noted, cannot be told from one of before.
     case .hostReset where !reset.contains(run) && disk.boot == bootID:
       throw Violation(text: "the host did not boot in \(run.short)")
+    // Directories and records stay where they are in this world.
+    case .notKnown: throw Violation(text: "run \(run.short) left what was not found")
     default: break
     }
   }

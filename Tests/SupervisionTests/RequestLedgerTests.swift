@@ -62,6 +62,40 @@ import Testing
     #expect(ledger.look(key(10_499), digest: 1, now: boot(705)) == .new && ledger.count == 0)
   }
 
+  /// What one user sends pushes out that user's own requests only.
+  @Test func aFloodForgetsTheFloodersOwnRequestsOnly() {
+    var ledger = RequestLedger()
+    func decide(_ number: Int, uid: UInt32, at seconds: UInt64) {
+      let key = key(number, uid: uid)
+      ledger.decided(
+        .init(key: key, digest: 1, guest: web, sequel: .started(run), at: Timestamp(nanoseconds: 0)), ticket(),
+        now: boot(seconds))
+      ledger.stored(key)
+    }
+    decide(1, uid: 0, at: 0)
+    for user in 0..<12 as Range<UInt32> {
+      for number in 0..<RequestLedger.maximumEntriesOfUser + 500 { decide(number, uid: 65_534 - user, at: 1) }
+    }
+    #expect(ledger.look(key(1, uid: 0), digest: 1, now: boot(2)) != .new)
+    #expect(ledger.look(key(499, uid: 65_530), digest: 1, now: boot(2)) == .new, "its own oldest")
+    #expect(ledger.count <= RequestLedger.maximumEntries)
+    #expect(ledger.look(key(1, uid: 0), digest: 1, now: boot(601)) == .new)
+    decide(2, uid: 0, at: 700)
+    for number in 3..<1_100 { decide(number, uid: 0, at: 700) }
+    #expect(ledger.count == 1_098, "users who have gone are swept up: \(ledger.count)")
+  }
+
+  /// The wall clock is stepped, and the daemon restarted: within one boot it does not count.
+  @Test(arguments: [(0, true), (7_200, true), (-7_200, true)])
+  func withinABootAStepOfTheWallClockChangesNothing(_ step: Int64, isKnown: Bool) {
+    var stored = record(1, at: 1_000_000)
+    stored.bootAt = boot(50)
+    let now = Moment(wall: Timestamp(nanoseconds: (1_000_010 + step) * 1_000_000_000), boot: boot(60))
+    var ledger = RequestLedger([stored], now: now)
+    #expect((ledger.look(key(1), digest: 1, now: boot(649)) == .known(stored, pending: nil)) == isKnown)
+    #expect(ledger.look(key(1), digest: 1, now: boot(650)) == .new)
+  }
+
   @Test func whatIsNotStoredIsNotForgotten() {
     var ledger = RequestLedger()
     let pending = ticket()

@@ -519,6 +519,7 @@ struct SupervisionModel {
       switch end {
       case .hostReset: .hostReset
       case .controllerLost: .controllerLost
+      case .controllerUnreachable, .recordUnreadable, .nothingFound: .notKnown
       case .notExecuted: .startFailed(StartFailure(step: "untold", errno: 0, message: "the controller died"))
       }
     if case .notExecuted = end, let order = run.orders.current {

@@ -83,7 +83,7 @@ enum GoldenBytes {
   // MARK: Admin
 
   static let event = words(
-    "0000016c",  // length: 364
+    "00000170",  // length: 368
     "20000001 00000002 0000000f",  // admin, version 2, EVENT
     "00000002 00000000 00000000",  // event, no serial, ok
     "00000002",  // subscription 2
@@ -95,19 +95,19 @@ enum GoldenBytes {
     "00000003 77656200",  // guest: "web"
     "00000001 30313233 34353637 38393a3b 3c3d3e3f",  // a run is there
     "00000005",  // its number: 5
-    "00000100",  // the rest can grow: so many bytes
+    "00000104",  // the rest can grow: so many bytes
     "00000002 00000000",  // from running to stopped
     "00000000 00000000 00000000",  // by: the guest itself
     "00000000",  // message: empty
-    "00000001 000000c8",  // an end is there, of so many bytes
+    "00000001 000000cc",  // an end is there, of so many bytes
     "0000002c 00000001 00000001",  // its headline, 44 bytes: exited, bad
     "00000001 00000000 00000003 00000000",  // status: code 3
     "00000000 00000000 00000000 00000000 00000000",  // no parts of other kinds, no order at work
-    "00000040 00000001 00000001",  // its facts, 64 bytes: recorded, init was executed
+    "00000044 00000001 00000001",  // its facts, 68 bytes: recorded, init was executed
     "00000001 00000000 00000003 00000000 00000000",  // status: code 3, reaped
     "00000000 00000000 00000001",  // no failed start, no reboot(2), which was watched
     "00000000 00000000 00000000 00000000",  // memory not known, no orders, no fence
-    "00000000 00000000",  // boots not known
+    "00000000 00000000 00000001",  // boots not known, the end was seen
     "00000001 00000000 00000001",  // started at
     "00000000 00000002",  // ended at
     "00000000 00000003",  // length in nanoseconds
@@ -152,22 +152,22 @@ enum GoldenBytes {
     "00000000 3b9aca00")  // started at
 
   static let exitEvent = words(
-    "000000ec",  // length: 236
+    "000000f0",  // length: 240
     "20000002 00000002 00000007",  // controller, version 2, EXIT
     "00000002 00000000 00000000",  // event, no serial, ok
-    "000000cc",  // a record of so many bytes
+    "000000d0",  // a record of so many bytes
     "00000003 77656200",  // guest: "web"
     "30313233 34353637 38393a3b 3c3d3e3f",  // run
     "20212223 24252627 28292a2b 2c2d2e2f",  // boot id
-    "00000094",  // an end of so many bytes
+    "00000098",  // an end of so many bytes
     "0000002c 00000002 00000001",  // its headline, 44 bytes: signaled, bad
     "00000001 00000001 0000000b 00000001",  // status: by signal, 11, core dumped
     "00000000 00000000 00000000 00000000 00000000",  // no parts of other kinds, no order at work
-    "00000040 00000001 00000001",  // its facts, 64 bytes: recorded, init was executed
+    "00000044 00000001 00000001",  // its facts, 68 bytes: recorded, init was executed
     "00000001 00000001 0000000b 00000001 00000000",  // status: by signal, 11, core dumped, reaped
     "00000000 00000000 00000001",  // no failed start, no reboot(2), which was watched
     "00000000 00000000 00000000 00000000",  // memory not known, no orders, no fence
-    "00000000 00000000",  // boots not known
+    "00000000 00000000 00000001",  // boots not known, the end was seen
     "00000001 00000000 00000001",  // started at
     "00000000 00000002",  // ended at
     "00000000 00000003",  // length in nanoseconds

@@ -82,7 +82,7 @@ import XDR
       facts: Wire.EndFacts(
         recorded: true, initExecuted: .yes, status: Wire.InitStatus(value: status, witness: .reaped),
         startFailure: nil, reboots: [], rebootWatched: true, memory: nil,
-        orders: Wire.EndOrders(kept: [], omitted: 0), fence: nil, startBoot: nil, endBoot: nil),
+        orders: Wire.EndOrders(kept: [], omitted: 0), fence: nil, startBoot: nil, endBoot: nil, endSeen: true),
       startedAt: 1, endedAt: 2, lengthNanos: 3, usage: usage)
   }
 

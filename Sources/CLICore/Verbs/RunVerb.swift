@@ -49,15 +49,20 @@ struct RunVerb: Verb {
     if self.spec.restart == nil, self.spec.file == nil { spec.restart.mode = .never }
     // The daemon removes it with its end, whatever becomes of us; its output is kept until it has been read.
     spec.transient = spec.transient || rm
-    try create(name, spec, context)
     let run: RunID
     let started: Wire.GuestSummary
-    do {
-      let reply = try context.call(Admin.GuestStart.self, .init(request: context.newRequest, name: name), "run \(name)")
+    do throws(Failure) {
+      // One request: a command that dies leaves no guest that was never started.
+      let reply = try context.call(
+        Admin.GuestRun.self, .init(request: context.newRequest, name: name, spec: .init(spec), replace: false),
+        "run \(name)")
       run = RunID(reply.run) ?? .zero
       started = reply.guest
     } catch {
-      return try startFailed(name, error, context)
+      guard error.code == GuestError.Code.alreadyExists.word else { return try startFailed(name, error, context) }
+      throw Failure(
+        .conflict, code: error.code, "run \(name): a guest of that name exists",
+        hint: "lodge start \(name) starts it; run makes a new one")
     }
     if detach {
       if context.format.isForPrograms {
@@ -68,19 +73,6 @@ struct RunVerb: Verb {
       return .done
     }
     return try Attachment(context, name: name, run: run, isRaw: raw).follow()
-  }
-
-  private func create(_ name: String, _ spec: GuestSpec, _ context: Context) throws(Failure) {
-    do throws(Failure) {
-      _ = try context.call(
-        Admin.GuestCreate.self, .init(request: context.newRequest, name: name, spec: .init(spec), replace: false),
-        "run \(name)")
-    } catch {
-      guard error.code == GuestError.Code.alreadyExists.word else { throw error }
-      throw Failure(
-        .conflict, code: error.code, "run \(name): a guest of that name exists",
-        hint: "lodge start \(name) starts it; run makes a new one")
-    }
   }
 
   /// The code a shell would give; nothing is left of a guest that was made for this run.
@@ -151,7 +143,14 @@ final class Attachment {
         Admin.LogRead.self, .init(name: name, cursor: cursor, tailLines: 0, wait: true))
       var answer: Wire.LogReadReply?
       while answer == nil {
-        answer = try client.receive(ticket, within: 1_000_000_000)
+        do throws(RPCCallError) {
+          answer = try client.receive(ticket, within: 1_000_000_000)
+        } catch {
+          // A log that was not asked for during a minute is gone with its guest; its end is known all the same.
+          guard case .remote(let body) = error, GuestError(body).code == .notFound else { throw error }
+          context.console.errorLine("lodge: \(name): what it printed last is not kept any more")
+          return true
+        }
         if answer == nil { context.console.endIfReaderHasGone() }
         if answer == nil, context.wasInterrupted { return false }
       }

@@ -44,11 +44,37 @@ extension ExitRecord {
     case .stopped(let actor, .cancelled, _): "\(actor.description) called it off before its init ran"
     case .startFailed(let failure): "it could not be started: \(Visible.text(failure.message, limit: 500))"
     case .controllerLost:
-      "its controller died and left no record, so the guest was killed; how it would have ended is not known"
+      "\(lossSentence), so what was left of the guest was killed; how it would have ended is not known"
     case .hostReset: "the host went down while it ran"
-    case .notKnown: "it was killed without its controller, and how its init ended is not known"
+    case .notKnown: "\(lossSentence); how its init ended is not known"
     }
   }
+
+  /// Why there is no word of its controller.
+  private var lossSentence: String {
+    switch facts.fence {
+    case .controllerDied, nil: "its controller died and left no record"
+    case .orderOverdue(let number):
+      "its controller did not carry out order \(number) in time, and it was killed without it"
+    case .launchOverdue: "its controller did not answer the launch in time"
+    case .controllerUnreachable: "its run directory was gone, and its controller could not be reached"
+    case .recordUnreadable: "its controller left a record of the end that is damaged"
+    case .nothingFound: "neither its controller nor a record of its end was found"
+    }
+  }
+
+  private var lossDetails: String {
+    switch facts.fence {
+    case .controllerDied, nil: "its controller died"
+    case .orderOverdue, .launchOverdue: "its controller did not answer"
+    case .controllerUnreachable: "its controller could not be reached"
+    case .recordUnreadable: "its exit record is damaged"
+    case .nothingFound: "nothing of it was found"
+    }
+  }
+
+  /// `ended`, or that only its result was seen.
+  var endedWord: String { facts.endSeen ? "ended" : "was found to have ended" }
 
   /// Details for the line of an event, after `kind`.
   var details: String {
@@ -73,9 +99,9 @@ extension ExitRecord {
       case .cancelled: return "by \(actor.description), before its init ran"
       }
     case .startFailed(let failure): return Visible.text(failure.message, limit: 500)
-    case .controllerLost: return "its controller died; the guest was killed"
+    case .controllerLost: return "\(lossDetails); what was left of the guest was killed"
     case .hostReset: return "the host went down"
-    case .notKnown: return "killed without its controller; how its init ended is not known"
+    case .notKnown: return "\(lossDetails); how its init ended is not known"
     }
   }
 

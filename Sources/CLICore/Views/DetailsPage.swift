@@ -44,7 +44,8 @@ struct DetailsPage {
     }
     if let last = guest.last {
       let ended = last.ended
-      let when = "\(TimeText.ago(ended.endedAt, now: now)), \(TimeText.moment(ended.endedAt, screen.zone))"
+      let when =
+        "\(ended.facts.endSeen ? "" : "found ")\(TimeText.ago(ended.endedAt, now: now)), \(TimeText.moment(ended.endedAt, screen.zone))"
       fields.add("Last end", [Span(ended.headline.inWords, ended.cause.color), Span(" (run \(last.number), \(when))")])
     }
     if guest.restarts > 0 { fields.add("Restarts", "\(guest.restarts) by its policy") }

@@ -18,6 +18,7 @@ extension EndFacts {
       "fence": .optional(fence?.json),
       "startBoot": .optional(startBoot.map { .text($0.description) }),
       "endBoot": .optional(endBoot.map { .text($0.description) }),
+      "endSeen": .bool(endSeen),
     ])
   }
 }
@@ -118,6 +119,9 @@ extension Fence {
     case .orderOverdue(let number):
       .members(["reason": .text("orderOverdue"), "order": .unsigned(UInt64(number))])
     case .launchOverdue: .members(["reason": .text("launchOverdue")])
+    case .controllerUnreachable: .members(["reason": .text("controllerUnreachable")])
+    case .recordUnreadable: .members(["reason": .text("recordUnreadable")])
+    case .nothingFound: .members(["reason": .text("nothingFound")])
     }
   }
 }

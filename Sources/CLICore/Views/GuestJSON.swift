@@ -77,13 +77,13 @@ extension RunRecord {
 }
 
 extension ExitRecord {
-  /// How long it ran; nil where that is not known: init was never executed, or the host went down with it, and when it did
-  /// is not known.
+  /// How long it ran; nil where that is not known: init was never executed, or the run was found to have ended before.
   var knownLength: UInt64? { startedAt == nil || isLengthLost ? nil : lengthNanos }
 
   var lengthJSON: DataValue { isLengthLost ? .null : .seconds(nanoseconds: lengthNanos) }
 
-  private var isLengthLost: Bool { cause == .hostReset && lengthNanos == 0 }
+  /// A record of a former version has no such fact, and no length where the host went down.
+  private var isLengthLost: Bool { !facts.endSeen || cause == .hostReset && lengthNanos == 0 }
 }
 
 extension RunUsage {

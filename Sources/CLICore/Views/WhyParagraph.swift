@@ -66,7 +66,7 @@ struct WhyParagraph {
         "\(subject) failed to start \(when): \(Visible.text(failure.message, limit: 500)). It was started by \(starter)."
     }
     let length = ended.knownLength.map { " after \(TimeText.span(nanoseconds: $0))" } ?? ""
-    return "\(subject) ended \(when)\(length): \(ended.sentence). It was started by \(starter)."
+    return "\(subject) \(ended.endedWord) \(when)\(length): \(ended.sentence). It was started by \(starter)."
   }
 
   private func usage(_ usage: RunUsage) -> String? {

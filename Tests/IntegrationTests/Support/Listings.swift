@@ -78,6 +78,8 @@ struct FactsLine: Decodable {
   var memory: Memory?
   var orders: [OrderLine]
   var fence: Fence?
+  /// False: it had ended at some time before it was looked for.
+  var endSeen: Bool
 }
 
 struct UsageLine: Decodable {
