@@ -32,6 +32,7 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 
 let package = Package(
   name: "lodge",
@@ -101,7 +102,7 @@ let package = Package(
     // The daemon.
     .target(
       name: "GuestStore",
-      dependencies: ["FormerProtocol", "Guest", "GuestWire", "Supervision", "WireProtocol", "XDR", grdb],
+      dependencies: ["FormerProtocol", "Guest", "GuestWire", "Supervision", "WireProtocol", "XDR", grdb, sqlite],
       swiftSettings: common + crashPoints),
     .target(
       name: "DaemonCore",

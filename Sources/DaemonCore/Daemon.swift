@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Guest
 internal import GuestStore
 internal import LinuxSystem
@@ -81,10 +82,21 @@ public struct Daemon: Service {
     await hooks.stop()
     for door in doors { await door.shutdown(deadline: .now() + .seconds(2)) }
     await manager.shutDown()
-    // The log stays beside a database that cannot be written, and is read by the next daemon.
-    do { try store.settle() } catch { logger.error("cannot settle the database", metadata: ["error": "\(error)"]) }
+    await settle(store, eventLoop)
     for path in ownSockets { try? Files.removeTree(path) }
     try await group.shutdownGracefully()
+  }
+
+  /// Moves the log into the database. It stays beside one that cannot be written, or does not answer within a second, and is
+  /// read by the next daemon.
+  private func settle(_ store: GuestStore, _ eventLoop: any EventLoop) async {
+    let settled = eventLoop.makePromise(of: Void.self)
+    DispatchQueue.global().async { settled.completeWith(Result { try store.settle() }) }
+    let patience = eventLoop.scheduleTask(in: .seconds(1)) { settled.fail(DaemonError("the disk does not answer")) }
+    do { try await settled.futureResult.get() } catch {
+      logger.error("cannot settle the database", metadata: ["error": "\(error)"])
+    }
+    patience.cancel()
   }
 
   private func makeFolders() throws {

@@ -37,9 +37,8 @@ extension Guests {
 
   /// Whether the database is still the one that was opened: once a second.
   func checkDatabase() {
-    guard rescue == nil, storageFault?.isFinal != true, storageFault?.isFull != true, !isCheckingDatabase else {
-      return
-    }
+    if rescue != nil { return tryDatabase() }
+    guard storageFault?.isFinal != true, storageFault?.isFull != true, !isCheckingDatabase else { return }
     // With a fault and nothing to store, nothing else would find out that the disk takes something again.
     let isFaulty = storageFault != nil
     if isFaulty, !book.isSettled { return }
@@ -48,6 +47,40 @@ extension Guests {
       let result = Result { () throws(StoreError) in try isFaulty ? store.noteBoot() : store.check() }
       self.eventLoop.execute { self.onLoop { $0.databaseChecked(result) } }
     }
+  }
+
+  /// A disk that failed at the start may work by now. What to do with what it holds is decided at a start, so it takes one.
+  private func tryDatabase() {
+    guard let rescue, !rescue.isFinal, storageFault == rescue, !isCheckingDatabase else { return }
+    let moment = now.boot
+    guard moment.nanoseconds >= nextDatabaseTry.at.nanoseconds else { return }
+    // To open one of a former version copies it, so not every second.
+    let pause = nextDatabaseTry.pauseMillis
+    nextDatabaseTry = (moment.adding(milliseconds: pause), min(2 * pause, 60_000))
+    isCheckingDatabase = true
+    let path = environment.paths.database
+    let boot = environment.boot
+    writer.perform { _ in
+      let works: Bool
+      do throws(StoreError) {
+        let store = try GuestStore(path: path, boot: boot)
+        _ = try store.load()
+        try store.close()
+        works = true
+      } catch {
+        works = false
+      }
+      self.eventLoop.execute { self.onLoop { $0.databaseTried(works) } }
+    }
+  }
+
+  private func databaseTried(_ works: Bool) {
+    isCheckingDatabase = false
+    guard works, let rescue else { return }
+    storageFault = .failed(
+      path: environment.paths.database,
+      reason: "it can be used again, restart lodged; at the start it could not: \(rescue)")
+    logger.error("the database can be used again: restart lodged")
   }
 
   private func databaseChecked(_ result: Result<Void, StoreError>) {

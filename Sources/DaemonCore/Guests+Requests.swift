@@ -188,7 +188,9 @@ extension Guests {
       .storage,
       "\(intent): it has ended (\(record.ended.headline.inWords)), and that could not be stored: "
         + (storageFault.map { "\($0)" } ?? "the disk does not take it"),
-      hint: "it is stored as soon as the database takes it; lodge daemon status")
+      hint: rescue == nil
+        ? "it is stored as soon as the database takes it; lodge daemon status"
+        : "its record is kept, and is stored when lodged is started with its database; lodge daemon status")
   }
 
   private static func stuck(_ intent: String, _ name: GuestName, _ tasks: String) -> GuestError {
@@ -206,7 +208,10 @@ extension Guests {
     let result = try await wait(
       for: .ended(run), of: name, timeoutMillis: timeoutMillis, ordered: intent != nil)
     switch result {
-    case .ended(let record): return record
+    case .ended(let record):
+      // What a rescue stores is not stored.
+      if let intent, rescue != nil { throw unstored(intent, record) }
+      return record
     case .stuck(let tasks): throw Self.stuck(intent ?? "wait for \(name)", name, tasks)
     case .unstored(let record): throw unstored(intent ?? "wait for \(name)", record)
     case .holds, .gone:
@@ -261,12 +266,14 @@ extension Guests {
     guard let storageFault else { return }
     throw GuestError(
       .storage, "\(intent): \(storageFault)",
-      hint: storageFault.isFinal
+      hint: storageFault.isFinal || rescue != nil
         ? "guests run on; put the database right, then restart lodged"
         : storageFault.isFull ? "free some space; the daemon goes on by itself" : "lodge daemon status")
   }
 
-  private func foundDamaged(_ error: StoreError) {
+  /// A read has failed. The database is found to be damaged by the first reader of the damaged part; of other faults it is
+  /// seen whether it takes something still.
+  private func readFailed(_ error: StoreError) {
     guard rescue == nil, storageFault?.isFinal != true, !book.isWriting else { return }
     storageFails(error)
   }
@@ -279,8 +286,7 @@ extension Guests {
         continuation.resume(
           with: Result {
             do { return try body(store) } catch let error as StoreError {
-              // The database is found to be damaged by whoever reads the damaged part first.
-              if case .damaged = error { self.eventLoop.execute { self.onLoop { $0.foundDamaged(error) } } }
+              self.eventLoop.execute { self.onLoop { $0.readFailed(error) } }
               throw GuestError(.storage, "\(error)")
             }
           })

@@ -9,15 +9,15 @@ internal import Supervision
 internal import WireProtocol
 internal import XDR
 
-// A daemon whose database is damaged, or newer than the program: it says so at every turn, keeps the file, leaves guests
-// running and can stop them, and acknowledges nothing. Their controllers' records stay in the run directories, where the
+// A daemon whose database is damaged, newer than the program, or on a disk that does not give or take it: it says so at every
+// turn, keeps the file, leaves guests running and can stop them, and acknowledges nothing. Their controllers' records stay in the run directories, where the
 // daemon that has its database back finds them.
 
 extension Daemon {
   /// The database; or, when it cannot be used, an empty one in memory and the reason.
   func openStore(_ boot: BootID) throws -> (GuestStore, StoredState, StoreError?) {
     do throws(StoreError) {
-      let store = try GuestStore(path: paths.database, boot: boot)
+      let store = try openDatabase(boot)
       let state = try store.load()
       // A new database beside guests that run is not this host's: what is in it must not decide about them.
       if state.guests.isEmpty, try store.journalRange().newest == 0, guestsRun {
@@ -30,8 +30,9 @@ extension Daemon {
       return (store, state, nil)
     } catch {
       switch error {
-      case .damaged, .newer, .stale: break
-      case .full, .failed: throw DaemonError("start: \(error)")
+      case .damaged, .newer, .stale, .full, .failed: break
+      // It is given back, and a daemon that is started again a moment later has all of it.
+      case .busy: throw DaemonError("start: \(error)")
       }
       var kept = paths.database
       if case .damaged = error {
@@ -48,17 +49,28 @@ extension Daemon {
     }
   }
 
+  /// A disk that is full gets the room that was kept for this.
+  private func openDatabase(_ boot: BootID) throws(StoreError) -> GuestStore {
+    do { return try GuestStore(path: paths.database, boot: boot) } catch  where error.isFull {
+      try? Files.removeTree(paths.reserve)
+      return try GuestStore(path: paths.database, boot: boot)
+    }
+  }
+
   /// What can be shown of the guests while their database cannot be used: what the last daemon knew, or what can still be
   /// read.
   private func knownGuests(_ error: StoreError) -> [StoredGuest] {
-    guard case .damaged = error else { return [] }
+    switch error {
+    case .damaged, .full, .failed: break
+    case .newer, .stale, .busy: return []
+    }
     if Files.exists(paths.copy) {
       let kept = GuestStore.salvage(path: paths.copy).guests
       if !kept.isEmpty { return kept }
     }
     let (guests, expected) = GuestStore.salvage(path: paths.database)
     logger.warning(
-      "guests that can still be read from the damaged database",
+      "guests that can still be read from the database",
       metadata: ["guests": "\(guests.count)", "of": "\(expected.map { "\($0)" } ?? "unknown")"])
     return guests
   }

@@ -63,6 +63,8 @@ actor Guests {
   var isShuttingDown = false
   var isBootNoted = false
   var isCheckingDatabase = false
+  /// In a rescue: when the database is tried again, and how long after that.
+  var nextDatabaseTry: (at: BootTime, pauseMillis: UInt64) = (BootTime(nanoseconds: 0), 1_000)
   /// The database cannot be used: guests are only looked after, and no end is acknowledged, so that none is lost.
   let rescue: StoreError?
   var watchdog: RepeatedTask?

@@ -162,7 +162,13 @@ extension GuestStore {
   static let rowFormat: [UInt8] = [0, 0, 0, UInt8(Wire.storedFormat)]
 
   func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
-    do { return try pool.read(body) } catch { throw Self.storeError(error, path: path) }
+    do {
+      return try pool.read { db in
+        do { return try body(db) } catch { throw Self.storeError(error, path: self.path, on: db) }
+      }
+    } catch {
+      throw Self.storeError(error, path: path)
+    }
   }
 }
 

@@ -59,9 +59,13 @@ extension GuestStore {
         var value: Value?
         // The log may be moved into the database at its end: that is within it, and so within our own change.
         defer { self.noteFiles() }
-        try db.inTransaction {
-          value = try body(db)
-          return .commit
+        do {
+          try db.inTransaction {
+            value = try body(db)
+            return .commit
+          }
+        } catch {
+          throw Self.storeError(error, path: self.path, on: db)
         }
         guard let value else { throw StoreError.failed(path: self.path, reason: "a transaction without a value") }
         return value

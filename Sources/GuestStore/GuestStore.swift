@@ -53,7 +53,7 @@ public final class GuestStore: Sendable {
     do {
       _ = try pool.writeWithoutTransaction { db in
         defer { self.noteFiles() }
-        return try db.checkpoint(.passive)
+        do { return try db.checkpoint(.passive) } catch { throw Self.storeError(error, path: self.path, on: db) }
       }
     } catch {
       throw Self.storeError(error, path: path)
@@ -140,14 +140,4 @@ public final class GuestStore: Sendable {
     DROP INDEX IF EXISTS requests_by_time;
     CREATE INDEX IF NOT EXISTS requests_by_user ON requests (uid, id);
     """
-
-  static func storeError(_ error: any Error, path: String) -> StoreError {
-    if let error = error as? StoreError { return error }
-    guard let error = error as? DatabaseError else { return .failed(path: path, reason: "\(error)") }
-    switch error.resultCode {
-    case .SQLITE_FULL: return .full(path: path)
-    case .SQLITE_CORRUPT, .SQLITE_NOTADB: return .damaged(path: path, reason: error.message ?? "it is not a database")
-    default: return .failed(path: path, reason: error.message ?? "error \(error.resultCode.rawValue)")
-    }
-  }
 }

@@ -113,7 +113,9 @@ public enum StoreError: Error, Sendable, Hashable, CustomStringConvertible {
   /// An old copy, or another host's: runs that live are not in it.
   case stale(path: String, runs: [String])
   /// No space, or the quota is used up. Nothing was changed; it can be tried again.
-  case full(path: String)
+  case full(path: String, reason: String)
+  /// Locked by another process for longer than a few seconds.
+  case busy(path: String)
   /// Any other fault of the disk or the database.
   case failed(path: String, reason: String)
 
@@ -125,15 +127,15 @@ public enum StoreError: Error, Sendable, Hashable, CustomStringConvertible {
         + "or stop these, and restart lodged"
     case .newer(let path, let version):
       "database \(path): written by a newer version (format \(version)); install that version again, or restore a copy"
-    case .full(let path): "database \(path): no space left on the disk"
-    case .failed(let path, let reason): "database \(path): \(reason)"
+    case .busy(let path): "database \(path): locked by another process"
+    case .full(let path, let reason), .failed(let path, let reason): "database \(path): \(reason)"
     }
   }
 
   public var isFull: Bool {
     switch self {
     case .full: true
-    case .damaged, .newer, .stale, .failed: false
+    case .damaged, .newer, .stale, .busy, .failed: false
     }
   }
 
@@ -141,7 +143,7 @@ public enum StoreError: Error, Sendable, Hashable, CustomStringConvertible {
   public var isFinal: Bool {
     switch self {
     case .damaged, .newer, .stale: true
-    case .full, .failed: false
+    case .full, .busy, .failed: false
     }
   }
 }
