@@ -25,8 +25,11 @@ extension Daemon {
       }
       let strangers = runsUnknown(to: state)
       guard strangers.isEmpty else { throw StoreError.stale(path: paths.database, runs: strangers) }
-      // A copy of an earlier damage is of no use any more.
-      for suffix in ["", "-wal", "-shm"] { try? Files.removeTree(paths.copy + suffix) }
+      // What was kept because of an earlier damage is of no use any more.
+      for suffix in ["", "-wal", "-shm"] {
+        try? Files.removeTree(paths.copy + suffix)
+        try? Files.removeTree(rescuePath + suffix)
+      }
       return (store, state, nil)
     } catch {
       switch error {
@@ -36,17 +39,37 @@ extension Daemon {
       }
       var kept = paths.database
       if case .damaged = error {
-        kept = "\(paths.database).damaged-\(Clock.wallNanoseconds / 1_000_000_000)"
-        try? Files.copy(paths.database, to: kept)
+        kept = keepDamaged() ?? paths.database
       }
       logger.critical(
         "the database cannot be used: guests run on and can be stopped, nothing can be started or changed",
         metadata: ["error": "\(error)", "kept": "\(kept)"])
-      for suffix in ["", "-wal", "-shm"] { try? Files.removeTree(paths.runtime + "/rescue.db" + suffix) }
-      let store = try GuestStore(path: paths.runtime + "/rescue.db", boot: boot)
-      try show(knownGuests(error), in: store)
+      let (store, known) = try openRescue(boot)
+      let names = Set(known.map(\.lifecycle.name))
+      try show(known + knownGuests(error).filter { !names.contains($0.lifecycle.name) }, in: store)
       return (store, try store.load(), error)
     }
+  }
+
+  private var rescuePath: String { paths.runtime + "/rescue.db" }
+
+  /// The store of a rescue, with what an earlier daemon in the same distress has learnt since.
+  private func openRescue(_ boot: BootID) throws -> (GuestStore, [StoredGuest]) {
+    do {
+      let store = try GuestStore(path: rescuePath, boot: boot)
+      return (store, try store.load().guests)
+    } catch {
+      for suffix in ["", "-wal", "-shm"] { try? Files.removeTree(rescuePath + suffix) }
+      return (try GuestStore(path: rescuePath, boot: boot), [])
+    }
+  }
+
+  /// A copy of the damaged database, one for each state of it: a daemon that is started again and again makes no more.
+  private func keepDamaged() -> String? {
+    guard let modified = GuestStore.modified(path: paths.database) else { return nil }
+    let copy = "\(paths.database).damaged-\(modified)"
+    if !Files.exists(copy) { try? Files.copy(paths.database, to: copy) }
+    return copy
   }
 
   /// A disk that is full gets the room that was kept for this.

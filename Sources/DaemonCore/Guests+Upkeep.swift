@@ -22,15 +22,28 @@ extension Guests {
       let moment = now.wall
       do {
         let store = writer.store
-        while try await reading({ _ in try store.prune(retention, now: moment) }), !Task.isCancelled {
+        let uptime = UInt64(now.boot.nanoseconds / 1_000_000_000)
+        var pruned: GuestStore.Pruned
+        repeat {
+          pruned = try await reading { _ in try store.prune(retention, now: moment, uptimeSeconds: uptime) }
+          if let rows = pruned.tooOld { noteAged(rows, retention) }
           await Task.yield()
-        }
+        } while pruned.hasMore && !Task.isCancelled
         let range = try await reading { try $0.journalRange() }
         hub.noteOldest(range.oldest)
       } catch {
         logger.error("cannot prune the journal", metadata: ["error": "\(error)"])
       }
     }
+  }
+
+  /// Very many rows are too old at once: it may be that the clock was wrong, and the journal itself has to tell.
+  private func noteAged(_ rows: ClosedRange<UInt64>, _ retention: Retention) {
+    let text =
+      "retention dropped events \(rows.lowerBound) to \(rows.upperBound) for their age, and more are older than "
+      + "\(retention.ageSeconds / 86_400) days by the present clock"
+    logger.notice("\(text)")
+    take(book.note([GuestEvent(.daemon, guest: nil, by: .daemon, message: text)], .fact, at: now.wall))
   }
 
   /// Takes no more requests, stores what is decided, and lets go of the controllers, whose guests run on.

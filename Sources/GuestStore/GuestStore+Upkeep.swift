@@ -3,34 +3,63 @@ internal import GRDB
 public import Guest
 
 extension GuestStore {
+  /// What a step of pruning did.
+  public struct Pruned: Sendable, Hashable {
+    /// There is more to drop by number or by size.
+    public var hasMore: Bool
+    /// Rows that were dropped for their age alone, where more than a step's worth was too old.
+    public var tooOld: ClosedRange<UInt64>?
+  }
+
+  /// Rows that a step drops at most.
+  static let pruneStep: Int64 = 4_000
+
   /// Drops the oldest rows of the journal that retention no longer keeps, a few thousand at a time so that nothing waits
   /// for it, and runs of guests that were removed as long ago.
   ///
-  /// - Returns: true if there is more to drop.
-  public func prune(_ retention: Retention, now: Timestamp) throws(StoreError) -> Bool {
+  /// A clock that was wrong must not empty the journal. So a row is dropped for its age only when all before it are too
+  /// old as well, a row of the present boot only when the host has been up for that long, and a step by age is not followed
+  /// by another before the next call.
+  /// - Parameter uptimeSeconds: of the host, since `boot`.
+  public func prune(_ retention: Retention, now: Timestamp, uptimeSeconds: UInt64) throws(StoreError) -> Pruned {
     try write { db in
       guard let oldest = try Int64.fetchOne(db, sql: "SELECT min(sequence) FROM journal"),
         let newest = try Int64.fetchOne(db, sql: "SELECT max(sequence) FROM journal")
-      else { return false }
+      else { return Pruned(hasMore: false) }
       // Rows up to this number can go, by whichever limit goes furthest; the newest row always stays.
       var last = newest - Int64(clamping: retention.events)
-      let age = now.nanoseconds - Int64(clamping: retention.ageSeconds) * 1_000_000_000
-      if let byAge = try Int64.fetchOne(db, sql: "SELECT max(sequence) FROM journal WHERE time < ?", arguments: [age]) {
-        last = max(last, byAge)
-      }
       let size = try Int64.fetchOne(db, sql: "SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name = 'journal'")
       if let size, size > Int64(clamping: retention.bytes) {
         let count = newest - oldest + 1
         last = max(last, oldest + count * (size - Int64(clamping: retention.bytes)) / size)
       }
       last = min(last, newest - 1)
-      guard last >= oldest else { return false }
-      let until = min(last, oldest + 4_000)
+      let byAge = min(try self.lastTooOld(retention, now, uptimeSeconds, db) ?? 0, newest - 1)
+      let until = max(min(last, oldest + Self.pruneStep), byAge)
+      guard until >= oldest else { return Pruned(hasMore: false) }
       try db.execute(sql: "DELETE FROM journal WHERE sequence <= ?", arguments: [until])
       try db.execute(
         sql: "DELETE FROM runs WHERE sequence <= ? AND guest_id NOT IN (SELECT id FROM guests)", arguments: [until])
-      return until < last
+      let isWholeStep = byAge > last && byAge - oldest + 1 >= Self.pruneStep
+      return Pruned(hasMore: until < last, tooOld: isWholeStep ? UInt64(oldest)...UInt64(byAge) : nil)
     }
+  }
+
+  /// The last of the rows at the front of the journal that are too old, each of them; nil where the first is not.
+  private func lastTooOld(
+    _ retention: Retention, _ now: Timestamp, _ uptimeSeconds: UInt64, _ db: Database
+  ) throws -> Int64? {
+    let limit = now.nanoseconds - Int64(clamping: retention.ageSeconds) * 1_000_000_000
+    let rows = try Row.fetchCursor(
+      db, sql: "SELECT sequence, time, boot FROM journal ORDER BY sequence LIMIT ?", arguments: [Self.pruneStep])
+    var last: Int64?
+    while let row = try rows.next() {
+      let isOfThisBoot = BootID(Array(row["boot"] as Data)) == boot
+      let time: Int64 = row["time"]
+      guard time < limit, !isOfThisBoot || uptimeSeconds >= retention.ageSeconds else { break }
+      last = row["sequence"]
+    }
+    return last
   }
 
   public func save(_ hook: StoredHook) throws(StoreError) {

@@ -121,6 +121,12 @@ extension GuestStore {
     }
   }
 
+  /// When a database was last written to, in seconds; nil where there is none.
+  public static func modified(path: String) -> Int? {
+    var status = stat()
+    return stat(path, &status) == 0 ? status.st_mtim.tv_sec : nil
+  }
+
   static func guest(_ row: Row) throws -> StoredGuest {
     try StoredGuest(
       name: GuestName(row["name"] as String), encoded: Array(row["record"] as Data),

@@ -1,4 +1,5 @@
 internal import GRDB
+internal import Glibc
 public import Guest
 internal import Synchronization
 
@@ -29,6 +30,7 @@ public final class GuestStore: Sendable {
       configuration.maximumReaderCount = 3
       configuration.busyMode = .timeout(5)
       configuration.label = "lodge"
+      try Self.makePrivate(path)
       pool = try DatabasePool(path: path, configuration: configuration)
       try pool.writeWithoutTransaction { db in
         // GRDB's pool sets NORMAL, with which a power cut loses the newest commits (PRAGMA synchronous, sqlite.org).
@@ -42,6 +44,19 @@ public final class GuestStore: Sendable {
       noteFiles()
     } catch {
       throw Self.storeError(error, path: path)
+    }
+  }
+
+  /// Made by us before SQLite does, which goes by the umask and gives the log and its index the mode of the database.
+  private static func makePrivate(_ path: String) throws(StoreError) {
+    let descriptor = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0o600)
+    // What is wrong is better said by SQLite's own attempt.
+    guard descriptor >= 0 else { return }
+    Glibc.close(descriptor)
+    for file in [path, path + "-wal", path + "-shm"] {
+      guard chmod(file, 0o600) == 0 || errno == ENOENT || errno == EROFS else {
+        throw .failed(path: path, reason: "chmod \(file): \(String(cString: strerror(errno)))")
+      }
     }
   }
 

@@ -119,14 +119,68 @@ import XDR
   @Test func pruningKeepsTheNewestAndNumbersAreNeverReused() throws {
     try withStore { store, path in
       _ = try store.commit([Self.change(Self.stored("web"), events: 50)], retention: Retention())
-      while try store.prune(Retention(events: 5), now: Timestamp(nanoseconds: 100)) {}
+      while try store.prune(Retention(events: 5), now: Timestamp(nanoseconds: 100), uptimeSeconds: 9).hasMore {}
       #expect(try store.journalRange() == JournalRange(oldest: 46, newest: 50))
-      while try store.prune(Retention(ageSeconds: 1), now: Timestamp(nanoseconds: 10_000_000_000)) {}
+      while try store.prune(
+        Retention(ageSeconds: 1), now: Timestamp(nanoseconds: 10_000_000_000), uptimeSeconds: 9
+      ).hasMore {}
       #expect(try store.journalRange() == JournalRange(oldest: 50, newest: 50))
       try store.close()
       let again = try GuestStore(path: path, boot: Self.boot)
       let rows = try again.commit([Self.change(Self.stored("web"), events: 1)], retention: Retention())
       #expect(rows[0][0].entry.sequence == 51)
+      try again.close()
+    }
+  }
+
+  /// A clock that is wrong for a while, behind or ahead, takes no more of the journal than is really old, or next to nothing.
+  @Test func aWrongClockDoesNotEmptyTheJournal() throws {
+    let day: Int64 = 86_400 * 1_000_000_000
+    func at(_ days: Int64) -> Timestamp { Timestamp(nanoseconds: (20_000 + days) * day) }
+    let retention = Retention(ageSeconds: 90 * 86_400)
+    func write(_ store: GuestStore, _ days: [Int64]) throws {
+      for days in days {
+        var change = Self.change(Self.stored("web"), events: 1)
+        change.time = at(days)
+        _ = try store.commit([change], retention: Retention())
+      }
+    }
+    try withStore { store, path in
+      try write(store, [-100, -95, -2, -200, -1, 0])
+      // The host has been up for a week: nothing of this boot is too old, whatever its rows say.
+      #expect(try !store.prune(retention, now: at(0), uptimeSeconds: 7 * 86_400).hasMore)
+      #expect(try store.journalRange().oldest == 1)
+      // Ahead by decades.
+      _ = try store.prune(retention, now: at(30_000), uptimeSeconds: 7 * 86_400)
+      #expect(try store.journalRange().oldest == 1)
+      try store.close()
+
+      let other = try GuestStore(path: path, boot: BootID([UInt8](repeating: 8, count: 16))!)
+      // Of another boot: the two that are old; the one that says so in their midst stays with its neighbours.
+      #expect(try other.prune(retention, now: at(0), uptimeSeconds: 60) == .init(hasMore: false))
+      #expect(try other.journalRange().oldest == 3)
+      try write(other, [Int64](repeating: 0, count: Int(GuestStore.pruneStep) + 10))
+      try other.close()
+
+      let third = try GuestStore(path: path, boot: BootID([UInt8](repeating: 9, count: 16))!)
+      let pruned = try third.prune(retention, now: at(30_000), uptimeSeconds: 60)
+      #expect(!pruned.hasMore && pruned.tooOld == 3...UInt64(GuestStore.pruneStep) + 2, "a step, and it is said")
+      try third.close()
+    }
+  }
+
+  /// Whatever the umask: environments and console lines are in it.
+  @Test func itsFilesAreForTheirOwnerAlone() throws {
+    try withStore { store, path in
+      _ = try store.commit([Self.change(Self.stored("web"), events: 1)], retention: Retention())
+      for file in [path, path + "-wal", path + "-shm"] {
+        let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+        #expect(mode == 0o600, "\(file)")
+      }
+      try store.close()
+      try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
+      let again = try GuestStore(path: path, boot: Self.boot)
+      #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o600)
       try again.close()
     }
   }
