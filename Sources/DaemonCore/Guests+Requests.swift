@@ -4,6 +4,7 @@ internal import GuestStore
 internal import Logging
 internal import NIOCore
 internal import Supervision
+internal import Synchronization
 
 // What an administrator can ask. Each request is decided, once for each id; then its answer follows from the decision
 // alone, when that is true on the disk. So the same request sent again, also to the next daemon, has the same answer.
@@ -278,19 +279,31 @@ extension Guests {
     storageFails(error)
   }
 
-  /// Reads the database on another thread.
+  /// Reads the database on another thread. Of a caller whose task was cancelled before it came to that, nothing is read.
   func reading<Value: Sendable>(_ body: @escaping @Sendable (GuestStore) throws -> Value) async throws -> Value {
     let store = writer.store
-    return try await withCheckedThrowingContinuation { continuation in
-      StoreWriter.readers.async {
-        continuation.resume(
-          with: Result {
-            do { return try body(store) } catch let error as StoreError {
-              self.eventLoop.execute { self.onLoop { $0.readFailed(error) } }
-              throw GuestError(.storage, "\(error)")
-            }
-          })
+    let isCancelled = CancelFlag()
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        StoreWriter.readers.async {
+          guard !isCancelled.isSet else { return continuation.resume(throwing: CancellationError()) }
+          continuation.resume(
+            with: Result {
+              do { return try body(store) } catch let error as StoreError {
+                self.eventLoop.execute { self.onLoop { $0.readFailed(error) } }
+                throw GuestError(.storage, "\(error)")
+              }
+            })
+        }
       }
+    } onCancel: {
+      isCancelled.set()
     }
   }
+}
+
+private final class CancelFlag: Sendable {
+  private let value = Atomic<Bool>(false)
+  var isSet: Bool { value.load(ordering: .relaxed) }
+  func set() { value.store(true, ordering: .relaxed) }
 }

@@ -75,16 +75,21 @@ final class LogWatch: Sendable {
     waiting?.resume()
   }
 
-  /// Suspends until there is a change after `seen`, or the time is up. One caller at a time.
+  /// Suspends until there is a change after `seen`, the time is up, or the caller's task is cancelled. One caller at a time.
   func wait(after seen: UInt64, until deadline: NIODeadline, on eventLoop: any EventLoop) async {
     let timer = eventLoop.scheduleTask(deadline: deadline) { self.changed() }
-    await withCheckedContinuation { continuation in
-      let isLate = state.withLock { state in
-        guard state.count == seen else { return true }
-        state.waiting = continuation
-        return false
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let isLate = state.withLock { state in
+          guard state.count == seen else { return true }
+          state.waiting = continuation
+          return false
+        }
+        if isLate { continuation.resume() }
       }
-      if isLate { continuation.resume() }
+    } onCancel: {
+      // A change of its own: a wait that has not begun yet sees that the count is another.
+      changed()
     }
     timer.cancel()
   }

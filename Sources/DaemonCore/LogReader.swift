@@ -33,6 +33,8 @@ actor LogReader {
       let (path, isLive) = (try? await manager.logState(of: name)) ?? (path, false)
       let reply = try look(args, path, isLive: isLive)
       guard reply.bytes.isEmpty, isLive, NIODeadline.now() < deadline else { return reply }
+      // Its client has gone: nothing is read for it any more.
+      try Task.checkCancellation()
       await watch.wait(after: seen, until: deadline, on: manager.eventLoop)
     }
   }

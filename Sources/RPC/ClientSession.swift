@@ -205,7 +205,8 @@ public struct ClientSession: Sendable {
     while true {
       if !reports.isEmpty { return reports.removeFirst() }
       var heardAgain = false
-      let frame = link.nextFrame(at: now, heardAgain: &heardAgain)
+      var allowance = Int.max
+      let frame = link.nextFrame(at: now, allowance: &allowance, heardAgain: &heardAgain)
       if heardAgain { reports.append(.heardAgain) }
       guard let frame else { return reports.isEmpty ? end() : reports.removeFirst() }
       if let event = handle(frame) {

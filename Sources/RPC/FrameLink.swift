@@ -77,11 +77,12 @@ struct FrameLink: Sendable {
   /// The peer sends no more. What came before is still given out, then the end.
   mutating func receivedEnd() { inputEnded = true }
 
-  /// The next frame that is not about the connection itself; nil when there is none. A sign of life that ends a
-  /// silence sets `heardAgain`.
-  mutating func nextFrame(at now: UInt64, heardAgain: inout Bool) -> Frame? {
+  /// The next frame that is not about the connection itself; nil when there is none, or when `allowance` frames, signs of
+  /// life included, were taken. A sign of life that ends a silence sets `heardAgain`.
+  mutating func nextFrame(at now: UInt64, allowance: inout Int, heardAgain: inout Bool) -> Frame? {
     // A PONG is output too: with the queue full, not even a PING is taken from the input.
     while !isClosed, !isOutputBlocked || inputEnded {
+      guard allowance > 0 else { return nil }
       let frame: Frame?
       do throws(FrameError) {
         frame = try decoder.next()
@@ -95,6 +96,7 @@ struct FrameLink: Sendable {
         }
         return nil
       }
+      allowance -= 1
       trace?(.received, frame.header)
       if keepalive?.heard(at: now) == true { heardAgain = true }
       guard frame.header.program == Keepalive.number else { return frame }

@@ -180,6 +180,14 @@ public struct ServerSession: Sendable {
   /// The next thing for the service, nil when there is none for now. To be called after input, and after replies
   /// while `wantsRead` was false.
   public mutating func next(at now: UInt64) -> Event? {
+    var allowance = Int.max
+    return next(at: now, allowance: &allowance)
+  }
+
+  /// The same, for a driver that has other connections to serve: takes at most `allowance` frames from the input, and
+  /// counts it down. PINGs, HELLOs and refused calls are answered here and are no event, so a count of events would bound
+  /// nothing. Nil with an allowance of 0 means that there may be more.
+  public mutating func next(at now: UInt64, allowance: inout Int) -> Event? {
     defer { noteReading(at: now) }
     while true {
       if !reports.isEmpty { return reports.removeFirst() }
@@ -190,7 +198,7 @@ public struct ServerSession: Sendable {
         return link.takeEnd().map { .closed($0) }
       }
       var heardAgain = false
-      let frame = link.nextFrame(at: now, heardAgain: &heardAgain)
+      let frame = link.nextFrame(at: now, allowance: &allowance, heardAgain: &heardAgain)
       if heardAgain { reports.append(.heardAgain) }
       guard let frame else { return reports.isEmpty ? link.takeEnd().map { .closed($0) } : reports.removeFirst() }
       if let event = handle(frame) {

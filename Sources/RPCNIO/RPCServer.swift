@@ -31,6 +31,9 @@ public final class RPCServer: Sendable {
     }
   }
 
+  /// Bytes of one read.
+  private static let readMax = 16_384
+
   private static let nextID = Atomic<UInt64>(1)
 
   private let configuration: Configuration
@@ -39,6 +42,7 @@ public final class RPCServer: Sendable {
   private let delegate: WeakDelegate
   private let open = Mutex<[UInt64: RPCServerConnection]>([:])
   private let channel = Mutex<(any Channel)?>(nil)
+  private let turns = Mutex<[ObjectIdentifier: ConnectionTurns]>([:])
 
   private struct WeakDelegate: @unchecked Sendable {
     weak var value: (any RPCServerDelegate)?
@@ -78,6 +82,10 @@ public final class RPCServer: Sendable {
       // A few, so that a flood of new clients does not keep the old ones waiting.
       .serverChannelOption(.maxMessagesPerRead, value: 4)
       .childChannelOption(.maxMessagesPerRead, value: 1)
+      // What one read brings waits in memory for its turn: a thousand connections make 16 MiB of it.
+      .childChannelOption(
+        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: RPCServer.readMax)
+      )
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture { try server.accepted(channel) }
       }
@@ -128,7 +136,7 @@ public final class RPCServer: Sendable {
       id: RPCServer.nextID.add(1, ordering: .relaxed).oldValue, peer: peer,
       right: configuration.right(peer, isReadOnly), isReadOnly: isReadOnly, eventLoop: channel.eventLoop,
       configuration: configuration.session, refusal: refusal, limits: configuration.limits,
-      delegate: delegate
+      turns: turns(on: channel.eventLoop), delegate: delegate
     ) { connection in
       self.configuration.limits.leave(peer.uid, refused: isRefused)
       if !isRefused { self.open.withLock { _ = $0.removeValue(forKey: connection.id) } }
@@ -139,6 +147,15 @@ public final class RPCServer: Sendable {
       open.withLock { $0[connection.id] = connection }
     }
     try connection.attach(to: channel, descriptor: descriptor, gate: gate(for: channel))
+  }
+
+  private func turns(on eventLoop: any EventLoop) -> ConnectionTurns {
+    turns.withLock { turns in
+      if let known = turns[ObjectIdentifier(eventLoop)] { return known }
+      let new = ConnectionTurns(eventLoop: eventLoop)
+      turns[ObjectIdentifier(eventLoop)] = new
+      return new
+    }
   }
 
   private func gate(for channel: any Channel) throws -> DescriptorGate? {

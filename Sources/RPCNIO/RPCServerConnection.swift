@@ -49,6 +49,11 @@ public final class RPCServerConnection: @unchecked Sendable {
   private var isDispatching = false
   private var outgoing: [OwnedFD] = []
   private let limits: ClientLimits
+  private let turns: ConnectionTurns
+  /// It has something to do and is not read before that is done. Set by `ConnectionTurns`.
+  var isWaitingForTurn = false
+  /// The delegate is to hear that there is room again.
+  private var hasBecomeWritable = false
   /// Of the session's bytes, those that are counted against the user.
   private var chargedBytes = 0
   /// Fewer bytes than this are not worth an entry in the ledger.
@@ -64,7 +69,7 @@ public final class RPCServerConnection: @unchecked Sendable {
   init(
     id: UInt64, peer: PeerCredentials, right: RPCRight, isReadOnly: Bool, eventLoop: any EventLoop,
     configuration: ServerSession.Configuration, refusal: RPCErrorBody?, limits: ClientLimits,
-    delegate: any RPCServerDelegate,
+    turns: ConnectionTurns, delegate: any RPCServerDelegate,
     ended: @escaping (RPCServerConnection) -> Void
   ) {
     self.id = id
@@ -75,6 +80,7 @@ public final class RPCServerConnection: @unchecked Sendable {
     self.delegate = delegate
     self.ended = ended
     self.limits = limits
+    self.turns = turns
     scope = ConnectionScope(user: peer.uid, limits: limits)
     isRefused = refusal != nil
     openedAt = .now()
@@ -196,8 +202,7 @@ public final class RPCServerConnection: @unchecked Sendable {
 
   /// The session has changed: there may be output, an end, or room for calls that had to wait.
   private func changed() {
-    // Within a dispatch its loop sees the change.
-    if !isDispatching, session.isClosed || session.hasBufferedInput { dispatch() }
+    if session.isClosed || session.hasBufferedInput { requestTurn() }
     settleBytes()
     handler?.changed()
   }
@@ -217,16 +222,34 @@ public final class RPCServerConnection: @unchecked Sendable {
     } catch {
       session.close(unread: error.message)
       settleBytes()
-      if !isDispatching { dispatch() }
+      requestTurn()
     }
   }
 
+  /// There is something to do. Within a turn its loop sees the change.
+  private func requestTurn() {
+    if !isDispatching, !isWaitingForTurn { turns.take(self) }
+  }
+
+  /// Takes so many frames from the input, and gives out what they bring; true if there may be more.
+  func takeTurn(frames: Int) -> Bool {
+    var allowance = frames
+    dispatch(&allowance)
+    settleBytes()
+    handler?.changed()
+    return allowance == 0
+  }
+
   /// Gives out what the session has. Never nested: what the delegate does meanwhile is seen by this loop.
-  private func dispatch() {
+  private func dispatch(_ allowance: inout Int) {
     guard !isDispatching else { return }
     isDispatching = true
     defer { isDispatching = false }
-    while let event = session.next(at: NIODeadline.now().uptimeNanoseconds) {
+    if hasBecomeWritable {
+      hasBecomeWritable = false
+      delegate?.connectionWritable(self)
+    }
+    while let event = session.next(at: NIODeadline.now().uptimeNanoseconds, allowance: &allowance) {
       switch event {
       case .call(let call):
         callsReceived += 1
@@ -264,19 +287,19 @@ extension RPCServerConnection: SocketHandlerOwner {
   func received(_ bytes: [UInt8], descriptors: [Int32]) {
     bytesReceived += UInt64(bytes.count)
     session.received(bytes, descriptors: descriptors, at: NIODeadline.now().uptimeNanoseconds)
-    dispatch()
+    requestTurn()
     settleBytes()
   }
 
   func ended(_ failure: String?) {
     if let failure { session.inputBroke(failure) } else { session.receivedEnd() }
     session.outputBroke()
-    dispatch()
+    requestTurn()
   }
 
   func timePassed() {
     session.timePassed(at: NIODeadline.now().uptimeNanoseconds)
-    dispatch()
+    requestTurn()
   }
 
   func sent(_ count: Int) {
@@ -294,8 +317,8 @@ extension RPCServerConnection: SocketHandlerOwner {
   private func outputLeft(_ count: Int, _ wasWritable: Bool) {
     bytesSent += UInt64(count)
     if !wasWritable, session.isWritable {
-      delegate?.connectionWritable(self)
-      dispatch()
+      hasBecomeWritable = true
+      requestTurn()
     }
     if !outgoing.isEmpty, session.output.isEmpty { outgoing = [] }
     settleBytes()
@@ -312,11 +335,11 @@ extension RPCServerConnection: SocketHandlerOwner {
 
   func peerHasReadAll() {
     session.peerHasReadAll()
-    dispatch()
+    requestTurn()
   }
 
   var output: OutputQueue { session.output }
-  var wantsRead: Bool { session.wantsRead }
+  var wantsRead: Bool { session.wantsRead && !isWaitingForTurn }
   var wantsDrainCheck: Bool { session.wantsDrainCheck }
   var isClosed: Bool { session.isClosed }
   var nextDeadline: UInt64? { session.nextDeadline }

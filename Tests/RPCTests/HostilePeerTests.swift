@@ -87,6 +87,24 @@ import XDR
     #expect(!bench.session.isClosed || way == .pings, "only PINGs alone end a connection before its queue is full")
   }
 
+  /// Whatever a client sends, a step takes so many frames and no more, those that the session answers by itself included.
+  @Test(arguments: Way.allCases) func aStepTakesABoundedNumberOfFrames(way: Way) {
+    var bench = ServerBench(right: .operate) { $0.callsInFlight = 1000 }
+    bench.session.received((0..<100).flatMap { flood(way, $0) }, at: bench.now)
+    var steps = 0
+    var answered = 0
+    while bench.session.hasBufferedInput {
+      var allowance = 16
+      while let event = bench.session.next(at: bench.now, allowance: &allowance) {
+        if case .call(let call) = event { bench.session.reply(to: call, Toy.Echo.self, "a") }
+      }
+      steps += 1
+      answered += bench.sent().count
+      #expect(answered <= 16 * steps, "\(way)")
+    }
+    #expect(steps == 7 && answered == 100, "\(way)")
+  }
+
   /// A thousand unread PONGs serve no purpose: a client that reads none of them is cut off.
   @Test func pingsWithoutReadingEndTheConnection() {
     var bench = ServerBench()
