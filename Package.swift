@@ -60,7 +60,7 @@ let package = Package(
     .target(name: "WireServices", dependencies: ["WireProtocol", "XDR"], swiftSettings: pure),
     .target(name: "RPC", dependencies: ["WireProtocol", "XDR"], swiftSettings: pure),
     .target(name: "Guest", swiftSettings: pure),
-    .target(name: "Supervision", dependencies: ["Guest"], swiftSettings: pure),
+    .target(name: "Supervision", dependencies: ["Guest", "RPC", deque], swiftSettings: pure),
     // The table of keys that files, messages, the database and the reference of specs share.
     .target(name: "SpecKeys", dependencies: ["Guest"], swiftSettings: pure),
     .target(name: "GuestWire", dependencies: ["Guest", "SpecKeys", "WireProtocol", "XDR"], swiftSettings: pure),

@@ -54,7 +54,7 @@ extension AdminServer: RPCServerDelegate {
   }
 
   func connectionWritable(_ connection: RPCServerConnection) {
-    manager.onLoop { $0.hub.pumpAll(of: connection.id) }
+    manager.onLoop { $0.journal.pumpAll(of: connection.id) }
     scheduler.pump()
   }
 
@@ -114,7 +114,7 @@ extension Guests {
           return connection.fail(call, RPCErrorBody(.notSupported, "unknown procedure \(call.procedure.number)"))
         }
         connection.reply(call, encoded: reply)
-        if call.procedure.number == Admin.EventsSubscribe.number { activateSubscriptions(of: connection.id) }
+        context.followUp.run()
       } catch {
         connection.fail(call, server.body(error, call))
       }
@@ -128,6 +128,16 @@ struct CallContext: Sendable {
   let connection: RPCServerConnection
   let access: Access
   let procedure: RPCProcedureInfo
+  let followUp = FollowUp()
+
+  /// Done when the reply is on the wire. Used in the isolation of the guests' actor only.
+  final class FollowUp: @unchecked Sendable {
+    private var action: (() -> Void)?
+
+    func add(_ action: @escaping () -> Void) { self.action = action }
+
+    func run() { action?() }
+  }
 
   /// Procedures that are about guests: their handlers check the right on the very guest, or leave out the guests that
   /// the caller may not see. All others need the right on everything.

@@ -27,4 +27,10 @@ struct EventFilter: Sendable {
     }
     return labels.allSatisfy { event.labels.contains($0) }
   }
+
+  /// Whether a guest belongs in a snapshot for this filter.
+  func covers(_ guest: GuestName, _ labels: [Label]) -> Bool {
+    if let pattern, !pattern.matches(guest.value) { return false }
+    return self.labels.allSatisfy { labels.contains($0) }
+  }
 }

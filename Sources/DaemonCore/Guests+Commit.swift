@@ -67,15 +67,17 @@ extension Guests {
   private func write() {
     if storageFault?.isFinal == true, rescue == nil { return }
     guard let batch = book.takeBatch() else { return }
+    let guests = batch.compactMap(\.guest)
     writer.commit(batch, retention: environment.configuration.retention, on: eventLoop) { result in
-      self.onLoop { $0.written(result) }
+      self.onLoop { $0.written(result, guests) }
     }
   }
 
-  private func written(_ result: Result<[[EncodedEntry]], StoreError>) {
+  private func written(_ result: Result<[[EncodedEntry]], StoreError>, _ guests: [GuestName]) {
     switch result {
     case .success(let rows):
       storageWorks()
+      if journal.isTakingSnapshots { journal.guestsChange(guests.map { ($0, book[$0]?.committed) }) }
       unpublished += rows
       book.stored()
       while let steps = book.finishNext() { carryOut(steps) }
@@ -137,7 +139,7 @@ extension Guests {
   }
 
   private func publish(_ rows: [EncodedEntry], _ name: GuestName?, _ ended: RunRecord?) {
-    hub.publish(rows)
+    journal.publish(rows)
     if let last = rows.last { published?(last.entry.sequence) }
     if let name, ended != nil { logEnded?(logPath(of: name)) }
     for row in rows { trace(row.entry) }

@@ -81,27 +81,27 @@ extension Guests {
         .limitReached,
         "subscribe: this connection has \(connection.scope.count(of: .subscriptions)) subscriptions already")
     }
-    var after = hub.range.newest
+    var after = journal.range.newest
     if !args.snapshot { after = try await position(args.since) }
-    let subscription = try hub.add(
-      on: connection, access: context.access, filter: EventFilter(args.filter), after: after,
-      tickMillis: args.tickMillis)
-    subscription.snapshot = args.snapshot ? summaries(for: context.access) { EventFilter(args.filter).covers($0) } : nil
+    let id = try journal.subscribe(
+      connection, EventInterest(filter: EventFilter(args.filter), access: context.access), after: after,
+      snapshot: args.snapshot ? book.sortedNames : nil, tickMillis: args.tickMillis)
+    context.followUp.add { self.journal.activate(id) }
     return Wire.EventsSubscribeReply(
-      subscription: subscription.id, after: after, oldest: hub.range.oldest, newest: hub.range.newest)
+      subscription: id.number, after: after, oldest: journal.range.oldest, newest: journal.range.newest)
   }
 
-  func activateSubscriptions(of connection: UInt64) { hub.activate(of: connection) }
-
-  func unsubscribe(_ id: UInt32, _ context: CallContext) -> Bool { hub.remove(id, of: context.connection.id) }
+  func unsubscribe(_ number: UInt32, _ context: CallContext) -> Bool {
+    journal.unsubscribe(.init(number: number), of: context.connection.id)
+  }
 
   func position(_ since: Wire.EventSince) async throws -> UInt64 {
     switch since {
-    case .now: return hub.range.newest
+    case .now: return journal.range.newest
     case .sequence(let sequence):
-      guard sequence <= hub.range.newest else {
+      guard sequence <= journal.range.newest else {
         throw GuestError(
-          .invalidArgument, "events since \(sequence): the newest is \(hub.range.newest)",
+          .invalidArgument, "events since \(sequence): the newest is \(journal.range.newest)",
           hint: "is it from another host?")
       }
       return sequence
@@ -114,7 +114,7 @@ extension Guests {
     let filter = EventFilter(args.filter)
     let limit = args.limit == 0 ? Int(Wire.eventsPageMax) : min(Int(args.limit), Int(Wire.eventsPageMax))
     var position = try await position(args.since)
-    let newest = hub.range.newest
+    let newest = journal.range.newest
     var found: [Wire.Event] = []
     var lost: (UInt64, UInt64) = (0, 0)
     while position < newest, found.count < limit {
@@ -143,8 +143,9 @@ extension Guests {
       version: LodgeVersion.current, pid: OwnProcess.pid, startedAt: startedAt.nanoseconds,
       root: environment.paths.root, database: environment.paths.database, storage: storageFault?.description ?? "",
       guests: UInt32(book.count), running: UInt32(book.all.count { $0.current.lifecycle.run != nil }),
-      connections: UInt32(clients.connections.count), subscriptions: UInt32(hub.count),
-      journalOldest: hub.range.oldest, journalNewest: hub.range.newest, journalBytes: journalBytes, logLevel: level)
+      connections: UInt32(clients.connections.count), subscriptions: UInt32(journal.count),
+      journalOldest: journal.range.oldest, journalNewest: journal.range.newest, journalBytes: journalBytes,
+      logLevel: level)
   }
 
   func clientReport(_ clients: ClientList) -> Wire.DaemonClientsReply {
@@ -202,13 +203,5 @@ private struct JournalPage: Sendable {
       last = row.entry.sequence
       if isWanted(row.entry.event) { events.append(Wire.Event(row.entry)) }
     }
-  }
-}
-
-extension EventFilter {
-  /// True for guests that belong into a snapshot for this filter.
-  func covers(_ guest: StoredGuest) -> Bool {
-    if let pattern, !pattern.matches(guest.lifecycle.name.value) { return false }
-    return labels.allSatisfy { guest.lifecycle.settings.labels.contains($0) }
   }
 }

@@ -406,7 +406,7 @@ extension Guests {
   /// Sees to orders that were not carried out, and asks about tasks that do not end.
   private func probe() {
     let moment = now.boot
-    hub.tick(now: now)
+    journal.tick(now: now)
     lookForSpace()
     checkDatabase()
     for name in book.names {

@@ -30,7 +30,7 @@ extension Guests {
           await Task.yield()
         } while pruned.hasMore && !Task.isCancelled
         let range = try await reading { try $0.journalRange() }
-        hub.noteOldest(range.oldest)
+        journal.pruned(oldest: range.oldest)
       } catch {
         logger.error("cannot prune the journal", metadata: ["error": "\(error)"])
       }

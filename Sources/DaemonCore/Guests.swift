@@ -33,7 +33,7 @@ actor Guests {
   let environment: Environment
   let logger: Logger
   let writer: StoreWriter
-  let hub: EventHub
+  let journal: Journal
   nonisolated let fence: RunFence
   let goneLogs: GoneLogs
 
@@ -80,7 +80,13 @@ actor Guests {
     return installed
   }
 
-  func install(_ services: AdminServices) { installed = services }
+  func install(_ services: AdminServices) {
+    installed = services
+    // The journal is the manager's own.
+    journal.showGuests(
+      present: { [unowned self] name in onLoop { $0.book[name]?.committed } },
+      summary: { [unowned self] guest, access in onLoop { $0.summary(guest, for: access) } })
+  }
 
   init(
     environment: Environment, store: GuestStore, state: StoredState, journal: JournalRange, eventLoop: any EventLoop,
@@ -92,7 +98,7 @@ actor Guests {
     self.eventLoop = eventLoop
     self.logger = logger
     writer = StoreWriter(store: store)
-    hub = EventHub(store: store, journal: journal, eventLoop: eventLoop, logger: logger)
+    self.journal = Journal(store: store, range: journal, eventLoop: eventLoop, logger: logger)
     goneLogs = GoneLogs(logs: environment.paths.logs, eventLoop: eventLoop)
     fence = RunFence(parent: environment.paths.cgroupParent, logger: logger)
     startedAt = Timestamp(nanoseconds: Clock.wallNanoseconds)

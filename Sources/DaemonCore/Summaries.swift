@@ -38,22 +38,13 @@ extension Guests {
     return summary(guest.committed ?? guest.current, for: access)
   }
 
-  /// Every guest that is on the disk and that this caller may see, in order of names.
-  func summaries(
-    for access: Access, matching matches: (StoredGuest) -> Bool = { _ in true }
-  ) -> [Wire.GuestSummary] {
-    book.all.compactMap(\.committed).filter { access.maySee($0) && matches($0) }
-      .sorted { $0.lifecycle.name < $1.lifecycle.name }.map { summary($0, for: access) }
-  }
-
   func list(_ args: Wire.GuestListArgs, for access: Access) -> Wire.GuestListReply {
     let glob = args.pattern.isEmpty ? nil : Glob(args.pattern)
     let labels = args.labels.map { Label($0) }
     let limit = args.limit == 0 ? Int(Wire.listPageMax) : min(Int(args.limit), Int(Wire.listPageMax))
-    let names = book.names.filter { $0.value > args.after && (glob?.matches($0.value) ?? true) }.sorted()
     var page: [Wire.GuestSummary] = []
     var more = false
-    for name in names {
+    for name in book.sortedNames(after: args.after) where glob?.matches(name.value) ?? true {
       guard let stored = book[name]?.committed, access.maySee(stored) else { continue }
       guard labels.allSatisfy({ stored.lifecycle.settings.labels.contains($0) }) else { continue }
       if page.count == limit {
@@ -62,7 +53,7 @@ extension Guests {
       }
       page.append(summary(stored, for: access))
     }
-    return Wire.GuestListReply(guests: page, more: more, sequence: hub.range.newest)
+    return Wire.GuestListReply(guests: page, more: more, sequence: journal.range.newest)
   }
 
   func details(of name: GuestName, for access: Access) async throws -> Wire.GuestDetails {

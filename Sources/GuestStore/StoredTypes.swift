@@ -22,7 +22,7 @@ extension StoredGuest {
 }
 
 /// One row of the journal with its encoding, which is the same on disk and on the wire (`event` of admin.x).
-public struct EncodedEntry: Sendable {
+public struct EncodedEntry: JournalRow {
   public var entry: JournalEntry
   public var bytes: [UInt8]
 
@@ -30,6 +30,9 @@ public struct EncodedEntry: Sendable {
     self.entry = entry
     self.bytes = bytes
   }
+
+  public var sequence: UInt64 { entry.sequence }
+  public var size: Int { bytes.count }
 }
 
 /// A durable subscriber that the daemon runs.

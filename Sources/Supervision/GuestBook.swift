@@ -75,6 +75,8 @@ public struct GuestBook: Sendable {
   }
 
   private var entries: [GuestName: Entry] = [:]
+  /// In ascending order. Kept, because listings and snapshots begin in the middle of it.
+  public private(set) var sortedNames: [GuestName] = []
   private var queue: [Pending] = []
   private var writing: [Pending] = []
   private var finishing: [Pending] = []
@@ -86,12 +88,18 @@ public struct GuestBook: Sendable {
 
   public init(_ guests: [StoredGuest] = []) {
     for guest in guests { entries[guest.lifecycle.name] = Entry(current: guest, committed: guest) }
+    sortedNames = entries.keys.sorted()
   }
 
   public subscript(name: GuestName) -> Entry? { entries[name] }
   public var names: Dictionary<GuestName, Entry>.Keys { entries.keys }
   public var all: Dictionary<GuestName, Entry>.Values { entries.values }
   public var count: Int { entries.count }
+
+  /// The names that sort after a text, in ascending order.
+  public func sortedNames(after text: String) -> ArraySlice<GuestName> {
+    sortedNames[sortedNames.firstIndex(notBelow: { $0.value <= text })...]
+  }
 
   /// Nothing is decided that is not stored.
   public var isSettled: Bool { queue.isEmpty && writing.isEmpty && finishing.isEmpty }
@@ -162,7 +170,7 @@ extension GuestBook {
     }
     let lifecycle = GuestLifecycle(name: name, defined: spec)
     let guest = StoredGuest(lifecycle: lifecycle, createdAt: time)
-    entries[name] = Entry(current: guest)
+    add(name, Entry(current: guest))
     let change = Change(
       guest: name, record: .save(guest), events: lifecycle.created(by: actor).events, request: request, time: time)
     return enqueue(change, [], .request)
@@ -177,7 +185,17 @@ extension GuestBook {
 
   /// A guest that is known from elsewhere than the database; it is shown, and not stored before something happens to it.
   public mutating func insert(_ guest: StoredGuest) {
-    entries[guest.lifecycle.name] = Entry(current: guest, committed: guest)
+    add(guest.lifecycle.name, Entry(current: guest, committed: guest))
+  }
+
+  private mutating func add(_ name: GuestName, _ entry: Entry) {
+    let isNew = entries.updateValue(entry, forKey: name) == nil
+    if isNew { sortedNames.insert(name, at: sortedNames.insertionIndex(of: name)) }
+  }
+
+  private mutating func forget(_ name: GuestName) {
+    guard entries.removeValue(forKey: name) != nil else { return }
+    sortedNames.remove(at: sortedNames.insertionIndex(of: name))
   }
 
   private mutating func enqueue(_ change: Change, _ effects: [GuestLifecycle.Effect], _ weight: Weight) -> Decision {
@@ -263,7 +281,7 @@ extension GuestBook {
         entry.isLeaving = false
         entries[name] = entry
       } else {
-        entries[name] = nil
+        forget(name)
       }
       for effect in pending.effects {
         if case .launch(let run) = effect { steps.append(.discard(run.id, name)) }
@@ -301,7 +319,7 @@ extension GuestBook {
         entries[name]?.committed = guest
         if let run = change.ended?.ended.run { entries[name]?.unstoredEnds.removeAll { $0.ended.run == run } }
       }
-    case .delete: if let name = change.guest { entries[name] = nil }
+    case .delete: if let name = change.guest { forget(name) }
     case .none: break
     }
     if hasRows { steps.append(.publish(ofGuest: change.guest, ended: change.ended)) }

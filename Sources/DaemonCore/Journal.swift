@@ -1,0 +1,227 @@
+internal import Dispatch
+internal import Guest
+internal import GuestStore
+internal import LinuxSystem
+internal import Logging
+internal import NIOCore
+internal import RPC
+internal import RPCNIO
+internal import Supervision
+internal import WireProtocol
+internal import XDR
+
+/// The selection of one subscriber, and its rights.
+struct EventInterest: JournalInterest {
+  let filter: EventFilter
+  let access: Access
+
+  func wants(_ row: EncodedEntry) -> Bool { filter.matches(row.entry.event) && access.maySee(row.entry.event) }
+
+  func covers(_ guest: StoredGuest) -> Bool {
+    access.maySee(guest) && filter.covers(guest.lifecycle.name, guest.lifecycle.settings.labels)
+  }
+}
+
+/// Sends the journal to its subscribers: `JournalFeed` decides what each gets, this reads the disk and writes to
+/// connections. Used in the isolation of the guests' actor only.
+final class Journal {
+  typealias Feed = JournalFeed<EventInterest>
+
+  private struct Subscriber {
+    let connection: RPCServerConnection
+    let access: Access
+    let registration: ConnectionScope.Registration
+    /// It goes on in a later turn of the event loop.
+    var isResuming = false
+  }
+
+  private static let readers = DispatchQueue(label: "lodge.journal", qos: .userInitiated)
+
+  private let store: GuestStore
+  private let eventLoop: any EventLoop
+  private let logger: Logger
+  private var feed: Feed
+  private var subscribers: [Feed.ID: Subscriber] = [:]
+  private var present: @Sendable (GuestName) -> StoredGuest? = { _ in nil }
+  private var summary: @Sendable (StoredGuest, Access) -> Wire.GuestSummary? = { _, _ in nil }
+
+  init(store: GuestStore, range: JournalRange, eventLoop: any EventLoop, logger: Logger) {
+    self.store = store
+    self.eventLoop = eventLoop
+    self.logger = logger
+    feed = Feed(oldest: range.oldest, newest: range.newest)
+  }
+
+  /// Where snapshots come from.
+  ///
+  /// - Parameters:
+  ///   - present: a guest as it is on the disk.
+  ///   - summary: a guest as a caller may see it.
+  func showGuests(
+    present: @escaping @Sendable (GuestName) -> StoredGuest?,
+    summary: @escaping @Sendable (StoredGuest, Access) -> Wire.GuestSummary?
+  ) {
+    self.present = present
+    self.summary = summary
+  }
+
+  var count: Int { feed.count }
+  var range: JournalRange { JournalRange(oldest: feed.oldest, newest: feed.newest) }
+
+  /// Rows that are on the disk now.
+  func publish(_ rows: [EncodedEntry]) {
+    guard !rows.isEmpty else { return }
+    feed.publish(rows)
+    for id in subscribers.keys { pump(id) }
+  }
+
+  func pruned(oldest: UInt64) { feed.pruned(oldest: oldest) }
+
+  /// Whether `guestsChange` has to be called.
+  var isTakingSnapshots: Bool { feed.isTakingSnapshots }
+
+  /// A batch was stored, and these are its guests as they were before it.
+  func guestsChange(_ former: [(name: GuestName, state: StoredGuest?)]) {
+    for id in feed.guestsChange(former) {
+      subscribers[id]?.connection.close(reason: "it does not read its snapshot while guests change")
+    }
+  }
+
+  /// Adds a subscription, which ends with its connection and gets nothing before `activate`.
+  ///
+  /// - Parameter snapshot: the names of all guests in ascending order, if their states are to come first.
+  /// - Throws: where the connection has ended already, or its user has as many subscriptions as one user may have.
+  func subscribe(
+    _ connection: RPCServerConnection, _ interest: EventInterest, after position: UInt64, snapshot: [GuestName]?,
+    tickMillis: UInt32
+  ) throws(RPCErrorBody) -> Feed.ID {
+    let registration = try connection.scope.register(.subscriptions)
+    let id = feed.add(
+      interest, after: position, snapshot: snapshot, user: connection.peer.uid, connection: connection.id,
+      tickNanos: UInt64(tickMillis == 0 ? 5_000 : max(tickMillis, 10)) * 1_000_000)
+    subscribers[id] = Subscriber(connection: connection, access: interest.access, registration: registration)
+    let journal = UnsafeTransfer(self)
+    connection.scope.attach(registration) { [eventLoop] in
+      // A connection ends on the event loop, where the actor is at home.
+      eventLoop.assertInEventLoop()
+      journal.value.forget(id)
+    }
+    return id
+  }
+
+  /// - Returns: false if this connection has no such subscription.
+  func unsubscribe(_ id: Feed.ID, of connection: UInt64) -> Bool {
+    guard let subscriber = subscribers[id], subscriber.connection.id == connection else { return false }
+    forget(id)
+    subscriber.connection.scope.release(subscriber.registration)
+    return true
+  }
+
+  private func forget(_ id: Feed.ID) {
+    guard let subscriber = subscribers.removeValue(forKey: id) else { return }
+    _ = feed.remove(id, of: subscriber.connection.id)
+  }
+
+  /// The reply to a subscription is on the wire: now its events may follow.
+  func activate(_ id: Feed.ID) {
+    feed.activate(id)
+    pump(id)
+  }
+
+  /// A connection takes more.
+  func pumpAll(of connection: UInt64) {
+    for (id, subscriber) in subscribers where subscriber.connection.id == connection { pump(id) }
+  }
+
+  /// Reports the newest number to subscribers that have everything.
+  func tick(now: Moment) {
+    for id in feed.ticksDue(at: now.boot.nanoseconds) {
+      guard let connection = subscribers[id]?.connection, connection.isWritable else { continue }
+      feed.ticked(id, at: now.boot.nanoseconds)
+      send(
+        Admin.EventTick.self, .init(subscription: id.number, newest: feed.newest, time: now.wall.nanoseconds),
+        to: connection)
+    }
+  }
+
+  /// Sends until the connection is full, the subscriber has everything, or a part of its snapshot is sent.
+  private func pump(_ id: Feed.ID) {
+    while let subscriber = subscribers[id], !subscriber.isResuming {
+      let connection = subscriber.connection
+      guard let piece = feed.next(for: id, hasRoom: connection.isWritable, present: present) else {
+        return readDisk()
+      }
+      switch piece {
+      case .guests(let part):
+        send(part, id, subscriber)
+        // A part takes about a millisecond. Others have their turn before the next.
+        return resumeLater(id)
+      case .row(let row): send(row, id, connection)
+      case .gap(let range):
+        send(
+          Admin.EventGap.self, .init(subscription: id.number, from: range.lowerBound, to: range.upperBound),
+          to: connection)
+      }
+    }
+  }
+
+  private func resumeLater(_ id: Feed.ID) {
+    subscribers[id]?.isResuming = true
+    let journal = UnsafeTransfer(self)
+    _ = eventLoop.scheduleTask(in: .microseconds(20)) {
+      journal.value.subscribers[id]?.isResuming = false
+      journal.value.pump(id)
+    }
+  }
+
+  private func send(_ part: SnapshotPart, _ id: Feed.ID, _ subscriber: Subscriber) {
+    let guests = part.guests.compactMap { summary($0, subscriber.access) }
+    guard !guests.isEmpty || part.isLast else { return }
+    send(
+      Admin.EventSnapshot.self,
+      .init(subscription: id.number, sequence: part.sequence, guests: guests, more: !part.isLast),
+      to: subscriber.connection)
+  }
+
+  /// `event_message` is the number of the subscription, then the row as it is stored.
+  private func send(_ row: EncodedEntry, _ id: Feed.ID, _ connection: RPCServerConnection) {
+    var payload = XDRWriter(capacity: 4 + row.bytes.count)
+    payload.writeUInt32(id.number)
+    payload.writeRaw(row.bytes)
+    connection.send(EncodedFrame.event(Admin.Event.self, payload: payload.finish()))
+  }
+
+  private func send<Event: RPCEvent>(_ event: Event.Type, _ body: Event.Body, to connection: RPCServerConnection) {
+    do { try connection.send(event, body) } catch {
+      logger.error(
+        "an event breaks a bound of the protocol", metadata: ["event": "\(Event.name)", "error": "\(error)"])
+    }
+  }
+
+  // MARK: The disk
+
+  private var isReading = false
+
+  private func readDisk() {
+    guard !isReading, let read = feed.nextRead() else { return }
+    isReading = true
+    let journal = UnsafeTransfer(self)
+    Self.readers.async { [store, eventLoop] in
+      let result = Result { () throws(StoreError) in try store.journal(after: read.after, limit: read.limit) }
+      eventLoop.execute { journal.value.haveRead(read, result) }
+    }
+  }
+
+  private func haveRead(_ read: Feed.Read, _ result: Result<[EncodedEntry], StoreError>) {
+    isReading = false
+    switch result {
+    case .success(let rows): if feed.haveRead(read, rows) { pump(read.subscription) }
+    case .failure(let error):
+      logger.error("cannot read the journal for a subscriber", metadata: ["error": "\(error)"])
+      if feed.readFailed(read) {
+        subscribers[read.subscription]?.connection.close(reason: "the journal cannot be read: \(error)")
+      }
+    }
+    readDisk()
+  }
+}
