@@ -8,31 +8,48 @@ internal import Supervision
 internal import WireProtocol
 internal import XDR
 
-/// Runs programs for events: durable subscribers with a cursor each, outside every decision.
+/// Runs programs for events: durable subscribers, outside every decision about guests.
 ///
-/// Each hook runs one program at a time, in the order of the journal, once per event. Each attempt is stored before it is
-/// made, and the cursor when a program is done with: a daemon that died while one ran ends what is left of it when it is
-/// back, and gives that event to it again, with `LODGE_ATTEMPT` one higher.
-/// A hook that fails, hangs or floods holds up nothing but itself.
+/// `HookCursor` decides what each hook does next, this does it: one program at a time for each hook, in the order of the
+/// journal. A hook that fails, hangs or floods holds up nothing but itself. A program that still runs when the daemon dies
+/// is ended by the next one, which gives its event to the hook again.
 actor HookRunner {
-  private struct Hook {
-    var stored: StoredHook
-    var spec: Wire.HookSpec
-    var filter: EventFilter
+  /// Its properties are the runner's.
+  private final class Hook: @unchecked Sendable {
+    let name: String
+    let spec: Wire.HookSpec
+    /// As it is stored.
+    let encodedSpec: [UInt8]
+    var cursor: HookCursor<EncodedEntry>
+    /// Resumed when it has something to do.
+    var sleep: CheckedContinuation<Void, Never>?
+    /// Its row is being written or removed. Others wait, so that a write does not bring a removed row back.
+    var isStoring = false
+    var waiting: [CheckedContinuation<Void, Never>] = []
     var task: Task<Void, Never>?
-    /// As far as the database knows.
-    var savedPosition: UInt64
-  }
 
-  /// Rows that a hook has passed over without running its program may be looked at again after a restart; its position
-  /// is stored after this many of them.
-  private static let unsavedRows: UInt64 = 1_000
+    init(_ stored: StoredHook, newest: UInt64) throws(XDRError) {
+      let spec = try Wire.HookSpec(xdr: stored.spec)
+      let filter = EventFilter(spec.filter)
+      name = stored.name
+      encodedSpec = stored.spec
+      self.spec = spec
+      cursor = HookCursor(stored.record, newest: newest, retries: spec.retries) { row in
+        // A hook that hears of hooks would never end.
+        row.entry.event.kind != .hook && filter.matches(row.entry.event)
+      }
+    }
+
+    func wake() {
+      sleep?.resume()
+      sleep = nil
+    }
+  }
 
   private let manager: Guests
   private let program: HookProgram
   private let logger: Logger
   private var hooks: [String: Hook] = [:]
-  private var sleeping: [String: CheckedContinuation<Void, Never>] = [:]
   private var newest: UInt64 = 0
 
   init(manager: Guests, paths: DaemonPaths, logger: Logger) {
@@ -42,24 +59,24 @@ actor HookRunner {
   }
 
   func start(_ stored: [StoredHook], newest: UInt64) async {
-    self.newest = newest
+    self.newest = max(self.newest, newest)
     await program.endLeftovers()
     for hook in stored {
-      do { run(hook, try Wire.HookSpec(xdr: hook.spec)) } catch {
+      do { begin(try Hook(hook, newest: self.newest)) } catch {
         logger.error("a stored hook cannot be read", metadata: ["hook": "\(hook.name)", "error": "\(error)"])
       }
     }
   }
 
+  /// Programs that run go on; the next daemon ends them.
   func stop() {
-    for hook in hooks.values { hook.task?.cancel() }
-    wakeAll()
+    for hook in hooks.values { end(hook) }
   }
 
   /// The journal has rows up to this number.
   func wake(_ sequence: UInt64) {
     newest = max(newest, sequence)
-    wakeAll()
+    for hook in hooks.values where hook.cursor.reached(newest) { hook.wake() }
   }
 
   func add(_ spec: Wire.HookSpec) async throws {
@@ -79,9 +96,15 @@ actor HookRunner {
         .invalidArgument, "add hook \(name): \(Visible.text(spec.program, limit: 80)): No such file or directory",
         errno: 2)
     }
-    let hook = StoredHook(name: name, spec: try spec.xdrEncoded(), position: newest)
-    try await manager.reading { try $0.save(hook) }
-    run(hook, spec)
+    let stored = StoredHook(name: name, spec: try spec.xdrEncoded(), position: newest)
+    let hook = try Hook(stored, newest: newest)
+    // Its name is taken while it is being stored.
+    hooks[name] = hook
+    do { try await exclusively(hook) { try await manager.reading { try $0.save(stored) } } } catch {
+      hooks[name] = nil
+      throw error
+    }
+    begin(hook)
   }
 
   func remove(_ name: String) async throws {
@@ -89,115 +112,117 @@ actor HookRunner {
       throw GuestError(
         .notFound, "remove hook \(Visible.text(name, limit: 80)): there is none of that name", hint: "lodge on ls")
     }
-    try await manager.reading { try $0.removeHook(name) }
-    hooks[name] = nil
-    hook.task?.cancel()
-    wakeAll()
+    try await exclusively(hook) {
+      try await manager.reading { try $0.removeHook(name) }
+      hooks[name] = nil
+      end(hook)
+    }
   }
 
-  /// What hook programs printed last is for those who may inspect.
+  /// The last output of programs is for callers with the right to inspect.
   func list(for access: Access) -> Wire.HookListReply {
     Wire.HookListReply(
-      hooks: hooks.values.sorted { $0.stored.name < $1.stored.name }.map {
-        Wire.HookStatus(
-          spec: $0.spec, position: $0.stored.position, runs: $0.stored.runs, failures: $0.stored.failures,
-          lastError: access.base >= .inspect ? $0.stored.lastError : "")
+      hooks: hooks.values.sorted { $0.name < $1.name }.map {
+        let record = $0.cursor.record
+        return Wire.HookStatus(
+          spec: $0.spec, position: record.position, runs: record.runs, failures: record.failures,
+          lastError: access.base >= .inspect ? record.lastError : "")
       })
   }
 
-  private func run(_ stored: StoredHook, _ spec: Wire.HookSpec) {
-    let task = Task { await follow(stored.name) }
-    hooks[stored.name] = Hook(
-      stored: stored, spec: spec, filter: EventFilter(spec.filter), task: task, savedPosition: stored.position)
+  private func begin(_ hook: Hook) {
+    hooks[hook.name] = hook
+    hook.task = Task { await follow(hook) }
   }
 
-  private func wakeAll() {
-    let waking = sleeping
-    sleeping = [:]
-    for continuation in waking.values { continuation.resume() }
+  private func end(_ hook: Hook) {
+    hook.cursor.finish()
+    hook.task?.cancel()
+    hook.wake()
   }
 
   // MARK: One hook
 
-  private func follow(_ name: String) async {
-    while !Task.isCancelled, let hook = hooks[name] {
-      let position = hook.stored.position
-      guard position < newest else {
-        await withCheckedContinuation { continuation in
-          // Looked at here, and not before only: from this on nothing can happen unseen.
-          let isDue = Task.isCancelled || hooks[name].map { $0.stored.position < newest } ?? true
-          if isDue { continuation.resume() } else { sleeping[name] = continuation }
-        }
-        continue
+  private func follow(_ hook: Hook) async {
+    while true {
+      switch hook.cursor.next() {
+      case .finished: return
+      case .sleep: await sleep(hook)
+      case .read(let after, let limit, _): await read(hook, after: after, limit: limit)
+      case .store(let record): await store(hook, record)
+      case .run(let row, let attempt): await run(hook, row.entry, attempt)
+      // A hook that ends does not wait.
+      case .pause(let millis): try? await Task.sleep(for: .milliseconds(millis))
+      case .note(let text):
+        logger.warning("a hook misses or gives up an event", metadata: ["hook": "\(hook.name)", "why": "\(text)"])
+        await manager.noteHook(hook.name, "hook \(hook.name) \(text)")
       }
-      let rows: [EncodedEntry]
-      do { rows = try await manager.reading { try $0.journal(after: position, limit: 200) } } catch {
-        // It cannot be said what would be missed: nothing is passed over.
-        logger.error("a hook cannot read the journal", metadata: ["hook": "\(name)", "error": "\(error)"])
-        try? await Task.sleep(for: .seconds(1))
-        continue
-      }
-      guard !Task.isCancelled, hooks[name] != nil else { return }
-      if let first = rows.first, first.entry.sequence > position + 1 {
-        await noteGap(name, from: position + 1, to: first.entry.sequence - 1)
-      }
-      for row in rows where !Task.isCancelled {
-        // A hook that hears of hooks would never end.
-        guard row.entry.event.kind != .hook, hook.filter.matches(row.entry.event) else { continue }
-        await perform(name, row.entry)
-      }
-      guard !Task.isCancelled, let after = hooks[name] else { return }
-      let reached = rows.last?.entry.sequence ?? newest
-      hooks[name]?.stored.position = reached
-      if reached - after.savedPosition >= Self.unsavedRows { await save(name) }
     }
   }
 
-  /// Retention went over events that this hook has not had.
-  private func noteGap(_ name: String, from first: UInt64, to last: UInt64) async {
-    let text = "events \(first) to \(last) are no longer kept"
-    hooks[name]?.stored.failures += 1
-    hooks[name]?.stored.lastError = text
-    logger.warning("a hook misses events", metadata: ["hook": "\(name)", "why": "\(text)"])
-    await manager.noteHook(name, "hook \(name) misses events: \(text)")
-  }
-
-  private func perform(_ name: String, _ entry: JournalEntry) async {
-    guard let hook = hooks[name] else { return }
-    // One that was begun by an earlier daemon goes on counting, and is not given up for that alone.
-    var number = hook.stored.started == entry.sequence ? hook.stored.attempt : 0
-    var failure: String?
-    for attempt in 1...(UInt64(min(hook.spec.retries, 100)) + 1) where !Task.isCancelled {
-      number += 1
-      hooks[name]?.stored.runs += 1
-      hooks[name]?.stored.started = entry.sequence
-      hooks[name]?.stored.attempt = number
-      await save(name)
-      failure = await program.run(hook.spec, entry, attempt: number)
-      guard let text = failure else { break }
-      hooks[name]?.stored.failures += 1
-      logger.warning("a hook failed", metadata: ["hook": "\(name)", "sequence": "\(entry.sequence)", "why": "\(text)"])
-      if attempt <= hook.spec.retries {
-        try? await Task.sleep(for: .milliseconds(min(250 << min(attempt, 6), 10_000)))
-      }
-    }
-    guard !Task.isCancelled else { return }
-    hooks[name]?.stored.lastError = failure ?? ""
-    hooks[name]?.stored.position = entry.sequence
-    await save(name)
-    if let failure {
-      await manager.noteHook(name, "hook \(name) given up for event \(entry.sequence): \(failure)")
+  private func sleep(_ hook: Hook) async {
+    await withCheckedContinuation { continuation in
+      // Checked last, so no row that came meanwhile is missed.
+      if Task.isCancelled || hook.cursor.reached(newest) { continuation.resume() } else { hook.sleep = continuation }
     }
   }
 
-  private func save(_ name: String) async {
-    guard let hook = hooks[name]?.stored else { return }
+  private func read(_ hook: Hook, after position: UInt64, limit: Int) async {
     do {
-      try await manager.reading { try $0.save(hook) }
-      hooks[name]?.savedPosition = hook.position
+      hook.cursor.haveRead(try await manager.reading { try $0.journal(after: position, limit: limit) })
     } catch {
-      logger.error("a hook's position cannot be stored", metadata: ["hook": "\(name)", "error": "\(error)"])
+      logger.error("a hook cannot read the journal", metadata: ["hook": "\(hook.name)", "error": "\(error)"])
+      hook.cursor.readFailed()
     }
+  }
+
+  private func run(_ hook: Hook, _ entry: JournalEntry, _ attempt: UInt64) async {
+    let failure = await program.run(hook.spec, entry, attempt: attempt)
+    if let failure {
+      logger.warning(
+        "a hook failed", metadata: ["hook": "\(hook.name)", "sequence": "\(entry.sequence)", "why": "\(failure)"])
+    }
+    hook.cursor.ended(failure: failure)
+  }
+
+  private func store(_ hook: Hook, _ record: HookCursor<EncodedEntry>.Record) async {
+    let stored = StoredHook(name: hook.name, spec: hook.encodedSpec, record)
+    do {
+      try await exclusively(hook) {
+        guard hooks[hook.name] === hook else { return }
+        try await manager.reading { try $0.save(stored) }
+      }
+      hook.cursor.stored(true)
+    } catch {
+      logger.error("a hook's position cannot be stored", metadata: ["hook": "\(hook.name)", "error": "\(error)"])
+      hook.cursor.stored(false)
+    }
+  }
+
+  /// Runs `body` while nothing else writes or removes the row of this hook.
+  private func exclusively(_ hook: Hook, _ body: () async throws -> Void) async throws {
+    while hook.isStoring { await withCheckedContinuation { hook.waiting.append($0) } }
+    hook.isStoring = true
+    defer {
+      hook.isStoring = false
+      let waiting = hook.waiting
+      hook.waiting = []
+      for continuation in waiting { continuation.resume() }
+    }
+    try await body()
+  }
+}
+
+extension StoredHook {
+  fileprivate init(name: String, spec: [UInt8], _ record: HookCursor<EncodedEntry>.Record) {
+    self.init(
+      name: name, spec: spec, position: record.position, runs: record.runs, failures: record.failures,
+      lastError: record.lastError, started: record.started, attempt: record.attempt)
+  }
+
+  fileprivate var record: HookCursor<EncodedEntry>.Record {
+    .init(
+      position: position, runs: runs, failures: failures, lastError: lastError, started: started, attempt: attempt)
   }
 }
 

@@ -8,7 +8,7 @@ import Testing
 
   /// More histories: `LODGE_MODEL_HISTORIES`; one again: `LODGE_TEST_SEED`, which a failure shows.
   @Test func noOrderOfEventsLosesARow() throws {
-    let histories = Int(environment("LODGE_MODEL_HISTORIES") ?? 4_000)
+    let histories = Int(environment("LODGE_MODEL_HISTORIES") ?? 1_000)
     let first = environment("LODGE_TEST_SEED") ?? UInt64.random(in: 0 ... .max)
     for index in 0..<histories {
       let seed = first &+ UInt64(index)
