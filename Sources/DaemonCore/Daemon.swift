@@ -64,7 +64,7 @@ public struct Daemon: Service {
     if rescue == nil { await manager.recover(formerBoot: state.boot) } else { await manager.lookAfterWhatRuns() }
     // Who comes right after a start learns how guests ended meanwhile, not how they were before.
     await manager.settled()
-    await hooks.start(state.hooks, newest: range.newest)
+    await hooks.start(state.hooks, newest: manager.newestEvent)
 
     let (doors, ownSockets) = try await open(server, limits, eventLoop)
     logger.notice(

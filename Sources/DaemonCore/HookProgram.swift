@@ -26,7 +26,8 @@ struct HookProgram: Sendable {
     self.eventLoop = eventLoop
   }
 
-  /// Runs the program to its end, or to its timeout. Nil if it ended with code 0, otherwise why not.
+  /// Runs the program to its end, or to its timeout; a task that is cancelled kills it, with all it has started. Nil if it
+  /// ended with code 0, otherwise why not.
   func run(_ spec: Wire.HookSpec, _ entry: JournalEntry, attempt: UInt64) async -> String? {
     let group = "\(Self.prefix)\(spec.name)+\(counter.next())"
     let process: ProcessHandle
@@ -58,11 +59,16 @@ struct HookProgram: Sendable {
       fence.killHook(group)
       _ = try? process.signal(9)
     }
-    let status: LinuxSystem.WaitStatus? = await withCheckedContinuation { continuation in
-      Self.waiters.async {
-        Self.copy(output, to: log, until: process)
-        continuation.resume(returning: (try? process.wait(blocking: true))?.status)
+    let status: LinuxSystem.WaitStatus? = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        Self.waiters.async {
+          Self.copy(output, to: log, until: process)
+          continuation.resume(returning: (try? process.wait(blocking: true))?.status)
+        }
       }
+    } onCancel: { [fence] in
+      fence.killHook(group)
+      _ = try? process.signal(9)
     }
     timer.cancel()
     // What it left running in the background goes with it.

@@ -58,17 +58,24 @@ actor HookRunner {
     program = HookProgram(paths: paths, fence: RunFence(parent: paths.cgroupParent), eventLoop: manager.eventLoop)
   }
 
+  /// Begins with the hooks of the database. `wake` may have come before.
+  ///
+  /// - Parameter newest: the newest row of the journal by now, those of the recovery included.
   func start(_ stored: [StoredHook], newest: UInt64) async {
     self.newest = max(self.newest, newest)
     await program.endLeftovers()
     for hook in stored {
-      do { begin(try Hook(hook, newest: self.newest)) } catch {
+      do {
+        let hook = try Hook(hook, newest: self.newest)
+        hooks[hook.name] = hook
+        begin(hook)
+      } catch {
         logger.error("a stored hook cannot be read", metadata: ["hook": "\(hook.name)", "error": "\(error)"])
       }
     }
   }
 
-  /// Programs that run go on; the next daemon ends them.
+  /// The daemon ends. Programs that run go on; the next daemon ends them and gives their events again.
   func stop() {
     for hook in hooks.values { end(hook) }
   }
@@ -101,21 +108,26 @@ actor HookRunner {
     // Its name is taken while it is being stored.
     hooks[name] = hook
     do { try await exclusively(hook) { try await manager.reading { try $0.save(stored) } } } catch {
-      hooks[name] = nil
+      if hooks[name] === hook { hooks[name] = nil }
       throw error
     }
-    begin(hook)
+    // It may be removed already.
+    if hooks[name] === hook { begin(hook) }
   }
 
+  /// Removes a hook and kills its program if that runs.
   func remove(_ name: String) async throws {
     guard let hook = hooks[name] else {
       throw GuestError(
         .notFound, "remove hook \(Visible.text(name, limit: 80)): there is none of that name", hint: "lodge on ls")
     }
     try await exclusively(hook) {
+      // Another removal may have been first.
+      guard hooks[name] === hook else { return }
       try await manager.reading { try $0.removeHook(name) }
       hooks[name] = nil
       end(hook)
+      hook.task?.cancel()
     }
   }
 
@@ -131,13 +143,11 @@ actor HookRunner {
   }
 
   private func begin(_ hook: Hook) {
-    hooks[hook.name] = hook
     hook.task = Task { await follow(hook) }
   }
 
   private func end(_ hook: Hook) {
     hook.cursor.finish()
-    hook.task?.cancel()
     hook.wake()
   }
 
@@ -163,7 +173,11 @@ actor HookRunner {
   private func sleep(_ hook: Hook) async {
     await withCheckedContinuation { continuation in
       // Checked last, so no row that came meanwhile is missed.
-      if Task.isCancelled || hook.cursor.reached(newest) { continuation.resume() } else { hook.sleep = continuation }
+      if hook.cursor.reached(newest) || hook.cursor.isFinished {
+        continuation.resume()
+      } else {
+        hook.sleep = continuation
+      }
     }
   }
 
@@ -227,6 +241,9 @@ extension StoredHook {
 }
 
 extension Guests {
+  /// The number of the newest row of the journal.
+  var newestEvent: UInt64 { journal.range.newest }
+
   func noteHook(_ name: String, _ message: String) {
     take(book.note([GuestEvent(.hook, guest: nil, by: .daemon, message: message)], .fact, at: now.wall))
   }

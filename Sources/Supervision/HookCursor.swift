@@ -193,7 +193,8 @@ public struct HookCursor<Row: JournalRow>: Sendable {
     }
   }
 
-  private var isFinished: Bool {
+  /// Whether nothing follows.
+  public var isFinished: Bool {
     switch phase {
     case .finished: true
     case .looking, .beginning, .running, .failed, .closing, .noting: false

@@ -175,5 +175,84 @@ extension IntegrationTests {
         #expect(try await daemon.end(of: "web").cause.code == 0)
       }
     }
+
+    /// The end of a guest while the daemon was away is an event of its return, before any other comes.
+    @Test(.requiresGuests) func anEndWhileTheDaemonWasAwayIsGivenAtItsReturn() async throws {
+      try await withDaemon { daemon in
+        let path = try program("report", Self.report, daemon)
+        try await daemon.succeed("on", "add", "ends", "--filter", "cause=exited", "--exec", path)
+        for round in 1...5 {
+          let folder = "\(daemon.root)/gate\(round)"
+          try Files.makeDirectory(folder)
+          try check("mkfifo", on: folder) { mkfifo("\(folder)/go", 0o600) }
+          try await daemon.define(
+            "web\(round)", ["--restart", "never", "--mount", "\(folder):/gate"],
+            ["/bin/sh", "-c", "read word < /gate/go; exit \(round)"])
+          try await daemon.succeed("start", "web\(round)")
+          let controller = try ProcessHandle(opening: try await daemon.controllerPID(of: "web\(round)"))
+          try await daemon.kill()
+          try await offThread {
+            let fifo = try Files.open("\(folder)/go", flags: O_WRONLY)
+            try Array("go\n".utf8).withUnsafeBytes { try Files.write($0, to: fifo.rawValue, named: "go") }
+            #expect(waitUntilReadable(controller.fd.rawValue, seconds: 20))
+          }
+          try await daemon.start()
+          // Nothing else happens that could wake it.
+          let told = try await reports(daemon, atLeast: round)
+          #expect(told.map(\.code) == (1...round).map(String.init))
+        }
+      }
+    }
+
+    /// Several calls at once that add a hook of one name: one is taken, and it is the one that is there.
+    @Test(.requiresGuests) func oneNameIsTakenOnce() async throws {
+      try await withDaemon { daemon in
+        let connection = try RawConnection(to: daemon.socketPath)
+        let paths = try (0..<4).map { try program("page\($0)", "exit 0", daemon) }
+        for (index, path) in paths.enumerated() {
+          // hook_spec: name, an empty filter, program, timeout, retries.
+          let spec =
+            RawConnection.string("page") + RawConnection.string("") + [UInt8](repeating: 0, count: 12)
+            + RawConnection.string(path) + [UInt8](repeating: 0, count: 12)
+          #expect(
+            try connection.send(
+              RawConnection.frame(procedure: 19, serial: UInt32(index), payload: RawConnection.opaque(spec))))
+        }
+        var taken: [Int] = []
+        for _ in paths {
+          let reply = try #require(try connection.receive())
+          if reply.status == 0 { taken.append(Int(reply.serial)) }
+        }
+        #expect(taken.count == 1)
+        let listed = try await daemon.succeed("on", "ls", "-o", "jsonl")
+        #expect(listed.output.contains(paths[taken[0]]), "\(listed)")
+      }
+    }
+
+    /// A hook that is removed takes its program with it, and what that has started.
+    @Test(.requiresGuests) func aRemovalEndsTheProgram() async throws {
+      try await withDaemon { daemon in
+        let path = try program(
+          "hang", "trap '' TERM HUP INT\nsleep 1000 &\necho $! > ROOT/child\necho $$ > ROOT/hangs\nwait", daemon)
+        try await daemon.succeed("on", "add", "hang", "--filter", "cause=exited", "--exec", path)
+        try await daemon.define("web", ["--restart", "never"], ["/bin/sh", "-c", "exit 0"])
+        try await daemon.succeed("start", "web")
+        var handles: [ProcessHandle] = []
+        for file in ["hangs", "child"] {
+          try await daemon.waitForFile("\(daemon.root)/\(file)") { $0.hasSuffix("\n") }
+          let pid = try #require(Int32(Files.textOrEmpty("\(daemon.root)/\(file)").dropLast()))
+          handles.append(try ProcessHandle(opening: pid))
+        }
+        try await daemon.succeed("on", "rm", "hang")
+        for handle in handles {
+          #expect(try await offThread { waitUntilReadable(handle.fd.rawValue, seconds: 10) })
+        }
+        // One of the same name begins with what happens from then on.
+        let report = try program("report", Self.report, daemon)
+        try await daemon.succeed("on", "add", "hang", "--filter", "cause=exited", "--exec", report)
+        try await daemon.succeed("start", "web")
+        #expect(try await reports(daemon, atLeast: 1).count == 1)
+      }
+    }
   }
 }
