@@ -92,7 +92,8 @@ struct HookProgram: Sendable {
     fence.killHook(group)
     for attempt in 0..<10 {
       if fence.removeHook(group) { return }
-      try? await Task.sleep(for: .milliseconds(1 << attempt))
+      // No sleep of the task, which ends at once when that was cancelled.
+      try? await eventLoop.scheduleTask(in: .milliseconds(1 << attempt)) {}.futureResult.get()
     }
   }
 
