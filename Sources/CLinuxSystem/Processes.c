@@ -60,6 +60,8 @@ int ls_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsi
   return prctl(option, a, b, c, d);
 }
 
+int ls_sigtimedwait_number(void) { return SYS_rt_sigtimedwait; }
+
 int ls_sigmask(int how, uint64_t set, uint64_t *old) {
   // The kernel's own form: 64 bits, whatever the size of the C library's sigset_t.
   uint64_t before = 0;

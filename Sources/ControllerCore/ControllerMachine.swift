@@ -43,6 +43,12 @@ struct ControllerMachine {
       self.termTimeoutMillis = termTimeoutMillis
     }
 
+    /// When it comes to force if it begins at this moment; nil for an order without.
+    func force(from now: BootTime) -> BootTime? {
+      if self.order.noKill { return nil }
+      return now.adding(milliseconds: timeoutMillis).adding(milliseconds: signal == 15 ? 0 : termTimeoutMillis)
+    }
+
     /// SIGKILL at once.
     init(force order: EndOrder) { self.init(order, signal: 9, timeoutMillis: 0, termTimeoutMillis: 0) }
   }
@@ -103,9 +109,26 @@ struct ControllerMachine {
     var stage: Stage
     /// When the next stage comes.
     var deadline: BootTime
+    /// When it comes to force; nil for never.
+    var force: BootTime?
     /// When the signal is repeated, as long as nobody hears it.
     var repeatAt: BootTime?
     var interval: UInt64 = Self.firstInterval
+
+    init(order: StopOrder, stage: Stage, at now: BootTime) {
+      self.order = order
+      self.stage = stage
+      switch stage {
+      case .polite, .term:
+        deadline = now.adding(milliseconds: order.timeoutMillis)
+        repeatAt = now.adding(milliseconds: Self.firstInterval)
+      case .kill: deadline = now.adding(milliseconds: Self.killInterval)
+      }
+      force = order.force(from: now)
+    }
+
+    /// The polite one of this stage.
+    var signal: Int32 { stage == .polite ? order.signal : ControllerMachine.term }
 
     static let firstInterval: UInt64 = 5
     static let longestInterval: UInt64 = 200
@@ -120,6 +143,8 @@ struct ControllerMachine {
   private(set) var orders = EndOrders()
   /// The one that is being carried out.
   private var stop: Stop?
+  /// What `signalInit` was last asked for: in the record once init was sent it.
+  private var asked: (order: UInt32, signal: Int32)?
   /// When `timePassed` has something to do in this phase.
   private var phaseDeadline: BootTime?
   private var emptyInterval: UInt64 = 1
@@ -160,7 +185,11 @@ struct ControllerMachine {
     case (.running, .stop(let order)):
       return begin(order, at: now)
     case (.running, .signalHeard(let heard)):
-      if heard { stop?.repeatAt = nil }
+      if heard, let asked {
+        orders.update(asked.order) { $0.note(sent: asked.signal) }
+        if asked.signal == stop?.signal { stop?.repeatAt = nil }
+      }
+      asked = nil
       return []
     case (.running, .rebootNoted(let command)):
       if !reboots.contains(command) { reboots.append(command) }
@@ -224,30 +253,31 @@ struct ControllerMachine {
     // Sent again by a daemon that was restarted: it is at work, or has come to its end.
     if orders.kept.contains(where: { $0.number == order.order.number }) { return [] }
     orders.take(order.order)
-    if let stop {
-      // What is to end by force does so in its time, whatever is asked for beside it.
+    // The earliest force stands: what is to end by it does so in its time, whatever is asked for beside it.
+    if let stop, let force = stop.force {
       if stop.stage == .kill { return [] }
-      if order.order.noKill, !stop.order.order.noKill {
-        orders.update(order.order.number) { $0.note(sent: order.signal) }
-        return [.thaw, .signalInit(order.signal)]
+      if order.force(from: now).map({ force <= $0 }) ?? true {
+        return [.thaw] + sendOnce(order.signal, for: order.order)
       }
     }
-    stop = Stop(
-      order: order, stage: .polite, deadline: now.adding(milliseconds: order.timeoutMillis),
-      repeatAt: now.adding(milliseconds: Stop.firstInterval))
-    return [.thaw, signal(order.signal)]
+    stop = Stop(order: order, stage: .polite, at: now)
+    let effects = sendOnce(order.signal, for: order.order)
+    if effects.isEmpty { stop?.repeatAt = nil }
+    return [.thaw] + effects
   }
 
   private mutating func kill(_ order: StopOrder, at now: BootTime) -> [Effect] {
     orders.take(order.order)
-    stop = Stop(order: order, stage: .kill, deadline: now.adding(milliseconds: Stop.killInterval))
+    stop = Stop(order: order, stage: .kill, at: now)
     return [killAll()]
   }
 
-  /// Sends a signal for the order at work, and has it in the record.
-  private mutating func signal(_ number: Int32) -> Effect {
-    if let stop { orders.update(stop.order.order.number) { $0.note(sent: number) } }
-    return .signalInit(number)
+  /// Sends init a polite signal, unless an order that still stands has sent it already: the second one means "at once" to
+  /// many programs.
+  private mutating func sendOnce(_ signal: Int32, for order: EndOrder) -> [Effect] {
+    if orders.kept.contains(where: { !$0.givenUp && $0.signalsSent.contains(signal) }) { return [] }
+    asked = (order.number, signal)
+    return [.signalInit(signal)]
   }
 
   private mutating func killAll() -> Effect {
@@ -263,8 +293,9 @@ struct ControllerMachine {
         self.stop?.stage = .term
         self.stop?.deadline = now.adding(milliseconds: stop.order.termTimeoutMillis)
         self.stop?.interval = Stop.firstInterval
-        self.stop?.repeatAt = now.adding(milliseconds: Stop.firstInterval)
-        return [signal(Self.term)]
+        let effects = sendOnce(Self.term, for: stop.order.order)
+        self.stop?.repeatAt = effects.isEmpty ? nil : now.adding(milliseconds: Stop.firstInterval)
+        return effects
       case .polite, .term:
         guard !stop.order.order.noKill else { return giveUp(stop.order.order.number) }
         self.stop?.repeatAt = nil
@@ -281,7 +312,9 @@ struct ControllerMachine {
       let interval = min(stop.interval * 2, Stop.longestInterval)
       self.stop?.interval = interval
       self.stop?.repeatAt = now.adding(milliseconds: interval)
-      return [signal(stop.stage == .term ? Self.term : stop.order.signal)]
+      let effects = sendOnce(stop.signal, for: stop.order.order)
+      if effects.isEmpty { self.stop?.repeatAt = nil }
+      return effects
     }
     return []
   }

@@ -202,12 +202,17 @@ extension ControllerProcess {
   }
 }
 
-/// Which signals reach a process that is the init of a PID namespace: those it has a handler for, and those it blocks, which
-/// wait until it takes them (sigwait, signalfd: tini, systemd). The kernel drops all others (sig_task_ignored in
-/// kernel/signal.c; pid_namespaces(7)).
+/// Which signals reach a process that is the init of a PID namespace: those it has a handler for, those it blocks, which
+/// wait until it takes them (signalfd: systemd), and those it is waiting for at the moment (sigwait: tini), which the kernel
+/// shows neither as blocked nor as caught. It drops all others (sig_task_ignored in kernel/signal.c; pid_namespaces(7)).
 enum SignalHandlers {
   static func of(pid: Int32) -> SignalSet {
-    parse((try? Files.read("/proc/\(pid)/status")) ?? [])
+    let handled = parse((try? Files.read("/proc/\(pid)/status")) ?? [])
+    guard let place = waitedSet(in: (try? Files.readText("/proc/\(pid)/syscall")) ?? ""),
+      let bytes = try? Files.read("/proc/\(pid)/mem", from: place, limit: 8), bytes.count == 8
+    else { return handled }
+    // The kernel's own set: 64 bits in the host's order of bytes.
+    return SignalSet(bits: handled.bits | bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) })
   }
 
   /// Lines such as `SigCgt: 0000000180004a02`; proc_pid_status(5).
@@ -219,5 +224,13 @@ enum SignalHandlers {
       bits |= UInt64(digits, radix: 16) ?? 0
     }
     return SignalSet(bits: bits)
+  }
+
+  /// The address of the set that a task waits for in rt_sigtimedwait(2), by a line such as `128 0x7ffd5c 0x0 ...`: the number
+  /// of the system call, and its arguments (proc_pid_syscall(5)). Nil where it is in no such call.
+  static func waitedSet(in line: String) -> UInt64? {
+    let fields = line.split(separator: " ", maxSplits: 2)
+    guard fields.count > 1, Int(fields[0]) == Signals.waitCall, fields[1].hasPrefix("0x") else { return nil }
+    return UInt64(fields[1].dropFirst(2), radix: 16)
   }
 }

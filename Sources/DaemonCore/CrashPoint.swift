@@ -1,7 +1,11 @@
 internal import LinuxSystem
 
-/// Named places where tests let the daemon die, fail or pause: `LODGE_CRASHPOINT=name:kill|pause`. Compiled into debug
-/// and test builds only.
+#if LODGE_CRASHPOINTS
+  internal import Synchronization
+#endif
+
+/// Named places where tests let the daemon die, fail or pause: `LODGE_CRASHPOINT=name:kill|pause`, with `@N` behind it at
+/// the place's Nth time. Compiled into debug and test builds only.
 enum CrashPoint {
   /// Every name there is; the tests try each.
   static let names = [
@@ -17,14 +21,22 @@ enum CrashPoint {
   }
 
   #if LODGE_CRASHPOINTS
-    private static let chosen: (name: String, action: String)? = {
+    private static let chosen: (name: String, action: String, time: Int)? = {
       guard let value = OwnProcess.variable("LODGE_CRASHPOINT") else { return nil }
       let parts = value.split(separator: ":", maxSplits: 1).map(String.init)
-      return parts.count == 2 ? (parts[0], parts[1]) : nil
+      guard parts.count == 2 else { return nil }
+      let action = parts[1].split(separator: "@", maxSplits: 1).map(String.init)
+      return (parts[0], action[0], action.count == 2 ? Int(action[1]) ?? 1 : 1)
     }()
+    private static let times = Mutex(0)
 
     private static func hit(_ name: StaticString) {
       guard let chosen, chosen.name == name.description else { return }
+      let time = times.withLock { times in
+        times += 1
+        return times
+      }
+      guard time >= chosen.time else { return }
       switch chosen.action {
       case "kill": OwnProcess.die()
       case "pause": OwnProcess.pause(milliseconds: 1_500)

@@ -6,6 +6,8 @@ public enum WaitStatus: Sendable, Hashable {
   static let hangUp: Int32 = 1
   static let interrupt: Int32 = 2
   public static let kill: Int32 = 9
+  static let resume: Int32 = 18
+  static let stop: Int32 = 19
 }
 
 /// The origin of a request.

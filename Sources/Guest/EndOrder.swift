@@ -80,6 +80,19 @@ public struct EndOrder: Sendable, Hashable {
   }
 }
 
+extension StopPolicy {
+  /// Why a signal cannot be the polite one; nil where it can. The kernel gives a process no say in SIGKILL and SIGSTOP, and
+  /// SIGCONT asks for nothing; signal(7).
+  public static func fault(ofPolite signal: Int32) -> String? {
+    switch signal {
+    case WaitStatus.kill: "SIGKILL is no polite signal, init cannot hear it; lodge kill ends a guest by force"
+    case WaitStatus.stop: "SIGSTOP is no polite signal, it freezes init, which then hears nothing"
+    case WaitStatus.resume: "SIGCONT is no polite signal, it asks for no end"
+    default: nil
+    }
+  }
+}
+
 /// The orders of one run, oldest first. A run may be given any number of them: the oldest and the newest are kept, and
 /// the rest is counted.
 public struct EndOrders: Sendable, Hashable {

@@ -235,6 +235,7 @@ extension GuestLifecycle {
 
   /// An administrator wants it to end and to stay so.
   public mutating func stop(_ order: EndOrder, _ context: Context) throws(GuestError) -> Transition {
+    try checkSignal(of: order, "stop")
     var transition = Transition()
     let verb = order.isForce ? "kill" : "stop"
     switch phase {
@@ -258,8 +259,14 @@ extension GuestLifecycle {
     return transition
   }
 
+  private func checkSignal(of order: EndOrder, _ verb: String) throws(GuestError) {
+    guard let fault = order.signal.flatMap({ StopPolicy.fault(ofPolite: $0) }) else { return }
+    throw GuestError(.invalidArgument, "\(verb) \(name): \(fault)")
+  }
+
   /// An administrator wants it ended, if it runs, and started anew.
   public mutating func restart(_ order: EndOrder, _ context: Context) throws(GuestError) -> Transition {
+    try checkSignal(of: order, "restart")
     var transition = Transition()
     switch phase {
     case .stopped, .waiting:

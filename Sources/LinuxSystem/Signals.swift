@@ -22,6 +22,9 @@ public struct SignalSet: Equatable, Sendable, ExpressibleByArrayLiteral {
 
 /// Signals of the calling thread.
 public enum Signals {
+  /// The system call that a thread is in while it waits for signals: rt_sigtimedwait(2), as `/proc/PID/syscall` shows it.
+  public static var waitCall: Int { Int(ls_sigtimedwait_number()) }
+
   /// Blocks these in addition; threads started later inherit it.
   public static func block(_ set: SignalSet) throws(SystemError) {
     try check("block signals") { ls_sigmask(SIG_BLOCK, set.bits, nil) }

@@ -53,6 +53,7 @@ extension SpecForm {
     if let program = spec.command.first, let problem = GuestKeys.pathProblem(program) {
       check(false, "command[0]", problem)
     }
+    if let fault = StopPolicy.fault(ofPolite: spec.stop.signal) { check(false, "stop.signal", fault) }
     // setresuid(2) takes this number for "leave as it is", and what it would leave is root.
     for (key, ids) in [
       ("user", spec.user.split(separator: ":", maxSplits: 1)), ("groups", spec.groups.map { $0[...] }),

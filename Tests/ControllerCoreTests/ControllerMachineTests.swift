@@ -102,6 +102,20 @@ struct ControllerMachineTests {
     #expect(machine.handle(.timePassed, at: at(2500)) == [.killAll, .noteStuck])
   }
 
+  /// The record has what was done, not what was tried: an exit of such an init is no answer to the stop.
+  @Test func aSignalThatInitDoesNotHearWasNotSent() {
+    var machine = running()
+    _ = machine.handle(.stop(order()), at: at(0))
+    _ = machine.handle(.signalHeard(false), at: at(0))
+    #expect(machine.orders.kept.map(\.signalsSent) == [[]])
+    // A second order beside it is heard: its own record has the signal.
+    _ = machine.handle(.stop(order(37, timeout: 60_000, noKill: true, number: 2)), at: at(2))
+    _ = machine.handle(.signalHeard(true), at: at(2))
+    #expect(machine.orders.kept.map(\.signalsSent) == [[], [37]])
+    _ = machine.handle(.timePassed, at: at(1000))
+    #expect(machine.orders.kept.map(\.killSent) == [true, false])
+  }
+
   @Test func sigtermIsNotSentASecondTimeByName() {
     var machine = running()
     _ = machine.handle(.stop(order(15)), at: at(0))
@@ -129,11 +143,46 @@ struct ControllerMachineTests {
     _ = machine.handle(.stop(order(15)), at: at(0))
     _ = machine.handle(.signalHeard(true), at: at(0))
     #expect(
-      machine.handle(.stop(order(15, timeout: 60_000, noKill: true, number: 2)), at: at(900)) == [
-        .thaw, .signalInit(15),
-      ])
+      machine.handle(.stop(order(15, timeout: 60_000, noKill: true, number: 2)), at: at(900)) == [.thaw])
     #expect(machine.handle(.timePassed, at: at(1000)) == [.killAll])
     #expect(machine.orders.kept.map(\.killSent) == [true, false])
+  }
+
+  /// However many orders come beside it, and however much time they give.
+  @Test func theEarliestForceStands() {
+    var machine = running()
+    _ = machine.handle(.stop(order(15)), at: at(0))
+    _ = machine.handle(.signalHeard(true), at: at(0))
+    for number: UInt32 in 2...8 {
+      let now = UInt64(number) * 100
+      #expect(machine.handle(.stop(order(15, timeout: 6_000, number: number)), at: at(now)) == [.thaw])
+    }
+    #expect(machine.deadline == at(1000))
+    #expect(machine.handle(.timePassed, at: at(1000)) == [.killAll])
+    #expect(machine.orders.kept.map(\.killSent) == [true] + Array(repeating: false, count: 7))
+    #expect(machine.orders.kept.map(\.signalsSent) == [[15]] + Array(repeating: [], count: 7))
+  }
+
+  @Test func aShorterStopTakesOver() {
+    var machine = running()
+    _ = machine.handle(.stop(order(15)), at: at(0))
+    _ = machine.handle(.signalHeard(true), at: at(0))
+    #expect(machine.handle(.stop(order(15, timeout: 100, number: 2)), at: at(500)) == [.thaw])
+    #expect(machine.handle(.timePassed, at: at(600)) == [.killAll])
+    #expect(machine.orders.kept.map(\.killSent) == [false, true])
+    #expect(machine.orders.kept.map(\.signalsSent) == [[15], []])
+  }
+
+  /// Another signal is another order; the same one is sent again only where the order before it has come to its end.
+  @Test func aPoliteSignalIsSentOnceForAllOrders() {
+    var machine = running()
+    _ = machine.handle(.stop(order(37, noKill: true)), at: at(0))
+    _ = machine.handle(.signalHeard(true), at: at(0))
+    #expect(machine.handle(.stop(order(37, noKill: true, number: 2)), at: at(10)) == [.thaw])
+    #expect(machine.handle(.stop(order(15, noKill: true, number: 3)), at: at(20)) == [.thaw, .signalInit(15)])
+    _ = machine.handle(.signalHeard(true), at: at(20))
+    #expect(machine.handle(.timePassed, at: at(1020)) == [.tellGaveUp(order: 3)])
+    #expect(machine.handle(.stop(order(15, noKill: true, number: 4)), at: at(2000)) == [.thaw, .signalInit(15)])
   }
 
   @Test func aStopWithoutTimeKillsAtOnce() {
@@ -145,6 +194,7 @@ struct ControllerMachineTests {
   @Test func aKillOvertakesAPoliteStopAndAPoliteStopDoesNotUndoAKill() {
     var machine = running()
     _ = machine.handle(.stop(order()), at: at(0))
+    _ = machine.handle(.signalHeard(true), at: at(0))
     #expect(machine.handle(kill(2, by: .daemon), at: at(1)) == [.killAll])
     #expect(machine.handle(.stop(order(number: 3)), at: at(2)) == [])
     #expect(machine.orders.kept.map(\.by) == [admin, .daemon, admin])

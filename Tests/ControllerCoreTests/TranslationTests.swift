@@ -1,4 +1,5 @@
 import ContainerRuntime
+import Glibc
 import Guest
 import LinuxSystem
 import Testing
@@ -68,5 +69,39 @@ struct SignalHandlersTests {
     #expect(signals.contains(2))
     #expect(!signals.contains(3))
     #expect(SignalHandlers.parse([]) == .none)
+  }
+
+  @Test func theSetThatATaskWaitsForIsFound() {
+    let line = "\(Signals.waitCall) 0x7ffd5c1e 0x0 0x0 0x8 0x0 0x0 0x7ffd5c00 0x4012ab\n"
+    #expect(SignalHandlers.waitedSet(in: line) == 0x7ffd_5c1e)
+    #expect(
+      SignalHandlers.waitedSet(in: "\(Signals.waitCall + 1) 0x0 0x7ffd5c1e 0x1 0x0 0x0 0x0 0x7ffd5c00 0x4012ab\n")
+        == nil)
+    #expect(SignalHandlers.waitedSet(in: "running\n") == nil)
+    #expect(SignalHandlers.waitedSet(in: "") == nil)
+  }
+
+  /// As tini waits: the signals are blocked, but not while it waits for them.
+  @Test(.enabled(if: access("/usr/bin/python3", X_OK) == 0, "needs /usr/bin/python3; apt-get install python3"))
+  func aSignalThatAProcessWaitsForReachesIt() throws {
+    let plan = SpawnPlan(
+      executable: "/usr/bin/python3",
+      arguments: [
+        "python3", "-c",
+        "import signal; s = {signal.SIGTERM, 37}; signal.pthread_sigmask(signal.SIG_BLOCK, s); signal.sigwaitinfo(s)",
+      ], environment: [])
+    let process = try plan.run()
+    defer {
+      _ = try? process.signal(SIGKILL)
+      _ = try? process.wait(blocking: true)
+    }
+    let end = Clock.bootNanoseconds + 10_000_000_000
+    let path = "/proc/\(process.pid)/syscall"
+    while SignalHandlers.waitedSet(in: (try? Files.readText(path)) ?? "") == nil, Clock.bootNanoseconds < end {
+      sched_yield()
+    }
+    let signals = SignalHandlers.of(pid: process.pid)
+    #expect(signals.contains(SIGTERM) && signals.contains(37))
+    #expect(!signals.contains(SIGHUP))
   }
 }

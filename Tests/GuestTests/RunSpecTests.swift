@@ -54,6 +54,18 @@ import Testing
     #expect(guest.run?.launched == launched)
   }
 
+  /// Refused before anything is decided: the guest runs on as it did.
+  @Test(arguments: [9, 18, 19] as [Int32]) func aPoliteSignalThatInitCannotHearIsRefused(_ signal: Int32) throws {
+    var guest = GuestLifecycle(name: Self.name, defined: first)
+    _ = try guest.start(by: Self.user, context(1))
+    let order = EndOrder(.stop, by: Self.user, signal: signal)
+    #expect(throws: GuestError.self) { try guest.stop(order, context(2)) }
+    #expect(throws: GuestError.self) {
+      try guest.restart(EndOrder(.restart, by: Self.user, signal: signal), context(2))
+    }
+    #expect(guest.state == .starting && guest.run?.orders.isEmpty == true)
+  }
+
   @Test func theNextRunHasWhatIsDefinedThen() throws {
     for isStopped in [false, true] {
       var policy = first

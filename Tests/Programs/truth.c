@@ -1,6 +1,9 @@
 // The guest of the truth rig: says what it is about to do in a file that the host sees too, then ends in that way. One
 // static program, the init of its guest; what it does is in a file beside the marks, so that one guest serves all runs.
 //
+// The file is one line: a token, then words. A mark is a line: its text, the time in nanoseconds since 1970, and the
+// processor time used so far in microseconds. Each mark is printed, too, behind the token.
+//
 // build: cc -static -O1 -o truth truth.c
 #define _GNU_SOURCE
 #include <errno.h>
@@ -8,6 +11,7 @@
 #include <linux/filter.h>
 #include <linux/reboot.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,14 +25,31 @@
 #include <time.h>
 #include <unistd.h>
 
+static const char *token = "";
+
+static long long processor_time(int who) {
+  struct rusage used;
+  getrusage(who, &used);
+  return (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000LL + used.ru_utime.tv_usec + used.ru_stime.tv_usec;
+}
+
 static void mark(const char *file, const char *text) {
+  char line[160];
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  int size = snprintf(line, sizeof line, "%s\t%lld\t%lld\n", text, now.tv_sec * 1000000000LL + now.tv_nsec,
+                      processor_time(RUSAGE_SELF) + processor_time(RUSAGE_CHILDREN));
   int fd = open(file, O_WRONLY | O_CREAT | O_APPEND, 0666);
-  if (fd == -1) _exit(99);
-  if (write(fd, text, strlen(text)) == -1 || write(fd, "\n", 1) == -1) _exit(99);
+  if (fd == -1 || write(fd, line, size) == -1) _exit(99);
   close(fd);
 }
 
-static void done(const char *text) { mark("/mark/done", text); }
+static void done(const char *text) {
+  char line[160];
+  mark("/mark/done", text);
+  int size = snprintf(line, sizeof line, "%s %s\n", token, text);
+  if (write(1, line, size) == -1) _exit(99);
+}
 
 static void nap(long milliseconds) {
   struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
@@ -64,7 +85,6 @@ static unsigned command_of(const char *word) {
 
 static void fault(const char *word) {
   volatile int zero = 0, hundred = 100;
-  done("fault");
   if (!strcmp(word, "segv")) *(volatile int *)0 = 1;
   if (!strcmp(word, "fpe")) zero = hundred / zero;
   if (!strcmp(word, "bus")) {
@@ -83,6 +103,58 @@ static void fault(const char *word) {
   if (!strcmp(word, "trap")) __asm__ volatile("int3");
 #endif
   _exit(98);
+}
+
+// A child does it first: whether the kernel writes a core dump here is seen, and not supposed.
+static void fault_as_seen(const char *word) {
+  int status = 0;
+  pid_t child = fork();
+  if (child == 0) fault(word);
+  waitpid(child, &status, 0);
+  done(WIFSIGNALED(status) && WCOREDUMP(status) ? "core" : "no core");
+  done("fault");
+  fault(word);
+}
+
+// Blocks all signals and waits for this one. By system call, because the library keeps 32 and 33 to itself.
+static int wait_for_signal(int number) {
+  unsigned long all = ~0UL, wanted = 1UL << (number - 1);
+  syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, NULL, 8);
+  mark("/mark/ready", "ready");
+  for (;;) {
+    int got = (int)syscall(SYS_rt_sigtimedwait, &wanted, NULL, NULL, 8);
+    if (got == number) return got;
+  }
+}
+
+// A child that this signal ends, or that it is killed for where the signal only stops it or does nothing.
+static void child_dies_of(int number) {
+  int status = 0;
+  pid_t child = fork();
+  if (child == 0) {
+    unsigned long none = 0;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
+    syscall(SYS_kill, getpid(), number);
+    _exit(0);
+  }
+  waitpid(child, &status, WUNTRACED);
+  if (WIFSTOPPED(status)) {
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+  }
+}
+
+// A process with every right in namespaces of its own, and none in the guest's.
+static void reboot_elsewhere(unsigned long namespaces, const char *word) {
+  int status = 0;
+  pid_t child = (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, NULL, NULL, NULL, NULL);
+  if (child == 0) {
+    reboot_raw(LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, command_of(word));
+    _exit(96);
+  }
+  if (child == -1) return done("elsewhere: refused");
+  waitpid(child, &status, 0);
+  done(WIFSIGNALED(status) ? "elsewhere: taken there" : "elsewhere: not taken");
 }
 
 static const char *on_signal;
@@ -105,41 +177,50 @@ static void heard(int number) {
 
 int main(void) {
   char text[256] = {0};
-  char *word[4] = {"", "", "", ""};
+  char *words[9] = {"", "", "", "", "", "", "", "", ""}, **word = words;
   mark("/mark/began", "began");
   int fd = open("/mark/arg", O_RDONLY);
   if (fd == -1 || read(fd, text, sizeof text - 1) <= 0) return 97;
   close(fd);
-  int words = 0;
-  for (char *next = strtok(text, " \n"); next && words < 4; next = strtok(NULL, " \n")) word[words++] = next;
+  int count = 0;
+  for (char *next = strtok(text, " \n"); next && count < 8; next = strtok(NULL, " \n")) words[count++] = next;
+  token = *word++;
+
+  // Waits for the word of the host, then does the rest.
+  if (!strcmp(word[0], "gate")) {
+    mark("/mark/ready", "ready");
+    while (access("/mark/go", F_OK) == -1) nap(2);
+    word++;
+  }
 
   if (!strcmp(word[0], "exit")) {
     done("exit");
     _exit(atoi(word[1]));
   }
-  // Exits once the host says so.
-  if (!strcmp(word[0], "exit-gate")) {
-    mark("/mark/ready", "ready");
-    while (access("/mark/go", F_OK) == -1) nap(2);
-    done("exit");
-    _exit(atoi(word[1]));
-  }
-  if (!strcmp(word[0], "fault")) fault(word[1]);
+  if (!strcmp(word[0], "fault")) fault_as_seen(word[1]);
   if (!strcmp(word[0], "core")) {
     struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
     setrlimit(RLIMIT_CORE, &all);
-    chdir("/tmp");
-    fault("segv");
+    if (chdir("/tmp") == -1) return 93;
+    fault_as_seen("segv");
   }
   if (!strcmp(word[0], "oom")) {
+    done("oom");
+    eat();
+  }
+  // A child is killed for memory, and later this is.
+  if (!strcmp(word[0], "oom-twice")) {
+    int status = eating_child();
+    done(WIFSIGNALED(status) ? "child killed" : "child lived");
+    nap(atol(word[1]));
     done("oom");
     eat();
   }
   // A child is killed for memory; then this, with that or another code, at once or later.
   if (!strcmp(word[0], "oom-child")) {
     int status = eating_child();
-    nap(atol(word[2]));
     done(WIFSIGNALED(status) ? "child killed" : "child lived");
+    nap(atol(word[2]));
     _exit(atoi(word[1]));
   }
   if (!strcmp(word[0], "oom-child-wait")) {
@@ -162,6 +243,8 @@ int main(void) {
         }
       nap(20);
     }
+    if (!strcmp(word[1], "userns")) reboot_elsewhere(CLONE_NEWUSER, word[2]);
+    if (!strcmp(word[1], "nested")) reboot_elsewhere(CLONE_NEWUSER | CLONE_NEWPID, word[2]);
     if (!strcmp(word[1], "magic"))
       for (int i = 0; i < 20; i++) reboot_raw(LINUX_REBOOT_MAGIC1, 1, command_of(word[2]));
     reboot_raw(LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, command_of(word[0]));
@@ -172,6 +255,19 @@ int main(void) {
     if (setgid(65534) == -1 || setuid(65534) == -1) _exit(96);
     int got = reboot_raw(LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, command_of(word[1]));
     done(got == -1 && errno == EPERM ? "EPERM" : "taken");
+    _exit(atoi(word[2]));
+  }
+  // A child dies of a signal; this passes it on as shells do.
+  if (!strcmp(word[0], "child")) {
+    child_dies_of(atoi(word[1]));
+    done("exit");
+    _exit(128 + atoi(word[1]));
+  }
+  // Waits for a signal, one of 1 to 64, and exits with this code.
+  if (!strcmp(word[0], "wait")) {
+    char line[64];
+    snprintf(line, sizeof line, "heard %d", wait_for_signal(atoi(word[1])));
+    done(line);
     _exit(atoi(word[2]));
   }
   // Waits for a signal, or for all signals, and does this on it.

@@ -45,6 +45,16 @@ import Testing
     #expect(spec.problems() == [])
   }
 
+  /// The kernel gives init no say in two of them, and the third asks for no end.
+  @Test(
+    arguments: [(9, true), (18, true), (19, true), (1, false), (15, false), (37, false), (64, false)] as [(Int32, Bool)]
+  )
+  func aPoliteSignalIsOneThatInitCanHear(_ signal: Int32, _ isRefused: Bool) {
+    var spec = Self.full()
+    spec.stop.signal = signal
+    #expect(spec.problems().map(\.key) == (isRefused ? ["stop.signal"] : []))
+  }
+
   @Test func everyKeyComesBack() throws {
     let settings = Self.full().settings
     #expect(try GuestSpec(settings: settings) == Self.full())

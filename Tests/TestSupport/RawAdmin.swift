@@ -11,13 +11,18 @@ extension RawConnection {
   }
 
   /// Sends a call about one guest and does not wait. The serial is the caller's to choose.
-  public func begin(_ procedure: Procedure, _ guest: String, serial: UInt32) throws -> Bool {
+  ///
+  /// - Parameter request: 16 bytes by which the daemon knows a call that is made again; of what changes something.
+  public func begin(
+    _ procedure: Procedure, _ guest: String, request: [UInt8]? = nil, serial: UInt32
+  ) throws -> Bool {
     let name = Self.string(guest)
+    let id = request.map { Self.bytes(1) + $0 } ?? Self.bytes(0)
     let payload: [UInt8] =
       switch procedure {
       case .hello: Self.string("test")
-      case .start: Self.bytes(0) + name
-      case .kill: Self.bytes(0) + name + Self.bytes(9)
+      case .start: id + name
+      case .kill: id + name + Self.bytes(9)
       // The newest run has ended; no run named, none since, no time limit.
       case .wait: name + [UInt8](repeating: 0, count: 16) + [UInt8](repeating: 0xff, count: 8)
       // About this guest, from now on, without a snapshot.
@@ -27,8 +32,10 @@ extension RawConnection {
   }
 
   /// Makes a call and waits for its reply; nil when the daemon has gone.
-  public func call(_ procedure: Procedure, _ guest: String, serial: UInt32, seconds: Double = 30) throws -> Frame? {
-    guard try begin(procedure, guest, serial: serial) else { return nil }
+  public func call(
+    _ procedure: Procedure, _ guest: String, request: [UInt8]? = nil, serial: UInt32, seconds: Double = 30
+  ) throws -> Frame? {
+    guard try begin(procedure, guest, request: request, serial: serial) else { return nil }
     while let frame = try receive(seconds: seconds) {
       if frame.type == 1, frame.serial == serial { return frame }
     }

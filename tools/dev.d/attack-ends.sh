@@ -10,6 +10,11 @@ attack_ends() {
   echo "| --- | --- | --- | --- | --- |"
   LODGE_TRUTH_ENDS=$ends swift test --skip-build --disable-xctest --filter IntegrationTests.Truth >"$log" 2>&1 && status=0 || status=1
   sed -n 's/^truth | /| /p' "$log"
+  awk -F'|' '/^truth \| / { for (i = 3; i <= 6; i++) sum[i] += $i }
+    END {
+      printf "| all | %d | %d | %d | %d |\n", sum[3], sum[4], sum[5], sum[6]
+      if (sum[3]) printf "not known, because nothing could see it: %.1f %%\n", 100 * sum[6] / sum[3]
+    }' "$log"
   sed -n 's/^truth: //p' "$log"
   if [ "$status" != 0 ]; then
     grep -E 'recorded an issue|error:' "$log" | head -20 >&2

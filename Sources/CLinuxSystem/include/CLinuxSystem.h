@@ -81,6 +81,8 @@ int ls_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsi
 
 /// Signals are bits: signal n is 1 << (n - 1).
 int ls_sigmask(int how, uint64_t set, uint64_t *old);
+/// The number of rt_sigtimedwait(2), which sigwait, sigwaitinfo and sigtimedwait all end in.
+int ls_sigtimedwait_number(void);
 int ls_signalfd(uint64_t set);
 /// The number of one pending signal, 0 when there is none.
 int ls_signalfd_read(int fd);

@@ -34,6 +34,7 @@ struct RunLine: Decodable {
   var endedAt: String
   /// Seconds; nil when it cannot be known.
   var length: Double?
+  var startedBy: ActorLine
   var cause: CauseLine
   var bad: Bool
   var whileStopping: OrderLine?
@@ -46,6 +47,10 @@ struct OrderLine: Decodable {
   var number: Int
   var verb: String
   var by: ActorLine
+  var at: String?
+  var signal: String?
+  /// Seconds.
+  var timeout: Double?
   var noKill: Bool
   var signalsSent: [String]
   var killSent: Bool
@@ -56,6 +61,7 @@ struct FactsLine: Decodable {
   struct Status: Decodable {
     var code: Int?
     var signal: Int?
+    var coreDumped: Bool?
     var witness: String
   }
 
@@ -64,6 +70,14 @@ struct FactsLine: Decodable {
     var initKilled: Bool?
     var witness: String?
     var lastKillBeforeEnd: Double?
+    var limit: String?
+    var limitBytes: Int?
+  }
+
+  struct Failure: Decodable, Equatable {
+    var step: String
+    var errno: Int?
+    var message: String
   }
 
   struct Fence: Decodable {
@@ -74,12 +88,17 @@ struct FactsLine: Decodable {
   var recorded: Bool
   var initExecuted: Bool?
   var status: Status?
+  var startFailure: Failure?
   var reboots: [String]
+  var rebootWatched: Bool
   var memory: Memory?
   var orders: [OrderLine]
+  var ordersOmitted: Int
   var fence: Fence?
   /// False: it had ended at some time before it was looked for.
   var endSeen: Bool
+  var startBoot: String?
+  var endBoot: String?
 }
 
 struct UsageLine: Decodable {
