@@ -67,6 +67,7 @@ struct SignalHandlersTests {
     let signals = SignalHandlers.parse(Array(status.utf8))
     #expect(signals.contains(15))
     #expect(signals.contains(2))
+    #expect(signals.contains(10), "one that is blocked waits until it is taken")
     #expect(!signals.contains(3))
     #expect(SignalHandlers.parse([]) == .none)
   }

@@ -66,6 +66,20 @@ import Testing
     #expect(guest.state == .starting && guest.run?.orders.isEmpty == true)
   }
 
+  @Test func aStopThatIsGivenUpLeavesTheGuestRunning() throws {
+    var guest = GuestLifecycle(name: Self.name, defined: first)
+    _ = try guest.start(by: Self.user, context(1))
+    let launched = GuestLifecycle.Launched(initPID: 1, initStartTime: 1, at: context(1).now)
+    _ = guest.launched(context(1).nextRun, launched)
+    _ = try guest.stop(EndOrder(.stop, by: Self.user, noKill: true), context(2))
+    #expect(guest.state == .stopping)
+    let transition = guest.orderGivenUp(context(1).nextRun, number: 1)
+    #expect(guest.state == .running && guest.run?.orders.kept.map(\.givenUp) == [true])
+    #expect(transition.events.count == 1)
+    // Told a second time, by the controller and by the clock, it is no second event.
+    #expect(guest.orderGivenUp(context(1).nextRun, number: 1).events.isEmpty)
+  }
+
   @Test func theNextRunHasWhatIsDefinedThen() throws {
     for isStopped in [false, true] {
       var policy = first

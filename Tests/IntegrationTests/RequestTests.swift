@@ -67,6 +67,7 @@ extension IntegrationTests {
             try connection.send(frame)
             #expect(try connection.receive(seconds: 30)?.status == 0, "\(verb) \(subjects[index].name)")
             subjects[index].expect(verb)
+            try await Self.executed(subjects[index], daemon, marks)
           }
         }
         var done = 0
@@ -145,13 +146,21 @@ extension IntegrationTests {
       return got.count < frames.count ? true : try await isGone()
     }
 
+    /// Its program says so a moment after it was executed; once more than it was to be would be one too many.
+    private static func executed(_ subject: Subject, _ daemon: TestDaemon, _ marks: String) async throws {
+      @Sendable func count(_ text: String) -> Int { text.split(separator: "\n").count }
+      let path = "\(marks)/\(subject.name)"
+      if subject.executions > 0 { try await daemon.waitForFile(path) { count($0) >= subject.executions } }
+      let executions = count(Files.textOrEmpty(path))
+      #expect(executions == subject.executions, "\(subject) was executed \(executions) times")
+    }
+
     private func check(_ subjects: [Subject], _ daemon: TestDaemon, _ marks: String) async throws {
       let lines = try await daemon.guests()
       for subject in subjects {
         let line = lines.first { $0.name == subject.name }
         #expect((line != nil) == subject.exists, "\(subject)")
-        let executions = Files.textOrEmpty("\(marks)/\(subject.name)").split(separator: "\n").count
-        #expect(executions == subject.executions, "\(subject) was executed \(executions) times")
+        try await Self.executed(subject, daemon, marks)
         guard let line else { continue }
         #expect(line.runs == subject.runs, "\(subject) has \(line.runs) runs")
         #expect(line.state == (subject.isRunning ? "running" : "stopped"), "\(subject) is \(line.state)")

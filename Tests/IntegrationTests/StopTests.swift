@@ -77,13 +77,19 @@ extension IntegrationTests {
     /// Faults row 11: a guest may freeze itself, and is killed all the same.
     @Test(.requiresGuests) func aFrozenGuestCanBeStopped() async throws {
       try await withDaemon { daemon in
-        try await daemon.define("web", ["--restart", "never", "--stop-timeout", "0.3s"], ["/bin/sleep", "1000"])
-        try await daemon.succeed("start", "web")
-        let cgroup = try #require(try await daemon.guest("web").cgroup)
-        let unified = try #require(CgroupTrees.unified)
-        try Files.writeControl("1", to: "\(unified)\(cgroup)/cgroup.freeze")
-        try await daemon.succeed("stop", "web", deadline: 20)
-        #expect(try await daemon.end(of: "web").cause.kind == "stopped")
+        let hears = "trap 'exit 5' TERM; echo ready; while :; do sleep 0.1; done"
+        for (name, verb) in [("polite", "stop"), ("forced", "kill")] {
+          try await daemon.define(name, ["--restart", "never", "--stop-timeout", "20s"], ["/bin/sh", "-c", hears])
+          try await daemon.succeed("start", name)
+          try await daemon.waitForLog(name, "ready")
+          let cgroup = try #require(try await daemon.guest(name).cgroup)
+          let unified = try #require(CgroupTrees.unified)
+          try Files.writeControl("1", to: "\(unified)\(cgroup)/cgroup.freeze")
+          try await daemon.succeed(verb, name, deadline: 30)
+          // Thawed by a stop, so that it can hear it.
+          let cause = try await daemon.end(of: name).cause
+          #expect(cause.kind == "stopped" && cause.how == name && cause.code == (verb == "stop" ? 5 : nil), "\(cause)")
+        }
       }
     }
 
