@@ -78,7 +78,7 @@ void wire_call(struct connection *connection, uint32_t procedure, const void *pa
     uint8_t frame[4096], *at = frame;
     put32(&at, (uint32_t)(HEADER + size));
     put32(&at, ADMIN_PROGRAM);
-    put32(&at, 1);
+    put32(&at, ADMIN_VERSION);
     put32(&at, procedure);
     put32(&at, TYPE_CALL);
     put32(&at, ++connection->serial);
@@ -176,6 +176,7 @@ int wire_start(struct connection *connection, const char *guest)
     wire_reply(connection);
     /* guest_summary up to init_pid */
     struct cursor reply = {connection->payload, connection->payload + connection->size};
+    skip(&reply, 4);                 /* length of the summary, which may grow */
     skip_opaque(&reply);             /* name */
     skip(&reply, 12);                /* state, runs, restarts */
     if (get32(&reply)) skip(&reply, 16); /* run */
@@ -229,11 +230,11 @@ void wire_await_stopped(struct connection *connection)
         wire_receive(connection);
         if (connection->type != TYPE_EVENT || connection->procedure != ADMIN_EVENT) continue;
         struct cursor event = {connection->payload, connection->payload + connection->size};
-        skip(&event, 4 + 8 + 8 + 16); /* subscription, sequence, time, boot */
+        skip(&event, 4 + 4 + 8 + 8 + 16); /* subscription, format, sequence, time, boot */
         skip(&event, 4);              /* type */
         skip_opaque(&event);          /* guest */
         if (get32(&event)) skip(&event, 16); /* run */
-        skip(&event, 4 + 4);          /* run_number, from */
+        skip(&event, 4 + 4 + 4);      /* run_number, length of the detail, from */
         if (get32(&event) == STATE_STOPPED) return;
     }
 }

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ADMIN_PROGRAM = 0x20000001 };
+enum { ADMIN_PROGRAM = 0x20000001, ADMIN_VERSION = 2 };
 enum {
     ADMIN_HELLO = 0,
     ADMIN_START = 3,
