@@ -170,19 +170,22 @@ public struct Leaf<Root: Sendable>: Sendable {
   public let isRequired: Bool
   /// How the value is written as one text: see `ValueForm`.
   public let form: ValueForm
-  public let row: ReferenceRow
+  public let traits: KeyTraits
+  fileprivate let makeRow: @Sendable () -> ReferenceRow
+  public var row: ReferenceRow { makeRow() }
   /// False after a report to the problems.
   public let read: @Sendable (Node, inout Root, inout Problems) -> Bool
   /// Nil for a value at its default that may be left out.
   public let write: @Sendable (Root, NumberStyle, _ includingDefaults: Bool) -> DataValue?
 
   fileprivate func below<Outer: Sendable>(
-    _ name: String, _ property: any WritableKeyPath<Outer, Root> & Sendable, isRequired: Bool
+    _ name: String, _ property: @escaping @Sendable () -> any WritableKeyPath<Outer, Root> & Sendable, isRequired: Bool
   ) -> Leaf<Outer> {
     Leaf<Outer>(
-      path: "\(name).\(path)", isRequired: isRequired && self.isRequired, form: form, row: row.below(name),
-      read: { [read] node, outer, problems in read(node, &outer[keyPath: property], &problems) },
-      write: { [write] outer, style, includingDefaults in write(outer[keyPath: property], style, includingDefaults) })
+      path: "\(name).\(path)", isRequired: isRequired && self.isRequired, form: form, traits: traits,
+      makeRow: { [makeRow] in makeRow().below(name) },
+      read: { [read] node, outer, problems in read(node, &outer[keyPath: property()], &problems) },
+      write: { [write] outer, style, includingDefaults in write(outer[keyPath: property()], style, includingDefaults) })
   }
 }
 
@@ -191,67 +194,89 @@ public struct ShortForm<Section: Sendable>: Sendable {
   /// The reference's name for both together, for example "path or mapping".
   public var name: String
   /// A JSON Schema of the short text.
-  public var jsonSchema: DataValue
+  public var jsonSchema: DataValue { makeSchema() }
+  private let makeSchema: @Sendable () -> DataValue
   /// Nil after a report to the problems.
   public var read: @Sendable (Node, inout Problems) -> Section?
   /// Nil for a value that needs the mapping.
   public var write: @Sendable (Section) -> DataValue?
 
   public init(
-    _ name: String, jsonSchema: DataValue, read: @escaping @Sendable (Node, inout Problems) -> Section?,
+    _ name: String, jsonSchema: @escaping @autoclosure @Sendable () -> DataValue,
+    read: @escaping @Sendable (Node, inout Problems) -> Section?,
     write: @escaping @Sendable (Section) -> DataValue?
   ) {
     self.name = name
-    self.jsonSchema = jsonSchema
+    makeSchema = jsonSchema
     self.read = read
     self.write = write
   }
+}
+
+/// What the reference and the JSON Schema say of a key, made when they ask.
+private struct KeyDocument {
+  var row: ReferenceRow
+  /// Of the keys below it.
+  var rows: [ReferenceRow]
+  var jsonSchema: DataValue
 }
 
 /// One key of a mapping.
 public struct Key<Root: Sendable>: Sendable {
   public let name: String
   let isRequired: Bool
-  let row: ReferenceRow
-  let rows: [ReferenceRow]
   let leaves: [Leaf<Root>]
-  let jsonSchema: DataValue
+  private let document: @Sendable () -> KeyDocument
+  var row: ReferenceRow { document().row }
+  var rows: [ReferenceRow] { document().rows }
+  var jsonSchema: DataValue { document().jsonSchema }
   let read: @Sendable (Node, inout Root, inout Problems) -> Bool
   let write: @Sendable (Root, NumberStyle, _ includingDefaults: Bool) -> DataValue?
 
   /// A key that sets one property.
   ///
   /// - Parameters:
+  ///   - property: made when a value is first read or written: the run time takes some ten microseconds for each.
   ///   - defaults: the value with every key left out; nil for a required key.
   ///   - defaultText: replaces that value in the reference.
   public init<Value: Equatable & Sendable>(
-    _ name: String, _ kind: ValueKind<Value>, _ property: any WritableKeyPath<Root, Value> & Sendable,
+    _ name: String, _ kind: ValueKind<Value>,
+    _ property: @escaping @autoclosure @Sendable () -> any WritableKeyPath<Root, Value> & Sendable,
     default defaultValue: Value?, defaultText: String? = nil, _ meaning: String, traits: KeyTraits = KeyTraits()
   ) {
     self.name = name
     isRequired = defaultValue == nil
-    row = ReferenceRow(
-      path: name, type: kind.name, allowed: kind.allowed, unit: kind.unit,
-      defaultText: defaultText ?? defaultValue.map { kind.write($0, .human).shortText } ?? "", meaning: meaning,
-      traits: traits)
-    rows = kind.rows.map { [traits] row in
-      var row = row
-      row.traits = traits
-      return row
+    let makeRow: @Sendable (ValueDocument) -> ReferenceRow = { words in
+      ReferenceRow(
+        path: name, type: words.name, allowed: words.allowed, unit: words.unit,
+        defaultText: defaultText ?? defaultValue.map { kind.write($0, .human).shortText } ?? "", meaning: meaning,
+        traits: traits)
     }
-    jsonSchema = kind.jsonSchema.annotated(
-      meaning, default: defaultText == nil ? defaultValue.map { kind.write($0, .plain) } : nil, traits)
+    document = {
+      let words = kind.document()
+      return KeyDocument(
+        row: makeRow(words),
+        rows: words.rows.map { row in
+          var row = row
+          row.traits = traits
+          return row
+        },
+        jsonSchema: words.jsonSchema.annotated(
+          meaning, default: defaultText == nil ? defaultValue.map { kind.write($0, .plain) } : nil, traits))
+    }
     read = { node, root, problems in
       guard let value = kind.read(node, &problems) else { return false }
-      root[keyPath: property] = value
+      root[keyPath: property()] = value
       return true
     }
     write = { root, style, includingDefaults in
-      let value = root[keyPath: property]
+      let value = root[keyPath: property()]
       return includingDefaults || value != defaultValue ? kind.write(value, style) : nil
     }
     leaves = [
-      Leaf(path: name, isRequired: isRequired, form: kind.form, row: row, read: read, write: write)
+      Leaf(
+        path: name, isRequired: isRequired, form: kind.form, traits: traits, makeRow: { makeRow(kind.document()) },
+        read: read, write: write)
     ]
   }
 
@@ -262,31 +287,35 @@ public struct Key<Root: Sendable>: Sendable {
   ///   - short: another way to write it.
   ///   - shortDefault: the default in the reference, for a mapping with a short form.
   public init<Section: Equatable & Sendable>(
-    _ name: String, _ schema: Schema<Section>, _ property: any WritableKeyPath<Root, Section> & Sendable,
+    _ name: String, _ schema: Schema<Section>,
+    _ property: @escaping @autoclosure @Sendable () -> any WritableKeyPath<Root, Section> & Sendable,
     isRequired: Bool = false, short: ShortForm<Section>? = nil, shortDefault: String = "", _ meaning: String
   ) {
     self.name = name
     self.isRequired = isRequired
-    rows = schema.rows
     leaves = schema.leaves.map { $0.below(name, property, isRequired: isRequired) }
-    row = ReferenceRow(
-      path: name, type: short?.name ?? "mapping", allowed: "", defaultText: shortDefault, meaning: meaning)
-    let mapping = schema.jsonSchema
-    jsonSchema = (short.map { .members(["anyOf": .list([$0.jsonSchema, mapping])]) } ?? mapping)
-      .annotated(meaning, default: nil, KeyTraits())
+    document = {
+      let mapping = schema.jsonSchema
+      return KeyDocument(
+        row: ReferenceRow(
+          path: name, type: short?.name ?? "mapping", allowed: "", defaultText: shortDefault, meaning: meaning),
+        rows: schema.rows,
+        jsonSchema: (short.map { .members(["anyOf": .list([$0.jsonSchema, mapping])]) } ?? mapping)
+          .annotated(meaning, default: nil, KeyTraits()))
+    }
     read = { node, root, problems in
       if node.text != nil, let short {
         guard let section = short.read(node, &problems) else { return false }
-        root[keyPath: property] = section
+        root[keyPath: property()] = section
         return true
       }
       // Its sound keys are kept beside a fault, so that rules about them are checked, too.
       let found = schema.readSound(node, &problems)
-      root[keyPath: property] = found.root
+      root[keyPath: property()] = found.root
       return found.isSound
     }
     write = { root, style, includingDefaults in
-      let section = root[keyPath: property]
+      let section = root[keyPath: property()]
       guard includingDefaults || isRequired || section != schema.defaults else { return nil }
       if style == .human, let text = short?.write(section) { return text }
       return schema.write(section, style: style, includingDefaults: includingDefaults)
@@ -297,14 +326,13 @@ public struct Key<Root: Sendable>: Sendable {
 extension Schema where Root: Equatable {
   /// A value of this mapping as a kind, for lists of it.
   public func kind(_ name: String) -> ValueKind<Root> {
-    var kind = ValueKind<Root>(name, form: .structured, jsonSchema: jsonSchema) { node, problems in
+    ValueKind<Root>(name, form: .structured, jsonSchema: jsonSchema) { node, problems in
       read(node, &problems)
     } write: { value, style in
       // Programs are given every key, people what differs.
       write(value, style: style, includingDefaults: style == .plain)
     }
-    kind.rows = rows
-    return kind
+    .documented { $0.rows = rows }
   }
 }
 

@@ -18,35 +18,59 @@ public enum ValueForm: Sendable {
   case structured
 }
 
+/// What the reference and the JSON Schema say of a type of value.
+struct ValueDocument: Sendable {
+  var name: String
+  var allowed: String
+  var unit: String
+  var jsonSchema: DataValue
+  var rows: [ReferenceRow] = []
+}
+
 /// A type of value: how it is read and checked, written, and what the reference says of it.
+///
+/// The words about it are made when they are asked for: a program that only reads and writes values, one for each guest
+/// among them, does not pay for them.
 public struct ValueKind<Value: Sendable>: Sendable {
-  /// The reference's name for it, for example "size".
-  public var name: String
+  let document: @Sendable () -> ValueDocument
   public var form: ValueForm
-  /// The unit of a plain number; empty for a value without one.
-  public var unit = ""
-  /// A JSON Schema of it.
-  public var jsonSchema: DataValue
-  /// Its bounds as a sentence's end, for example "1M to 1P"; empty if any value goes.
-  public var allowed: String
   /// Nil after a report to the problems.
   public var read: @Sendable (Node, inout Problems) -> Value?
   public var write: @Sendable (Value, NumberStyle) -> DataValue
-  /// Keys inside it, for the reference; their paths are relative to this value.
-  public var rows: [ReferenceRow] = []
 
   public init(
-    _ name: String, allowed: String = "", form: ValueForm, unit: String = "", jsonSchema: DataValue,
+    _ name: @escaping @autoclosure @Sendable () -> String, allowed: @escaping @autoclosure @Sendable () -> String = "",
+    form: ValueForm, unit: String = "", jsonSchema: @escaping @autoclosure @Sendable () -> DataValue,
     read: @escaping @Sendable (Node, inout Problems) -> Value?,
     write: @escaping @Sendable (Value, NumberStyle) -> DataValue
   ) {
-    self.name = name
+    self.init(form: form, read: read, write: write) {
+      ValueDocument(name: name(), allowed: allowed(), unit: unit, jsonSchema: jsonSchema())
+    }
+  }
+
+  init(
+    form: ValueForm, read: @escaping @Sendable (Node, inout Problems) -> Value?,
+    write: @escaping @Sendable (Value, NumberStyle) -> DataValue, document: @escaping @Sendable () -> ValueDocument
+  ) {
     self.form = form
-    self.unit = unit
-    self.jsonSchema = jsonSchema
-    self.allowed = allowed
     self.read = read
     self.write = write
+    self.document = document
+  }
+
+  /// The reference's name for it, for example "size".
+  public var name: String { document().name }
+  /// A JSON Schema of it.
+  public var jsonSchema: DataValue { document().jsonSchema }
+
+  /// The same value with other words about it.
+  func documented(_ change: @escaping @Sendable (inout ValueDocument) -> Void) -> ValueKind {
+    ValueKind(form: form, read: read, write: write) { [document] in
+      var changed = document()
+      change(&changed)
+      return changed
+    }
   }
 }
 
@@ -109,9 +133,8 @@ extension ValueKind where Value == Bool {
 
 extension ValueKind where Value: FixedWidthInteger {
   public static func integer(_ name: String = "number", in range: ClosedRange<Value>) -> ValueKind {
-    let allowed = "\(range.lowerBound) to \(range.upperBound)"
     return ValueKind(
-      name, allowed: allowed, form: .word,
+      name, allowed: allowed(), form: .word,
       jsonSchema: .members([
         "type": .text("integer"), "minimum": number(range.lowerBound), "maximum": number(range.upperBound),
       ])
@@ -121,13 +144,15 @@ extension ValueKind where Value: FixedWidthInteger {
         return nil
       }
       guard range.contains(number) else {
-        problems.report(node.position, "\(node.text ?? "") is out of bounds: \(allowed) is allowed")
+        problems.report(node.position, "\(node.text ?? "") is out of bounds: \(allowed()) is allowed")
         return nil
       }
       return number
     } write: { value, _ in
       number(value)
     }
+
+    @Sendable func allowed() -> String { "\(range.lowerBound) to \(range.upperBound)" }
 
     @Sendable func number(_ value: Value) -> DataValue {
       Int64(exactly: value).map { .integer($0) } ?? .unsigned(UInt64(value))
@@ -172,9 +197,8 @@ extension ValueKind where Value == UInt64 {
     parse: @escaping @Sendable (String) -> UInt64?, show: @escaping @Sendable (UInt64) -> String,
     plain: @escaping @Sendable (UInt64) -> DataValue, human: (@Sendable (UInt64) -> DataValue)? = nil
   ) -> ValueKind {
-    let allowed = "\(show(range.lowerBound)) to \(show(range.upperBound))"
     return ValueKind(
-      name, allowed: allowed, form: .word, unit: unit,
+      name, allowed: allowed(), form: .word, unit: unit,
       jsonSchema: .members([
         "anyOf": .list([
           .members(["type": .text("number"), "minimum": plain(range.lowerBound), "maximum": plain(range.upperBound)]),
@@ -188,7 +212,7 @@ extension ValueKind where Value == UInt64 {
         return nil
       }
       guard range.contains(value) else {
-        problems.report(node.position, "\(text) is out of bounds: \(allowed) is allowed")
+        problems.report(node.position, "\(text) is out of bounds: \(allowed()) is allowed")
         return nil
       }
       return value
@@ -198,6 +222,8 @@ extension ValueKind where Value == UInt64 {
       case .human: human?(value) ?? .text(show(value))
       }
     }
+
+    @Sendable func allowed() -> String { "\(show(range.lowerBound)) to \(show(range.upperBound))" }
   }
 }
 
@@ -225,14 +251,9 @@ extension ValueKind {
 
   /// The same with nil beside it, for a key whose absence has a meaning of its own.
   public var optional: ValueKind<Value?> {
-    var kind = ValueKind<Value?>(name, allowed: allowed, form: form, unit: unit, jsonSchema: jsonSchema) {
-      [read] node, problems in
-      read(node, &problems).map { .some($0) }
-    } write: { [write] value, style in
-      value.map { write($0, style) } ?? .null
-    }
-    kind.rows = rows
-    return kind
+    ValueKind<Value?>(
+      form: form, read: { [read] node, problems in read(node, &problems).map { .some($0) } },
+      write: { [write] value, style in value.map { write($0, style) } ?? .null }, document: document)
   }
 
   /// The same, with an answer to values as another tool writes them.
@@ -257,7 +278,7 @@ extension ValueKind {
   public static func list<Element>(
     _ name: String, of element: ValueKind<Element>, maximum: Int
   ) -> ValueKind where Value == [Element] {
-    var kind = ValueKind<[Element]>(
+    ValueKind<[Element]>(
       name, allowed: "at most \(maximum)", form: .structured,
       jsonSchema: .members([
         "type": .text("array"), "items": element.jsonSchema, "maxItems": .integer(Int64(maximum)),
@@ -279,8 +300,7 @@ extension ValueKind {
     } write: { values, style in
       .list(values.map { element.write($0, style) })
     }
-    kind.rows = element.rows.map { $0.below("[]") }
-    return kind
+    .documented { $0.rows = element.document().rows.map { $0.below("[]") } }
   }
 
   /// A mapping from names to values, kept in the order of the file.
@@ -339,19 +359,19 @@ extension ValueKind {
   ///   - isShort: whether a node is written the short way.
   ///   - writeShort: gives the short form of the values that have one.
   public func orShort(
-    _ name: String, jsonSchema short: DataValue, isShort: @escaping @Sendable (Node) -> Bool,
+    _ name: String, jsonSchema short: @escaping @autoclosure @Sendable () -> DataValue,
+    isShort: @escaping @Sendable (Node) -> Bool,
     read readShort: @escaping @Sendable (Node, inout Problems) -> Value?,
     write writeShort: @escaping @Sendable (Value, NumberStyle) -> DataValue?
   ) -> ValueKind {
-    var kind = self
-    kind.name = name
-    kind.jsonSchema = .members(["anyOf": .list([short, jsonSchema])])
-    kind.read = { [read] node, problems in
-      isShort(node) ? readShort(node, &problems) : read(node, &problems)
+    ValueKind(
+      form: form,
+      read: { [read] node, problems in isShort(node) ? readShort(node, &problems) : read(node, &problems) },
+      write: { [write] value, style in writeShort(value, style) ?? write(value, style) }, document: document
+    )
+    .documented {
+      $0.name = name
+      $0.jsonSchema = .members(["anyOf": .list([short(), $0.jsonSchema])])
     }
-    kind.write = { [write] value, style in
-      writeShort(value, style) ?? write(value, style)
-    }
-    return kind
   }
 }
