@@ -16,6 +16,8 @@ struct ci_context {
 void ci_child(const struct ci_plan *plan);
 /// The descriptor that a step's operand means.
 int ci_resolve(const struct ci_context *context, int operand);
+/// Puts words about a failure into the report.
+void ci_say(struct ci_context *context, const char *text);
 /// Sends a message with a descriptor, or with none where `passed` is -1.
 int ci_send(int socket, const struct ci_message *message, int passed);
 /// Brings `lo` up in the caller's network namespace, and lets every group ping. Wants the host's /proc.

@@ -47,8 +47,17 @@ int ci_report_receive(int socket, struct ci_message *message, int *passed) {
   return 1;
 }
 
-int ci_report_answer(int socket, const struct ci_identity *identity) {
-  return send(socket, identity, sizeof *identity, MSG_NOSIGNAL) == sizeof *identity ? 0 : -1;
+int ci_report_answer(
+    int socket, uint32_t uid, uint32_t gid, const uint32_t *groups, size_t group_count, const char *home) {
+  if (group_count > CI_GROUPS_MAX) {
+    errno = E2BIG;
+    return -1;
+  }
+  struct ci_identity identity = {.uid = uid, .gid = gid, .group_count = (uint32_t)group_count, .home = "/"};
+  memcpy(identity.groups, groups, group_count * sizeof *groups);
+  size_t length = strlen(home);
+  if (length < CI_HOME_SIZE) memcpy(identity.home, home, length + 1);
+  return send(socket, &identity, sizeof identity, MSG_NOSIGNAL) == sizeof identity ? 0 : -1;
 }
 
 void ci_report_end(int socket) { shutdown(socket, SHUT_RDWR); }

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 enum { UNMOUNT_DETACH = 2, MOUNT_PRIVATE = 1 << 18, MOUNT_RECURSIVE = 1 << 14, EMPTY_PATH = 0x1000, RECURSIVE = 0x8000 };
+/// In f_flags of statfs(2).
+enum { STATFS_READ_ONLY = 1 };
 
 static void close_keeping_errno(int fd) {
   int saved = errno;
@@ -209,15 +211,71 @@ static int mask(int source, int at, const char *path) {
   return result;
 }
 
-static int protect(int at, const char *path) {
-  int target = open_existing(at, path);
-  if (target == -1) return errno == ENOENT ? 0 : -1;
-  int copy = ci_clone_mount(
-      target, "", 0, CI_MOUNT_READ_ONLY | CI_MOUNT_NO_SUID | CI_MOUNT_NO_DEVICES | CI_MOUNT_NO_EXECUTE);
-  int result = copy == -1 ? -1 : move_onto(copy, target);
-  if (copy >= 0) close_keeping_errno(copy);
-  close_keeping_errno(target);
+/// Puts a mount over `name` in `at`, a folder of procfs with nothing mounted on it: names there are the kernel's own.
+static int put_over(int mount, int at, const char *name) {
+  return (int)syscall(SYS_move_mount, mount, "", at, name, MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+static int is_named(const struct ci_step *step, const char *name) {
+  for (size_t i = 0; i < step->option_count; i++) {
+    const char *key = step->options[i].key;
+    size_t at = 0;
+    while (key[at] && key[at] == name[at]) at++;
+    if (key[at] == name[at]) return 1;
+  }
+  return 0;
+}
+
+/// The kernel's own form of an entry (getdents64(2)).
+struct entry {
+  uint64_t inode;
+  int64_t offset;
+  unsigned short length;
+  unsigned char type;
+  char name[];
+};
+
+enum { ENTRY_FOLDER = 4, ENTRY_LINK = 10 };
+
+static int cover_entry(struct ci_context *context, const struct ci_step *step, int proc, const struct entry *entry) {
+  const char *name = entry->name;
+  if (name[0] == '.' || (name[0] >= '0' && name[0] <= '9') || entry->type == ENTRY_LINK) return 0;
+  if (is_named(step, name))
+    return mask(entry->type == ENTRY_FOLDER ? context->slots[step->slot] : ci_resolve(context, step->fd), proc, name);
+  int copy = (int)syscall(
+      SYS_open_tree, proc, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
+  if (copy == -1) return -1;
+  int result = put_over(copy, proc, name);
+  close_keeping_errno(copy);
   return result;
+}
+
+/// A copy takes over the attributes of what it is a copy of, so the mount of procfs is read-only as long as copies are made.
+static int cover_entries(struct ci_context *context, const struct ci_step *step) {
+  int proc = ci_resolve(context, step->at);
+  struct statfs now;
+  if (syscall(SYS_fstatfs, proc, &now) == -1) return -1;
+  if (now.f_type != PROC_SUPER_MAGIC || !(now.f_flags & STATFS_READ_ONLY)) {
+    errno = EPROTO;
+    return -1;
+  }
+  int folder = (int)syscall(SYS_openat, proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  if (folder == -1) return -1;
+  _Alignas(8) char room[8192];
+  long got, result = 0;
+  while (result == 0 && (got = syscall(SYS_getdents64, folder, room, sizeof room)) != 0) {
+    if (got == -1) result = -1;
+    for (long at = 0; result == 0 && at < got;) {
+      const struct entry *entry = (const struct entry *)(room + at);
+      result = cover_entry(context, step, proc, entry);
+      if (result == -1) ci_say(context, entry->name);
+      at += entry->length;
+    }
+  }
+  close_keeping_errno(folder);
+  if (result == -1) return -1;
+  struct mount_attr writable = {.attr_clr = MOUNT_ATTR_RDONLY};
+  return (int)syscall(SYS_mount_setattr, proc, "", EMPTY_PATH, &writable, sizeof writable);
 }
 
 int ci_mount_step(struct ci_context *context, const struct ci_step *step) {
@@ -240,7 +298,7 @@ int ci_mount_step(struct ci_context *context, const struct ci_step *step) {
   case CI_MAKE_DEVICE: return make_device(at, step->text, step->a, step->b);
   case CI_MAKE_LINK: return (int)syscall(SYS_symlinkat, step->value, at, step->text);
   case CI_MASK: return mask(fd, at, step->text);
-  case CI_PROTECT: return protect(at, step->text);
+  case CI_COVER: return cover_entries(context, step);
   default: errno = ENOSYS; return -1;
   }
 }

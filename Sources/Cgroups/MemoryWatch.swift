@@ -53,11 +53,12 @@ extension RunCgroup {
     memory.flatMap { MemoryWatch(folder: $0.folder, legacy: $0.legacy) }
   }
 
-  /// Processes of it that the kernel killed for memory so far; nil where nothing counts them.
-  public var memoryKills: UInt64? {
-    guard let memory, Files.exists(memory.folder + (memory.legacy ? "/memory.oom_control" : "/memory.events")) else {
-      return nil
-    }
-    return outOfMemory().kills
+  /// Whether the host counts the processes of it that the kernel kills for memory.
+  public var countsMemoryKills: Bool {
+    guard let memory else { return false }
+    return Files.exists(memory.folder + (memory.legacy ? "/memory.oom_control" : "/memory.events"))
   }
+
+  /// Processes of it that the kernel killed for memory so far; nil where nothing counts them.
+  public var memoryKills: UInt64? { countsMemoryKills ? outOfMemory().kills : nil }
 }

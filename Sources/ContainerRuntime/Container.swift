@@ -132,23 +132,17 @@ public final class Container {
   /// The user, looked up where init will find the files: behind every mount.
   private func answer(_ root: RootFolder) throws(ContainerError) {
     let user = try UserFiles(in: root).resolve(user: spec.user, groups: spec.groups)
-    var identity = ci_identity()
-    identity.uid = user.uid
-    identity.gid = user.gid
-    identity.group_count = UInt32(user.groups.count)
-    withUnsafeMutableBytes(of: &identity.groups) { room in
-      for (index, group) in user.groups.enumerated() {
-        room.storeBytes(of: group, toByteOffset: index * MemoryLayout<UInt32>.stride, as: UInt32.self)
-      }
-    }
-    // A folder that is too long for a path is none.
-    let home = user.home.utf8.count < Int(CI_HOME_SIZE) && !user.home.utf8.contains(0) ? user.home : "/"
-    withUnsafeMutableBytes(of: &identity.home) { $0.copyBytes(from: home.utf8) }
+    // A folder with a NUL in its name is none.
+    let home = user.home.utf8.contains(0) ? "/" : user.home
     let step = "look up user \(spec.user)"
     try during(step) { () throws(SystemError) in
       // Both ends of a pipe are one file.
       for stream in streams { try check("chown") { fchown(stream.rawValue, user.uid, user.gid) } }
-      try check("answer") { ci_report_answer(report.rawValue, &identity) }
+      // C puts the message together: Swift would make metadata at run time for arrays of this size, which are tuples to it,
+      // and that takes as long as all mounts.
+      try check("answer") {
+        ci_report_answer(report.rawValue, user.uid, user.gid, user.groups, user.groups.count, home)
+      }
     }
   }
 

@@ -27,8 +27,6 @@ public struct ContainerPlan: Equatable, Sendable {
     var network: Int32?
     /// The group that owns terminals, by the tree's own /etc/group.
     var terminalGroup: UInt32 = 5
-    /// Entries of /proc that every container shares with the host.
-    var procEntries: [String] = []
     /// The kernel can report reboot(2).
     var canTellReboot = true
 
@@ -69,7 +67,7 @@ public struct ContainerPlan: Equatable, Sendable {
     addDeviceNodes()
     addRoot(spec, prepared)
     addDev(prepared)
-    addProc(prepared)
+    addProc()
     addSys()
     addMounts(spec, prepared)
     // Every mount is in place: the files of users are the ones that init will see.

@@ -56,6 +56,16 @@ final class EncodedPlan {
     }
   }
 
+  private func setOptions(of step: inout ci_step, _ options: [SetupStep.Option]) {
+    let array = allocate(ci_option.self, count: options.count)
+    for (index, option) in options.enumerated() {
+      array[index].key = UnsafePointer(text(option.key))
+      array[index].value = option.value.map { UnsafePointer(text($0)) }
+    }
+    step.options = UnsafePointer(array)
+    step.option_count = options.count
+  }
+
   private func encode(_ action: SetupStep.Action) -> ci_step {
     var step = ci_step()
     step.fd = Int32(CI_NO_FD)
@@ -78,13 +88,7 @@ final class EncodedPlan {
     case .createMount(let type, let options, let attributes, let slot):
       operation(CI_CREATE_MOUNT)
       step.text = UnsafePointer(text(type))
-      let array = allocate(ci_option.self, count: options.count)
-      for (index, option) in options.enumerated() {
-        array[index].key = UnsafePointer(text(option.key))
-        array[index].value = option.value.map { UnsafePointer(text($0)) }
-      }
-      step.options = UnsafePointer(array)
-      step.option_count = options.count
+      setOptions(of: &step, options)
       step.a = attributes.rawValue
       step.slot = slot.rawValue
     case .cloneMount(let path, let at, let attributes, let slot):
@@ -128,10 +132,12 @@ final class EncodedPlan {
       step.fd = number(cover)
       step.at = number(at)
       step.text = UnsafePointer(text(name))
-    case .protect(let name, let at):
-      operation(CI_PROTECT)
-      step.at = number(at)
-      step.text = UnsafePointer(text(name))
+    case .coverEntries(let proc, let hidden, let file, let folder):
+      operation(CI_COVER)
+      step.at = number(proc)
+      step.fd = number(file)
+      step.slot = folder.rawValue
+      setOptions(of: &step, hidden.map { SetupStep.Option($0) })
     case .setHostname(let name):
       operation(CI_HOSTNAME)
       step.text = UnsafePointer(text(name))

@@ -21,7 +21,6 @@ final class PreparedContainer {
     plan = ContainerPlan.Prepared(root: -1)
     plan.canTellReboot = RebootWatch.isAvailable
     plan.terminalGroup = UserFiles(in: root).terminalGroup
-    plan.procEntries = ProcEntries.shared
     if let network { plan.network = keep(network.fd) }
     if case .overlay = spec.rootMode { try root.checkForMountsBelow() }
 

@@ -87,7 +87,9 @@ public struct SetupStep: Equatable, Sendable {
     case makeDevice(String, at: Operand, UInt64, UInt64)
     case makeLink(String, at: Operand, to: String)
     case mask(String, at: Operand, with: Operand)
-    case protect(String, at: Operand)
+    /// Every entry of procfs but processes and links: the hidden ones get a cover, all others are read-only from then on.
+    /// The mount is read-only before, and may be written after.
+    case coverEntries(of: Operand, hidden: [String], file: Operand, folder: Slot)
     case setHostname(String)
     case loopbackUp
     case newSession

@@ -101,8 +101,7 @@ extension ControllerProcess {
       facts.status = InitStatus(status)
       facts.reboots = machine.reboots
       facts.memory = memory?.facts(
-        status, initPID: container?.initProcess.pid ?? 0, limit: group?.outOfMemory().limit ?? .own,
-        limitBytes: run?.spec.limits.memoryBytes)
+        status, initPID: container?.initProcess.pid ?? 0, limitBytes: run?.spec.limits.memoryBytes)
     }
     return facts
   }

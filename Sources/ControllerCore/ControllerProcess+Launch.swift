@@ -36,7 +36,8 @@ extension ControllerProcess {
     do throws(ContainerError) {
       let log = try LogWriter(
         path: args.logPath, maximumBytes: spec.log.maximumBytes, files: Int(spec.log.files))
-      let tree = CgroupTree(host: try CgroupHost.detect(), parent: args.cgroupParent)
+      let host = if let cgroupHost { cgroupHost } else { try CgroupHost.detect() }
+      let tree = CgroupTree(host: host, parent: args.cgroupParent)
       run = Run(guest: guest, id: id, spec: spec, tree: tree, log: log)
       log.note("run \(id) started")
       try start(guest, id, spec, tree)
@@ -56,7 +57,7 @@ extension ControllerProcess {
       limits: CgroupLimits(spec.limits, usual: .init(memoryBytes: arguments.usualMemory, pids: arguments.usualTasks)),
       runID: id.bytes)
     self.group = group
-    memory = MemoryAccount(of: group)
+    memory = MemoryAccount(of: group, log: kernelLog)
     if let watch = memory?.watch { try? epoll.add(watch.rawValue, watch.interest, token: Token.memory) }
     CrashPoint.reach("controller.launch.grouped")
     #if LODGE_CRASHPOINTS

@@ -64,6 +64,8 @@ public final class ControllerProcess {
   /// Made while there was nothing else to do; handed on at the launch.
   var network: NetworkNamespace?
   var tie: GuestTie?
+  var kernelLog: KernelLog?
+  var cgroupHost: CgroupHost?
   /// The LAUNCH that waits for its answer.
   var openLaunch: (connection: SocketServerConnection, call: IncomingCall)?
   /// When an unfinished line goes to the log as it is.
@@ -86,9 +88,7 @@ public final class ControllerProcess {
   /// Serves until the run has ended and everybody knows, or until the daemon goes away before there was a run.
   public func serve() throws(SystemError) {
     CrashPoint.reach("controller.started")
-    // Where one cannot be made the launch tries again, and says why it fails.
-    tie = try? GuestTie()
-    if arguments.ownNetwork { network = try? NetworkNamespace() }
+    prepare()
     while !isDone {
       try epoll.wait(nanoseconds: untilNextDeadline) { event in handle(event) }
       timePassed()
@@ -96,6 +96,16 @@ public final class ControllerProcess {
     // Ends the process that ties the guest to this one, and waits for it: nothing is left when this returns.
     container = nil
     tie = nil
+  }
+
+  /// What a launch needs whatever the guest: done while the daemon writes the start to the disk. Where something cannot be
+  /// made the launch tries again, and says why it fails.
+  private func prepare() {
+    tie = try? GuestTie()
+    if arguments.ownNetwork { network = try? NetworkNamespace() }
+    kernelLog = KernelLog()
+    cgroupHost = try? CgroupHost.detect()
+    GuestSpec.prepareSettings()
   }
 
   static var now: Moment {

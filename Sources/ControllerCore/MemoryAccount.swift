@@ -27,11 +27,14 @@ struct MemoryAccount {
   private(set) var lookAt: BootTime?
   private var looksLeft = 0
 
-  init(of group: RunCgroup) {
+  /// - Parameters:
+  ///   - group: made a moment ago, with nothing in it yet.
+  ///   - log: opened before anything of the run could be killed.
+  init(of group: RunCgroup, log: KernelLog?) {
     self.group = group
     watch = group.watchMemory()
-    log = KernelLog()
-    kills = group.memoryKills
+    self.log = log
+    kills = group.countsMemoryKills ? 0 : nil
   }
 
   /// The kernel says that the counter has moved, or is about to.
@@ -57,15 +60,14 @@ struct MemoryAccount {
     endedAt = now
   }
 
-  /// - Parameters:
-  ///   - limit: which one was reached, where one was.
-  ///   - limitBytes: the guest's own.
+  /// - Parameter limitBytes: the guest's own.
   func facts(
-    _ status: Guest.WaitStatus, initPID: Int32, limit: RunCgroup.OutOfMemory.Limit, limitBytes: UInt64?
+    _ status: Guest.WaitStatus, initPID: Int32, limitBytes: UInt64?
   ) -> MemoryKills? {
     guard let kills else { return nil }
+    // Which limit it was is looked up only where one was reached.
     let reached: Guest.OutOfMemory.Limit =
-      switch limit {
+      switch kills > 0 ? group.outOfMemory().limit : .own {
       case .own: .own
       case .parent: .parent
       case .host: .host

@@ -43,8 +43,8 @@ struct ContainerPlanTests {
         #expect(path == "/proc" && flags == [], "\(step.name) looks up in the tree before the pivot")
       }
     }
-    // The host's protection comes before the spec's mounts.
-    #expect(try index("protect /proc/sysrq-trigger", in: plan) < index("mount /data", in: plan))
+    // What guards the host is there before what the spec asks for.
+    #expect(try index("cover entries of /proc", in: plan) < index("mount /data", in: plan))
     // Groups before the user, the bounding set before the right to change it goes, capabilities last.
     #expect(try index("set groups", in: plan) < becomeUser)
     #expect(try index("drop capabilities", in: plan) < becomeUser)
@@ -84,15 +84,35 @@ struct ContainerPlanTests {
   /// A host object in a guest by reference is one whose mode, owner and times the guest can change.
   @Test func nothingOfTheHostIsBoundButWhatTheSpecNames() {
     for console in [ContainerSpec.Console.terminal, .pipes] {
-      let plan = ContainerPlan(spec { $0.console = console }, .init(root: 5, procEntries: ["stat", "keys", "sys"]))
+      let plan = ContainerPlan(spec { $0.console = console }, .init(root: 5))
       for step in plan.steps {
         if case .cloneMount(_, let place, _, _) = step.action { #expect(place == .slot(.nodes), "\(step.name)") }
         if case .standardStream(_, let source) = step.action { Issue.record("\(step.name): \(source)") }
       }
-      let protected = plan.steps.filter { if case .protect = $0.action { true } else { false } }.map(\.name)
-      #expect(protected.contains("protect /proc/stat"))
-      #expect(protected.count == Set(protected).count)
-      #expect(!protected.contains("protect /proc/keys"))
+    }
+  }
+
+  /// Copies of its entries take over that it is read-only; only the step that makes them lifts that from the mount itself.
+  @Test func procIsReadOnlyUntilItsEntriesAreCovered() throws {
+    let plan = ContainerPlan(spec(), .init(root: 5))
+    let mount = try #require(
+      plan.steps.firstIndex {
+        if case .createMount("proc", _, let attributes, .proc) = $0.action {
+          attributes.contains(.readOnly)
+        } else {
+          false
+        }
+      })
+    let covers = plan.steps.indices.filter {
+      if case .coverEntries(.slot(.proc), _, .slot(.emptyFile), .emptyFolder) = plan.steps[$0].action {
+        true
+      } else {
+        false
+      }
+    }
+    #expect(covers.count == 1 && mount < covers[0])
+    for maker in ["make empty file", "take empty file", "mount empty folder", "attach /proc"] {
+      #expect(try index(maker, in: plan) < covers[0])
     }
   }
 

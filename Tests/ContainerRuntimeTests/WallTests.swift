@@ -56,6 +56,11 @@ import Testing
         echo 5 > /proc/self/oom_score_adj && echo own
         """))
     #expect(end.output == "2\nown\n")
+    // A start that left them open would leave the whole of it read-only.
+    let uncovered = try bench.run(
+      bench.spec("chmod 0604 /proc/cpuinfo 2>/dev/null && echo changed; touch /proc/self/comm 2>/dev/null && echo own"),
+      without: "cover entries of /proc")
+    #expect(uncovered.output == "", "\(uncovered.output) \(String(describing: uncovered.failure))")
   }
 
   // MARK: control groups

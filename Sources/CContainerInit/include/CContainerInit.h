@@ -27,7 +27,9 @@ enum ci_operation {
   CI_MAKE_DEVICE,    // a character device `text` in `at`, major `a`, minor `b`, for everybody to read and write
   CI_MAKE_LINK,      // symlink `text` in `at`, pointing to `value`
   CI_MASK,           // mount `fd` onto `text` in `at` if that exists
-  CI_PROTECT,        // make `text` in `at` read-only by mounting it on itself, if it exists
+  CI_COVER,          // each entry of procfs `at`, a read-only mount, but processes and links: those that `options` name get
+                     // mount `fd` (files) or the one in `slot` (folders) on them, all others themselves, read-only; then
+                     // `at` itself may be written
   CI_HOSTNAME,       // sethostname `text`
   CI_LOOPBACK,       // bring `lo` up
   CI_SESSION,        // setsid
@@ -169,8 +171,10 @@ int ci_report_socket(int *controller, int *child);
 /// 1: a message (with *passed = a descriptor or -1), 0: closed, -1: errno (EAGAIN: nothing yet).
 int ci_report_receive(int socket, struct ci_message *message, int *passed);
 
-/// Answers ROOT; 0 or -1 with errno.
-int ci_report_answer(int socket, const struct ci_identity *identity);
+/// Answers ROOT with the user that init runs as; a `home` that is too long for a path counts as `/`. 0, or -1 with errno:
+/// E2BIG for too many groups.
+int ci_report_answer(
+    int socket, uint32_t uid, uint32_t gid, const uint32_t *groups, size_t group_count, const char *home);
 /// Ends the conversation: a child that waits for an answer ends.
 void ci_report_end(int socket);
 
