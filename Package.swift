@@ -61,9 +61,12 @@ let package = Package(
     .target(name: "RPC", dependencies: ["WireProtocol", "XDR"], swiftSettings: pure),
     .target(name: "Guest", swiftSettings: pure),
     .target(name: "Supervision", dependencies: ["Guest", "RPC", deque], swiftSettings: pure),
+    // Every name that two programs share, and both ways of every line that one writes and another reads.
+    .target(name: "Layout", swiftSettings: pure),
     // The table of keys that files, messages, the database and the reference of specs share.
     .target(name: "SpecKeys", dependencies: ["Guest"], swiftSettings: pure),
-    .target(name: "GuestWire", dependencies: ["Guest", "SpecKeys", "WireProtocol", "XDR"], swiftSettings: pure),
+    .target(
+      name: "GuestWire", dependencies: ["Guest", "Layout", "SpecKeys", "WireProtocol", "XDR"], swiftSettings: pure),
     // Version 1: its messages, rows and files, read into the values of today. For the daemon only.
     .target(
       name: "FormerProtocol", dependencies: ["Guest", "GuestWire", "WireProtocol", "XDR"], swiftSettings: pure),
@@ -72,10 +75,10 @@ let package = Package(
     .target(name: "CLinuxSystem"),
     .target(name: "LinuxSystem", dependencies: ["CLinuxSystem"], swiftSettings: common),
     .target(name: "CContainerInit"),
-    .target(name: "Cgroups", dependencies: ["LinuxSystem"], swiftSettings: common),
-    .target(name: "ConsoleLog", dependencies: ["LinuxSystem"], swiftSettings: common),
+    .target(name: "Cgroups", dependencies: ["Layout", "LinuxSystem"], swiftSettings: common),
+    .target(name: "ConsoleLog", dependencies: ["Layout", "LinuxSystem"], swiftSettings: common),
     .target(
-      name: "ContainerRuntime", dependencies: ["CContainerInit", "CLinuxSystem", "LinuxSystem", "Cgroups"],
+      name: "ContainerRuntime", dependencies: ["CContainerInit", "CLinuxSystem", "Layout", "LinuxSystem", "Cgroups"],
       swiftSettings: common),
 
     // Act: the wire.
@@ -92,7 +95,7 @@ let package = Package(
     .target(
       name: "ControllerCore",
       dependencies: [
-        "Guest", "GuestWire", "WireProtocol", "XDR", "RPC", "RPCSocket", "Cgroups", "ConsoleLog",
+        "Guest", "GuestWire", "Layout", "WireProtocol", "XDR", "RPC", "RPCSocket", "Cgroups", "ConsoleLog",
         "ContainerRuntime", "LinuxSystem",
       ],
       swiftSettings: common + crashPoints),
@@ -107,7 +110,8 @@ let package = Package(
     .target(
       name: "DaemonCore",
       dependencies: [
-        "FormerProtocol", "Guest", "GuestWire", "GuestStore", "Supervision", "WireProtocol", "WireServices", "XDR",
+        "FormerProtocol", "Guest", "GuestWire", "GuestStore", "Layout", "Supervision", "WireProtocol", "WireServices",
+        "XDR",
         "RPC",
         "RPCNIO",
         "LinuxSystem", "Cgroups", "ConsoleLog", "ContainerRuntime", "SpecFile", "SpecKeys", nioCore, nioPosix, deque,
@@ -116,18 +120,20 @@ let package = Package(
       swiftSettings: common + crashPoints),
     .executableTarget(
       name: "lodged",
-      dependencies: ["DaemonCore", "Guest", "LinuxSystem", "SpecFile", arguments, logging, lifecycle, unixSignals],
+      dependencies: [
+        "DaemonCore", "Guest", "Layout", "LinuxSystem", "SpecFile", arguments, logging, lifecycle, unixSignals,
+      ],
       swiftSettings: common),
 
     // The clients.
     .target(
       name: "LodgeClient",
-      dependencies: ["Guest", "GuestWire", "WireProtocol", "XDR", "RPC", "RPCNIO", nioCore, nioPosix],
+      dependencies: ["Guest", "GuestWire", "Layout", "WireProtocol", "XDR", "RPC", "RPCNIO", nioCore, nioPosix],
       swiftSettings: common),
     .target(
       name: "CLICore",
       dependencies: [
-        "Guest", "GuestWire", "WireProtocol", "XDR", "RPC", "RPCSocket", "LinuxSystem", "SpecFile", arguments,
+        "Guest", "GuestWire", "Layout", "WireProtocol", "XDR", "RPC", "RPCSocket", "LinuxSystem", "SpecFile", arguments,
       ],
       swiftSettings: common),
     .executableTarget(
@@ -150,7 +156,8 @@ let package = Package(
       name: "FormerProtocolTests", dependencies: ["FormerProtocol", "Guest", "GuestWire"], swiftSettings: common),
     .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem"], swiftSettings: common),
     .testTarget(name: "CgroupsTests", dependencies: ["Cgroups", "LinuxSystem"], swiftSettings: common),
-    .testTarget(name: "ConsoleLogTests", dependencies: ["ConsoleLog", "LinuxSystem"], swiftSettings: common),
+    .testTarget(name: "LayoutTests", dependencies: ["Layout", "LinuxSystem"], swiftSettings: common),
+    .testTarget(name: "ConsoleLogTests", dependencies: ["ConsoleLog", "Layout", "LinuxSystem"], swiftSettings: common),
     .testTarget(
       name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime", "Cgroups", "LinuxSystem"],
       swiftSettings: common),
@@ -172,7 +179,7 @@ let package = Package(
       name: "ControllerCoreTests",
       dependencies: [
         "ControllerCore", "lodge-controller", "Cgroups", "ConsoleLog", "ContainerRuntime", "Guest", "GuestWire",
-        "LinuxSystem", "RPC",
+        "Layout", "LinuxSystem", "RPC",
         "RPCSocket",
         "WireProtocol", "XDR",
       ],

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Guest
+import Layout
 import SpecFile
 import WireProtocol
 import XDR
@@ -91,7 +92,8 @@ public enum LodgeProgram {
   private static func environment() -> [String: String] {
     var variables: [String: String] = [:]
     for name in [
-      "LODGE_CONNECT", "LODGE_ROOT", "NO_COLOR", "CLICOLOR_FORCE", "TERM", "COLUMNS", "LINES", "LC_ALL", "LC_CTYPE",
+      EnvironmentName.connect, EnvironmentName.root, "NO_COLOR", "CLICOLOR_FORCE", "TERM", "COLUMNS", "LINES", "LC_ALL",
+      "LC_CTYPE",
       "LANG",
     ] {
       if let value = getenv(name) { variables[name] = String(cString: value) }

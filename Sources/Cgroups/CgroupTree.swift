@@ -1,4 +1,5 @@
 import Glibc
+import Layout
 public import LinuxSystem
 
 /// The cgroups of one daemon: `<parent>/controllers` for its controllers, `<parent>/guests/<run>` for its runs, and in each
@@ -20,10 +21,10 @@ public struct CgroupTree: Sendable {
   }
 
   /// The folder of runs in the unified hierarchy.
-  public var guestsPath: String { "\(host.unified)/\(parent)/guests" }
-  public var controllersPath: String { "\(host.unified)/\(parent)/controllers" }
+  public var guestsPath: String { "\(host.unified)/\(parent)/\(CgroupNames.guests)" }
+  public var controllersPath: String { "\(host.unified)/\(parent)/\(CgroupNames.controllers)" }
 
-  func guestsPath(under mountPoint: String) -> String { "\(mountPoint)/\(parent)/guests" }
+  func guestsPath(under mountPoint: String) -> String { "\(mountPoint)/\(parent)/\(CgroupNames.guests)" }
 
   /// Makes the groups and enables the controllers that the host has on the way down. Doing it again changes nothing.
   public func prepare() throws(StepError) {
@@ -33,7 +34,7 @@ public struct CgroupTree: Sendable {
       try Files.makeDirectory(controllersPath)
     }
     var folder = host.unified
-    for part in parent.split(separator: "/").map(String.init) + ["guests"] {
+    for part in parent.split(separator: "/").map(String.init) + [CgroupNames.guests] {
       enableControllers(in: folder)
       folder += "/" + part
     }
@@ -44,7 +45,7 @@ public struct CgroupTree: Sendable {
   private func prepare(_ hierarchy: CgroupHost.LegacyHierarchy, _ step: String) throws(StepError) {
     try during(step) { () throws(SystemError) in
       var folder = hierarchy.mountPoint
-      for part in parent.split(separator: "/").map(String.init) + ["guests"] {
+      for part in parent.split(separator: "/").map(String.init) + [CgroupNames.guests] {
         let upper = folder
         folder += "/" + part
         let isNew = try Files.makeDirectory(folder)
@@ -69,7 +70,7 @@ public struct CgroupTree: Sendable {
 
   /// The group that controllers are to be spawned into; see `SpawnPlan.cgroup`.
   public func openControllers() throws(StepError) -> OwnedFD {
-    try during("open cgroup \(parent)/controllers") { () throws(SystemError) in
+    try during("open cgroup \(parent)/\(CgroupNames.controllers)") { () throws(SystemError) in
       try Files.openDirectory(controllersPath)
     }
   }
@@ -111,7 +112,7 @@ public struct CgroupTree: Sendable {
   /// Removes the groups of the daemon itself; those that still have something in them stay.
   public func remove() {
     for mountPoint in mountPoints {
-      for folder in ["guests", "controllers"] { rmdir("\(mountPoint)/\(parent)/\(folder)") }
+      for folder in [CgroupNames.guests, CgroupNames.controllers] { rmdir("\(mountPoint)/\(parent)/\(folder)") }
       rmdir("\(mountPoint)/\(parent)")
     }
   }

@@ -1,4 +1,5 @@
 import Glibc
+import Layout
 public import LinuxSystem
 
 /// The cgroup of one run, in every hierarchy that is mounted.
@@ -57,7 +58,7 @@ public final class RunCgroup {
     for hierarchy in tree.host.hierarchies {
       let upper = "\(tree.guestsPath(under: hierarchy.mountPoint))/\(name)"
       try makeFolder(upper)
-      if Self.hasLimits(hierarchy) { try makeFolder(upper + "/init") }
+      if Self.hasLimits(hierarchy) { try makeFolder(upper + "/" + CgroupNames.own) }
     }
     for (controller, asked) in [
       ("memory", limits.memoryBytes != nil), ("pids", limits.pids != nil), ("cpu", limits.cpuMillis != nil),
@@ -79,7 +80,7 @@ public final class RunCgroup {
       let value = delegated.map { "+\($0)" }.joined(separator: " ")
       try? Files.writeControl(value, to: folder + "/cgroup.subtree_control")
     }
-    try makeFolder(folder + "/init")
+    try makeFolder(folder + "/" + CgroupNames.own)
     try setLimits(limits, canDelegate: !delegated.isEmpty)
   }
 
@@ -110,7 +111,7 @@ public final class RunCgroup {
     guard canDelegate else { return }
     for file in ["memory.max", "pids.max", "cpu.max"] {
       guard let value = try? Files.readText("\(folder)/\(file)"), !value.hasPrefix("max") else { continue }
-      try? Files.writeControl(value.filter { $0 != "\n" }, to: "\(folder)/init/\(file)")
+      try? Files.writeControl(value.filter { $0 != "\n" }, to: "\(folder)/\(CgroupNames.own)/\(file)")
     }
   }
 
@@ -177,7 +178,9 @@ public final class RunCgroup {
 
   /// The guest's own group in the unified hierarchy, for a process to be born in.
   public func open() throws(StepError) -> OwnedFD {
-    try during("open cgroup \(name)") { () throws(SystemError) in try Files.openDirectory(folder + "/init") }
+    try during("open cgroup \(name)") { () throws(SystemError) in
+      try Files.openDirectory(folder + "/" + CgroupNames.own)
+    }
   }
 
   /// Files to which a single-threaded process writes `0` to join the groups of v1 hierarchies.
@@ -189,7 +192,7 @@ public final class RunCgroup {
     var opened: [(hierarchy: String, fd: OwnedFD)] = []
     for hierarchy in tree.host.hierarchies {
       let upper = "\(tree.guestsPath(under: hierarchy.mountPoint))/\(name)"
-      let path = Self.hasLimits(hierarchy) ? upper + "/init/tasks" : upper + "/tasks"
+      let path = Self.hasLimits(hierarchy) ? "\(upper)/\(CgroupNames.own)/tasks" : upper + "/tasks"
       let fd = try during("join cgroup \(hierarchy.name) \(name)") { () throws(SystemError) in
         try Files.open(path, flags: O_WRONLY)
       }
@@ -200,7 +203,7 @@ public final class RunCgroup {
 
   // MARK: looking
 
-  static let attribute = "trusted.lodge.run"
+  static let attribute = CgroupNames.runAttribute
 
   /// The run that this group was made for; nil where the group is gone or carries no mark.
   public var runID: [UInt8]? { try? Files.attribute(Self.attribute, of: folder) }

@@ -1,4 +1,5 @@
 import Glibc
+public import Layout
 public import LinuxSystem
 
 /// The console log of a guest: entries appended to a file that is rotated by size (`web.log`, `web.log.1`, ...).
@@ -38,7 +39,7 @@ public final class LogWriter {
   /// The last lines of output, oldest first: at most 10 of at most 512 bytes.
   public var tail: [String] { formatter.tail.strings }
 
-  public func write(_ bytes: UnsafeRawBufferPointer, from stream: LogEntry.Stream) {
+  public func write(_ bytes: UnsafeRawBufferPointer, from stream: LogLine.Stream) {
     formatter.append(bytes, from: stream, time: Clock.wallNanoseconds, into: &entries)
     writeEntries(of: bytes.count)
   }

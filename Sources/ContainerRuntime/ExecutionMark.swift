@@ -1,4 +1,5 @@
 import Glibc
+import Layout
 public import LinuxSystem
 
 /// A byte in a file that the child sets right before it executes init, so that a controller that is killed in between
@@ -8,7 +9,7 @@ public import LinuxSystem
 /// of the guest's can be in the way, and the page outlives both processes.
 public final class ExecutionMark {
   /// In the run directory.
-  public static let name = "executing"
+  public static let name = RunPaths.executionMarkName
 
   let pointer: UnsafeMutablePointer<UInt8>
 

@@ -1,6 +1,7 @@
 import ConsoleLog
 import ContainerRuntime
 import Glibc
+import Layout
 import LinuxSystem
 
 /// The guest's console on its way into the log.
@@ -15,7 +16,7 @@ final class ConsoleReader {
 
   private let source: OwnedFD
   private let slave: OwnedFD?
-  private let stream: LogEntry.Stream
+  private let stream: LogLine.Stream
   private(set) var isOpen = true
 
   /// A terminal.
@@ -25,7 +26,7 @@ final class ConsoleReader {
     stream = .output
   }
 
-  init(pipe: OwnedFD, stream: LogEntry.Stream) {
+  init(pipe: OwnedFD, stream: LogLine.Stream) {
     source = pipe
     slave = nil
     self.stream = stream

@@ -3,6 +3,7 @@ import ContainerRuntime
 import Glibc
 import Guest
 import GuestWire
+import Layout
 import LinuxSystem
 import RPC
 import RPCSocket
@@ -12,9 +13,6 @@ import XDR
 // What the daemon asks and is told: the inherited connection, and those of a daemon that was restarted.
 
 extension ControllerProcess {
-  /// The socket's name in the run directory.
-  public static let socketName = "controller.sock"
-
   private static let configuration: ServerSession.Configuration = {
     var configuration = ServerSession.Configuration(
       programs: [ServedProgram(Controller.self)], serverName: "lodge-controller")
@@ -57,7 +55,7 @@ extension ControllerProcess {
 
   /// So that a restarted daemon finds us. Without it we go on: the record on disk tells the end in any case.
   func startListening() {
-    let path = arguments.runDirectoryPath + "/" + Self.socketName
+    let path = RunPaths(path: arguments.runDirectoryPath).socket
     do throws(SystemError) {
       let socket = try UnixSocket.listen(at: path, mode: 0o700)
       try epoll.add(socket.rawValue, .readable, token: Token.listener)

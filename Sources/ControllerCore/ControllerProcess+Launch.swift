@@ -4,6 +4,7 @@ import ContainerRuntime
 import Glibc
 import Guest
 import GuestWire
+import Layout
 import LinuxSystem
 import RPC
 import RPCSocket
@@ -53,7 +54,7 @@ extension ControllerProcess {
     _ guest: GuestName, _ id: RunID, _ spec: GuestSpec, _ tree: CgroupTree
   ) throws(ContainerError) {
     let group = try RunCgroup.create(
-      in: tree, name: "\(guest).\(id.short)",
+      in: tree, name: CgroupNames.run(guest.value, id.short),
       limits: CgroupLimits(spec.limits, usual: .init(memoryBytes: arguments.usualMemory, pids: arguments.usualTasks)),
       runID: id.bytes)
     self.group = group

@@ -4,6 +4,7 @@ import ContainerRuntime
 import Glibc
 import Guest
 import GuestWire
+public import Layout
 public import LinuxSystem
 import RPC
 import RPCSocket

@@ -1,6 +1,7 @@
 #if LODGE_CRASHPOINTS
   import ContainerRuntime
   import Glibc
+  import Layout
 #endif
 
 /// Named places where a test ends, fails or pauses the controller: `LODGE_CRASHPOINT=name:kill|error|pause`. Compiled into
@@ -29,7 +30,7 @@ public enum CrashPoint {
 
   #if LODGE_CRASHPOINTS
     private static let chosen: (name: String, action: String)? = {
-      guard let value = getenv("LODGE_CRASHPOINT") else { return nil }
+      guard let value = getenv(EnvironmentName.crashPoint) else { return nil }
       let text = String(cString: value)
       guard let colon = text.lastIndex(of: ":") else { return nil }
       return (String(text[..<colon]), String(text[text.index(after: colon)...]))

@@ -1,4 +1,5 @@
 import Glibc
+public import Layout
 import LinuxSystem
 
 /// The program: `main` in C calls it, see there.

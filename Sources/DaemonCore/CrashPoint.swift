@@ -1,3 +1,4 @@
+internal import Layout
 internal import LinuxSystem
 
 #if LODGE_CRASHPOINTS
@@ -22,7 +23,7 @@ enum CrashPoint {
 
   #if LODGE_CRASHPOINTS
     private static let chosen: (name: String, action: String, time: Int)? = {
-      guard let value = OwnProcess.variable("LODGE_CRASHPOINT") else { return nil }
+      guard let value = OwnProcess.variable(EnvironmentName.crashPoint) else { return nil }
       let parts = value.split(separator: ":", maxSplits: 1).map(String.init)
       guard parts.count == 2 else { return nil }
       let action = parts[1].split(separator: "@", maxSplits: 1).map(String.init)

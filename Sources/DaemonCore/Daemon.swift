@@ -1,6 +1,7 @@
 internal import Dispatch
 internal import Guest
 internal import GuestStore
+public import Layout
 internal import LinuxSystem
 public import Logging
 internal import NIOCore

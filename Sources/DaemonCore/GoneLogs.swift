@@ -1,4 +1,5 @@
 internal import Guest
+internal import Layout
 internal import LinuxSystem
 internal import NIOCore
 
@@ -53,7 +54,7 @@ final class GoneLogs {
 
   private func add(_ name: GuestName, _ folder: String) {
     if let former = kept[name] { try? Files.removeTree(former.folder) }
-    kept[name] = Log(folder: folder, path: "\(folder)/\(name.value).log", wasRead: false)
+    kept[name] = Log(folder: folder, path: "\(folder)/\(DaemonPaths.logName(of: name.value))", wasRead: false)
     look(name, folder)
   }
 

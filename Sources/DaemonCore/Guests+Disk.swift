@@ -1,5 +1,6 @@
 internal import Guest
 internal import GuestStore
+internal import Layout
 internal import LinuxSystem
 internal import Logging
 internal import NIOCore

@@ -1,6 +1,7 @@
 internal import Guest
 internal import GuestStore
 internal import GuestWire
+internal import Layout
 internal import LinuxSystem
 internal import Logging
 internal import NIOCore
@@ -83,15 +84,17 @@ extension Guests {
     let directory = RunDirectory(runs: environment.paths.runs, guest: name)
     let (folder, lock) = try directory.create()
     let (ours, theirs) = try UnixSocket.pair()
+    let arguments = ControllerArguments(
+      guest: name.value, runDirectoryPath: directory.path, ownNetwork: Self.hasOwnNetwork(run.spec.network),
+      usualTasks: UInt64(environment.configuration.usualPids),
+      usualMemory: Kernel.memoryBytes / 100 * UInt64(environment.configuration.usualMemoryPercent))
     var plan = SpawnPlan(
-      executable: environment.controllerPath,
-      arguments: [
-        "lodge-controller", "--guest", name.value, "--fd", "3", "--lock-fd", "4", "--run-dir-fd", "5", "--run-dir",
-        directory.path, "--usual-tasks", "\(environment.configuration.usualPids)", "--usual-memory",
-        "\(Kernel.memoryBytes / 100 * UInt64(environment.configuration.usualMemoryPercent))",
-      ] + (run.spec.network == .host ? [] : ["--network", "own"]),
-      environment: ProcessEnvironment.forControllers)
-    plan.descriptors = [(theirs.rawValue, 3), (lock.fd.rawValue, 4), (folder.rawValue, 5), (2, 2)]
+      executable: environment.controllerPath, arguments: arguments.words, environment: ProcessEnvironment.forControllers
+    )
+    plan.descriptors = [
+      (theirs.rawValue, arguments.connection), (lock.fd.rawValue, arguments.lock),
+      (folder.rawValue, arguments.runDirectory), (2, 2),
+    ]
     // Outside our process group and session, and outside our unit's cgroup: what ends us must not end guests.
     plan.newSession = true
     let cgroup = fence.controllersGroup()
@@ -101,6 +104,13 @@ extension Guests {
       ours, on: eventLoop, configuration: Self.controllerSession, handlers: handlers(run.id, name))
     CrashPoint.reach("daemon.launch.spawned")
     return ControllerLink(guest: name, run: run.id, connection: connection, process: process, isChild: true)
+  }
+
+  private static func hasOwnNetwork(_ mode: NetworkMode) -> Bool {
+    switch mode {
+    case .none: true
+    case .host: false
+    }
   }
 
   /// A silent controller is told of, never cut off: it holds the truth about its guest.
@@ -387,11 +397,11 @@ extension Guests {
     removeGroups(of: link.guest, run)
   }
 
-  func logPath(of name: GuestName) -> String { environment.paths.logs + "/" + name.value + ".log" }
+  func logPath(of name: GuestName) -> String { environment.paths.log(of: name.value) }
 
   private func removeFiles(of name: GuestName, with run: RunID?) {
     try? RunDirectory(runs: environment.paths.runs, guest: name).remove()
-    let base = name.value + ".log"
+    let base = DaemonPaths.logName(of: name.value)
     guard let entries = try? Files.list(environment.paths.logs) else { return }
     let files = entries.map(\.name).filter { file in
       file == base || (file.hasPrefix(base + ".") && Int(file.dropFirst(base.count + 1)) != nil)

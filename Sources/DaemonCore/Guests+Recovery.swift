@@ -1,6 +1,7 @@
 internal import Guest
 internal import GuestStore
 internal import GuestWire
+internal import Layout
 internal import LinuxSystem
 internal import Logging
 internal import NIOCore

@@ -1,6 +1,7 @@
 internal import Dispatch
 internal import Guest
 internal import GuestStore
+internal import Layout
 internal import Logging
 internal import NIOCore
 internal import Supervision

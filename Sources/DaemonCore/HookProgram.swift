@@ -1,5 +1,6 @@
 internal import Dispatch
 internal import Guest
+internal import Layout
 internal import LinuxSystem
 internal import NIOCore
 internal import Synchronization
@@ -98,7 +99,7 @@ struct HookProgram: Sendable {
   }
 
   private func openLog(_ name: String) throws(SystemError) -> OwnedFD {
-    let path = paths.logs + "/hook-" + name + ".log"
+    let path = paths.log(ofHook: name)
     if let status = try? Files.status(path), status.size > Self.logLimit { try Files.rename(path, to: path + ".1") }
     return try Files.open(path, flags: Files.appending, mode: 0o640)
   }
@@ -153,23 +154,25 @@ enum HookEnvironment {
   static func variables(_ entry: JournalEntry, attempt: UInt64, socket: String, root: String) -> [String] {
     let event = entry.event
     var variables = [
-      ProcessEnvironment.path, "LODGE_CONNECT=unix://" + socket, "LODGE_ATTEMPT=\(attempt)",
-      "LODGE_SEQUENCE=\(entry.sequence)", "LODGE_TIME_NANOS=\(entry.time.nanoseconds)", "LODGE_TYPE=\(event.kind)",
-      "LODGE_GUEST=\(event.guest?.value ?? "")", "LODGE_RUN=\(event.run?.description ?? "")",
-      "LODGE_FROM=\(event.from)",
-      "LODGE_TO=\(event.to)", "LODGE_ACTOR=\(event.by.inWords)", "LODGE_MESSAGE=\(event.message)",
+      ProcessEnvironment.path, "\(EnvironmentName.connect)=unix://\(socket)", HookVariable.attempt.set(attempt),
+      HookVariable.sequence.set(entry.sequence), HookVariable.time.set(entry.time.nanoseconds),
+      HookVariable.type.set("\(event.kind)"), HookVariable.guest.set(event.guest?.value ?? ""),
+      HookVariable.run.set(event.run?.description ?? ""), HookVariable.from.set("\(event.from)"),
+      HookVariable.to.set("\(event.to)"), HookVariable.actor.set(event.by.inWords),
+      HookVariable.message.set(event.message),
     ]
-    if root != "/" { variables.append("LODGE_ROOT=" + root) }
+    if root != DaemonPaths.system.root { variables.append("\(EnvironmentName.root)=\(root)") }
     if let headline = event.ended?.headline {
       let cause = headline.cause
-      variables.append("LODGE_CAUSE=\(cause.kind)")
-      variables.append("LODGE_CAUSE_TEXT=\(headline.inWords)")
-      variables.append("LODGE_BAD=\(headline.isBad)")
-      if case .exited(let code) = cause { variables.append("LODGE_CODE=\(code)") }
-      if case .signaled(let signal, _) = cause { variables.append("LODGE_SIGNAL=\(signal)") }
+      variables += [
+        HookVariable.cause.set("\(cause.kind)"), HookVariable.causeText.set(headline.inWords),
+        HookVariable.bad.set(headline.isBad),
+      ]
+      if case .exited(let code) = cause { variables.append(HookVariable.code.set(code)) }
+      if case .signaled(let signal, _) = cause { variables.append(HookVariable.signal.set(signal)) }
     }
     for label in event.labels where label.key.utf8.allSatisfy({ isNameByte($0) }) {
-      variables.append("LODGE_LABEL_\(label.key)=\(label.value)")
+      variables.append(HookVariable.label(label.key, label.value))
     }
     return variables
   }

@@ -1,3 +1,4 @@
+internal import Layout
 internal import LinuxSystem
 
 /// What spawned programs get of our environment: nothing but a path and, in debug builds, the tests' crash points.
@@ -7,8 +8,8 @@ enum ProcessEnvironment {
   static let forControllers: [String] = {
     var variables = [path]
     #if LODGE_CRASHPOINTS
-      if let point = OwnProcess.variable("LODGE_CONTROLLER_CRASHPOINT") {
-        variables.append("LODGE_CRASHPOINT=" + point)
+      if let point = OwnProcess.variable(EnvironmentName.controllerCrashPoint) {
+        variables.append("\(EnvironmentName.crashPoint)=\(point)")
       }
     #endif
     return variables

@@ -1,28 +1,27 @@
 internal import ContainerRuntime
 internal import FormerProtocol
 internal import Guest
-internal import GuestWire
+internal import Layout
 internal import LinuxSystem
 
 /// The folder of a guest's present run: a lock that its controller holds, its socket, and at the end its exit record.
 ///
 /// Removing it is how the daemon tells the controller, and itself after a restart, that the end is safely stored.
 struct RunDirectory {
-  static let lockName = "lock"
-  static let socketName = "controller.sock"
+  let paths: RunPaths
+  var path: String { paths.path }
 
-  let path: String
   private let guest: GuestName
 
   init(runs: String, guest: GuestName) {
-    path = runs + "/" + guest.value
+    paths = RunPaths(path: runs + "/" + guest.value)
     self.guest = guest
   }
 
-  var recordPath: String { path + "/" + ExitRecordFile.name }
+  var recordPath: String { paths.exitRecord }
 
-  var socketPath: String { path + "/" + Self.socketName }
-  var lockPath: String { path + "/" + Self.lockName }
+  var socketPath: String { paths.socket }
+  var lockPath: String { paths.lock }
 
   /// Makes it for a new run. What a run left behind whose end is stored is removed first.
   /// While a controller holds it, it is not touched: one guest never runs twice.
@@ -33,7 +32,7 @@ struct RunDirectory {
     try remove()
     try Files.makeDirectory(path, mode: 0o700)
     let directory = try Files.openDirectory(path)
-    guard let lock = try LockFile.acquire(at: Self.lockName, in: directory.rawValue) else {
+    guard let lock = try LockFile.acquire(at: RunPaths.lockName, in: directory.rawValue) else {
       throw SystemError("lock", on: lockPath, errno: 11)
     }
     // Where there is no room for it, less is known should the controller die.
@@ -44,8 +43,8 @@ struct RunDirectory {
   /// True while a controller lives: it holds the lock until it dies, however that happens.
   func isHeld() -> Bool {
     guard let directory = try? Files.openDirectory(path) else { return false }
-    guard Files.exists(Self.lockName, at: directory.rawValue) else { return false }
-    do { return try LockFile.acquire(at: Self.lockName, in: directory.rawValue) == nil } catch { return false }
+    guard Files.exists(RunPaths.lockName, at: directory.rawValue) else { return false }
+    do { return try LockFile.acquire(at: RunPaths.lockName, in: directory.rawValue) == nil } catch { return false }
   }
 
   var exists: Bool { Files.exists(path) }
@@ -53,7 +52,7 @@ struct RunDirectory {
   /// Whether init was executed, as far as a controller that has died left it behind. Without a mark nothing is known: the
   /// directory is a former version's, or is gone.
   var initExecuted: Known {
-    switch ExecutionMark.state(at: path + "/" + ExecutionMark.name) {
+    switch ExecutionMark.state(at: paths.executionMark) {
     case .notReached: .no
     case .reached, nil: .notKnown
     }

@@ -1,6 +1,7 @@
 internal import Cgroups
 internal import Guest
 internal import GuestStore
+internal import Layout
 internal import LinuxSystem
 internal import Logging
 internal import Supervision
@@ -26,7 +27,7 @@ struct RunFence: Sendable {
 
   var mode: String { tree?.host.mode ?? "none" }
 
-  static func groupName(_ guest: GuestName, _ run: RunID) -> String { "\(guest).\(run.short)" }
+  static func groupName(_ guest: GuestName, _ run: RunID) -> String { CgroupNames.run(guest.value, run.short) }
 
   /// Of the present runs of these.
   static func groupNames(_ guests: [StoredGuest]) -> Set<String> {
@@ -41,7 +42,7 @@ struct RunFence: Sendable {
   /// Below the mount point of the unified hierarchy.
   func path(_ guest: GuestName, _ run: RunID) -> String {
     guard let tree else { return "" }
-    return "/\(tree.parent)/guests/\(Self.groupName(guest, run))"
+    return "/\(tree.parent)/\(CgroupNames.guests)/\(Self.groupName(guest, run))"
   }
 
   /// For controllers to be spawned into; nil where it cannot be had, and they stay in the daemon's own.

@@ -1,11 +1,12 @@
 public import Guest
+internal import Layout
 internal import WireProtocol
 internal import XDR
 
 /// The file in a run directory that says how the run ended: XDR with a magic number and a format in front and a checksum
 /// behind. Formats before this one are read by `FormerExitRecord`.
 public enum ExitRecordFile {
-  public static let name = "exit"
+  public static let name = RunPaths.exitRecordName
   private static let checksumSize = 4
   private static let magic = UInt32(Wire.endRecordMagic)
   private static let format = UInt32(Wire.endRecordFormat)

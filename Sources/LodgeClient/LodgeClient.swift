@@ -1,6 +1,7 @@
 import Glibc
 public import Guest
 import GuestWire
+import Layout
 import NIOCore
 import RPC
 import RPCNIO
@@ -51,14 +52,11 @@ public final class LodgeClient: Sendable {
     }
 
     /// The socket of the daemon of `lodged --root FOLDER`.
-    public static func socket(under folder: String) -> String { folder + "/run/lodge.sock" }
+    public static func socket(under folder: String) -> String { DaemonPaths(under: folder).socket }
 
     /// That of the folder in `LODGE_ROOT`, or of the system's daemon.
     public static var defaultSocket: String {
-      guard let root = getenv("LODGE_ROOT").map({ String(cString: $0) }), !root.isEmpty else {
-        return "/run/lodge/lodge.sock"
-      }
-      return socket(under: root)
+      DaemonPaths(root: getenv(EnvironmentName.root).map { String(cString: $0) }).socket
     }
   }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DaemonCore
 import Guest
+import Layout
 import LinuxSystem
 import Logging
 import ServiceLifecycle

@@ -1,4 +1,5 @@
 import Glibc
+import Layout
 import LinuxSystem
 import Testing
 
@@ -41,7 +42,7 @@ struct LogFormatterTests {
   @Test func standardErrorIsToldApartAndNotMixedIn() {
     var formatter = LogFormatter()
     var entries: [UInt8] = []
-    for (text, stream) in [("out ", LogEntry.Stream.output), ("err\n", .error), ("more\n", .output)] {
+    for (text, stream) in [("out ", LogLine.Stream.output), ("err\n", .error), ("more\n", .output)] {
       Array(text.utf8).withUnsafeBytes { formatter.append($0, from: stream, time: Self.time, into: &entries) }
     }
     #expect(
@@ -68,7 +69,7 @@ struct LogFormatterTests {
 
   @Test func aLineWithoutEndIsBoundedAndCanBeJoinedAgain() {
     // Two-byte characters, so that every piece's bound would cut one.
-    let long = "x" + String(repeating: "ü", count: 3 * LogEntry.longestPiece)
+    let long = "x" + String(repeating: "ü", count: 3 * LogLine.longestPiece)
     var formatter = LogFormatter()
     var entries: [UInt8] = []
     Array((long + "\nnext\n").utf8).withUnsafeBytes {
@@ -76,8 +77,8 @@ struct LogFormatterTests {
     }
     var joined = ""
     for line in String(decoding: entries, as: UTF8.self).split(separator: "\n").dropLast() {
-      #expect(line.utf8.count <= LogEntry.longestPiece + 32)
-      joined += line.dropFirst(LogEntry.timeBytes + 1).drop { $0 != " " }.dropFirst()
+      #expect(line.utf8.count <= LogLine.longestPiece + 32)
+      joined += line.dropFirst(LogLine.timeBytes + 1).drop { $0 != " " }.dropFirst()
     }
     #expect(joined == long)
     #expect(formatter.tail.strings.count == 2)

@@ -43,7 +43,7 @@ struct ContainerPlanTests {
         #expect(path == "/proc" && flags == [], "\(step.name) looks up in the tree before the pivot")
       }
     }
-    // What guards the host is there before what the spec asks for.
+    // The host's protection comes before the spec's mounts.
     #expect(try index("cover entries of /proc", in: plan) < index("mount /data", in: plan))
     // Groups before the user, the bounding set before the right to change it goes, capabilities last.
     #expect(try index("set groups", in: plan) < becomeUser)

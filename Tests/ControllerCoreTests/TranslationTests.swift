@@ -6,31 +6,6 @@ import Testing
 
 @testable import ControllerCore
 
-struct ControllerArgumentsTests {
-  static let good = [
-    "lodge-controller", "--guest", "web", "--fd", "3", "--lock-fd", "4", "--run-dir-fd", "5", "--run-dir", "/run/x",
-  ]
-
-  @Test func allAreNeededOnce() {
-    let arguments = ControllerArguments(Self.good)
-    #expect(arguments?.guest == "web")
-    #expect(arguments?.connection == 3)
-    #expect(arguments?.lock == 4)
-    #expect(arguments?.runDirectory == 5)
-    #expect(arguments?.runDirectoryPath == "/run/x")
-    #expect(arguments?.ownNetwork == false)
-    #expect(ControllerArguments(Self.good + ["--network", "own"])?.ownNetwork == true)
-  }
-
-  @Test(arguments: [
-    [], ["lodge-controller"], Array(good.dropLast()), Array(good.dropLast(2)), good + ["--more", "x"],
-    good + ["--fd", "9"], good + ["--network", "host"],
-    good.map { $0 == "3" ? "-1" : $0 }, good.map { $0 == "3" ? "three" : $0 },
-  ]) func anythingElseIsRefused(arguments: [String]) {
-    #expect(ControllerArguments(arguments) == nil)
-  }
-}
-
 struct SpecTranslationTests {
   @Test func everyGuestGetsASoundEnvironment() {
     let plain = ContainerSpec.environment([], console: .pty)

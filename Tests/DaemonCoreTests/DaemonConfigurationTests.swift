@@ -50,20 +50,3 @@ import Testing
     #expect(error?.description.hasPrefix("lodged.yaml:\(place): ") == true, "\(error?.description ?? "")")
   }
 }
-
-@Suite struct DaemonPathsTests {
-  @Test func everythingMovesUnderOneFolder() {
-    let paths = DaemonPaths(under: "/tmp/x")
-    for path in [
-      paths.socket, paths.readOnlySocket, paths.lock, paths.runs, paths.database, paths.logs, paths.configuration,
-    ] {
-      #expect(path.hasPrefix("/tmp/x/"))
-    }
-  }
-
-  @Test func twoFoldersNeverShareACgroup() {
-    #expect(DaemonPaths(under: "/tmp/x").cgroupParent != DaemonPaths(under: "/tmp/y").cgroupParent)
-    #expect(DaemonPaths(under: "/tmp/x").cgroupParent == DaemonPaths(under: "/tmp/x").cgroupParent)
-    #expect(DaemonPaths.system.cgroupParent == "/lodge")
-  }
-}

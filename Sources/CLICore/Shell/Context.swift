@@ -1,5 +1,6 @@
 import Glibc
 import Guest
+import Layout
 import LinuxSystem
 import RPC
 import RPCSocket
@@ -197,7 +198,7 @@ final class Context {
       {
         return client
       }
-      throw Failure(error, isSystem: path.hasPrefix(Endpoint.systemFolder + "/"))
+      throw Failure(error, isSystem: path.hasPrefix(DaemonPaths.system.runtime + "/"))
     }
   }
 }

@@ -1,11 +1,7 @@
 import Guest
+import Layout
 
-/// A console log as its file has it, turned into what a reader wants. `LogEntry` in ConsoleLog writes the form:
-///
-///     2026-11-21T09:10:22.123456Z o a line
-///     2026-11-21T09:10:23.000001Z o+ the first piece of a line;
-///     2026-11-21T09:10:24.000001Z e a line of standard error
-///     2026-11-21T09:10:25.000000Z l what Lodge itself has to say
+/// A console log as its file has it (`LogLine`), turned into what a reader wants.
 struct LogText {
   /// Control bytes as they are.
   var isRaw = false
@@ -23,11 +19,18 @@ struct LogText {
   struct Output {
     var standard: [UInt8] = []
     var error: [UInt8] = []
+
+    fileprivate mutating func append(_ bytes: [UInt8], to stream: LogLine.Stream) {
+      switch stream {
+      case .output, .lodge: standard += bytes
+      case .error: error += bytes
+      }
+    }
   }
 
   private var partial: [UInt8] = []
   /// The stream whose line is not finished.
-  private var open: UInt8?
+  private var open: LogLine.Stream?
 
   init() {}
 
@@ -59,48 +62,44 @@ struct LogText {
     return output
   }
 
-  private mutating func entry(_ line: ArraySlice<UInt8>, _ output: inout Output) {
-    let timeBytes = 27
-    let text = line.dropFirst(timeBytes + 1)
-    guard line.count > timeBytes + 2, let stream = text.first, [0x6F, 0x65, 0x6C].contains(stream) else { return }
-    var rest = text.dropFirst()
-    let continues = rest.first == UInt8(ascii: "+")
-    if continues { rest = rest.dropFirst() }
-    guard rest.first == UInt8(ascii: " ") else { return }
-    rest = rest.dropFirst()
+  private mutating func entry(_ bytes: ArraySlice<UInt8>, _ output: inout Output) {
+    guard let line = LogLine(bytes) else { return }
     if from != nil || to != nil {
-      guard let time = Self.time(line.prefix(timeBytes)) else { return }
+      guard let time = Self.time(line.time) else { return }
       if let from, time < from { return }
       if let to, time > to { return }
     }
-    if stream == UInt8(ascii: "l"), !hasNotes { return }
-    if let open, open != stream { closeLine(&output) }
+    if let open, open != line.stream, isShown(line.stream) { closeLine(&output) }
 
-    var bytes: [UInt8] = []
+    var shown: [UInt8] = []
     if open == nil {
-      bytes += prefix.utf8
+      shown += prefix.utf8
       if hasTimestamps {
-        bytes += line.prefix(timeBytes)
-        bytes.append(UInt8(ascii: " "))
+        shown += line.time
+        shown.append(UInt8(ascii: " "))
       }
     }
-    if stream == UInt8(ascii: "l") {
-      bytes += style(.dim, "-- \(String(decoding: Self.visible(rest), as: UTF8.self))").utf8
-    } else {
-      bytes += isRaw ? Array(rest) : Self.visible(rest)
+    switch line.stream {
+    case .lodge:
+      guard hasNotes else { return }
+      shown += style(.dim, "-- \(String(decoding: Self.visible(line.text), as: UTF8.self))").utf8
+    case .output, .error: shown += isRaw ? Array(line.text) : Self.visible(line.text)
     }
-    if !continues { bytes.append(UInt8(ascii: "\n")) }
-    if stream == UInt8(ascii: "e") { output.error += bytes } else { output.standard += bytes }
-    open = continues ? stream : nil
+    if !line.continues { shown.append(UInt8(ascii: "\n")) }
+    output.append(shown, to: line.stream)
+    open = line.continues ? line.stream : nil
+  }
+
+  private func isShown(_ stream: LogLine.Stream) -> Bool {
+    switch stream {
+    case .lodge: hasNotes
+    case .output, .error: true
+    }
   }
 
   private mutating func closeLine(_ output: inout Output) {
     guard let open else { return }
-    if open == UInt8(ascii: "e") {
-      output.error.append(UInt8(ascii: "\n"))
-    } else {
-      output.standard.append(UInt8(ascii: "\n"))
-    }
+    output.append([UInt8(ascii: "\n")], to: open)
     self.open = nil
   }
 

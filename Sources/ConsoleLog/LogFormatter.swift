@@ -1,31 +1,12 @@
 import Glibc
+import Layout
 
-/// The form of a console log: text, UTF-8, one entry a line.
-///
-///     2026-11-21T09:10:22.123456Z o a line of the guest's output
-///     2026-11-21T09:10:22.123470Z e a line of its standard error (with pipes)
-///     2026-11-21T09:10:23.000001Z o+ the first piece of a line that is too long or not finished yet;
-///     2026-11-21T09:10:24.000001Z o the last piece; joined without anything between
-///     2026-11-21T09:10:25.000000Z l what Lodge itself has to say: run 6c0e... started; 4096 bytes of output were lost
-///
-/// The time is when the first byte of the piece was read: 27 bytes always. NUL bytes and what is no UTF-8 are U+FFFD.
-/// Other control bytes are kept: a viewer makes them visible or asks for them raw.
-public enum LogEntry {
-  public static let timeBytes = 27
-  /// The longest text of a piece.
-  public static let longestPiece = 8192
-
-  public enum Stream: UInt8, Sendable, CaseIterable {
-    case output = 0x6f  // o
-    case error = 0x65  // e
-    case lodge = 0x6c  // l
-
-    /// The place of its unfinished line: standard error has one of its own.
-    var pendingIndex: Int {
-      switch self {
-      case .output, .lodge: 0
-      case .error: 1
-      }
+extension LogLine.Stream {
+  /// The place of its unfinished line: standard error has one of its own.
+  fileprivate var pendingIndex: Int {
+    switch self {
+    case .output, .lodge: 0
+    case .error: 1
     }
   }
 }
@@ -41,7 +22,7 @@ struct LogFormatter {
   private var clock = ClockText()
 
   private struct Pending {
-    let stream: LogEntry.Stream
+    let stream: LogLine.Stream
     var bytes: [UInt8] = []
     /// When its first byte came.
     var time: Int64 = 0
@@ -54,13 +35,13 @@ struct LogFormatter {
 
   /// - Parameter time: nanoseconds since 1970-01-01 UTC.
   mutating func append(
-    _ bytes: UnsafeRawBufferPointer, from stream: LogEntry.Stream, time: Int64, into entries: inout [UInt8]
+    _ bytes: UnsafeRawBufferPointer, from stream: LogLine.Stream, time: Int64, into entries: inout [UInt8]
   ) {
     let index = stream.pendingIndex
     var start = 0
     while start < bytes.count {
       if pending[index].bytes.isEmpty { pending[index].time = time }
-      let room = min(LogEntry.longestPiece - pending[index].bytes.count, bytes.count - start)
+      let room = min(LogLine.longestPiece - pending[index].bytes.count, bytes.count - start)
       let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<start + room])
       if let newline = memchr(piece.baseAddress!, Int32(UInt8(ascii: "\n")), room) {
         let length = UnsafeRawPointer(newline) - piece.baseAddress!
@@ -70,7 +51,7 @@ struct LogFormatter {
       } else {
         pending[index].bytes.append(contentsOf: piece)
         start += room
-        if pending[index].bytes.count == LogEntry.longestPiece { write(index, complete: false, into: &entries) }
+        if pending[index].bytes.count == LogLine.longestPiece { write(index, complete: false, into: &entries) }
       }
     }
   }
@@ -82,7 +63,7 @@ struct LogFormatter {
 
   mutating func note(_ text: String, time: Int64, into entries: inout [UInt8]) {
     clock.append(time, to: &entries)
-    entries.append(contentsOf: " l ".utf8)
+    LogLine.appendMark(.lodge, continues: false, to: &entries)
     entries.append(contentsOf: text.utf8.map { $0 == UInt8(ascii: "\n") ? UInt8(ascii: " ") : $0 })
     entries.append(UInt8(ascii: "\n"))
   }
@@ -98,10 +79,7 @@ struct LogFormatter {
       if cut < count { count -= cut }
     }
     clock.append(pending[index].time, to: &entries)
-    entries.append(UInt8(ascii: " "))
-    entries.append(pending[index].stream.rawValue)
-    if !complete { entries.append(UInt8(ascii: "+")) }
-    entries.append(UInt8(ascii: " "))
+    LogLine.appendMark(pending[index].stream, continues: !complete, to: &entries)
     let start = entries.count
     appendText(pending[index].bytes[..<count], to: &entries)
     tail.add(entries[start...], continues: pending[index].continues)
