@@ -25,6 +25,8 @@ public func runController(_ arguments: ControllerArguments) -> Int32 {
   do throws(SystemError) {
     // No guest's setup runs with this process's memory or /proc open to others (CVE-2019-5736).
     try ProcessControl.setDumpable(false)
+    // Executed by a descriptor, it would be called by that one's number.
+    try ProcessControl.setName("lodge-controller")
     // What ends daemons and sessions does not end guests.
     for signal in [SIGHUP, SIGINT, SIGTERM, SIGPIPE] { try Signals.ignore(signal) }
     // Neither does a limit that some shell had set for the daemon: what it forbids fails, is counted, and the guest runs on.

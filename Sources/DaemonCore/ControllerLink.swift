@@ -37,6 +37,8 @@ final class ControllerLink {
   var hasEnded = false
   /// Its end is stored, and it has been told so: it has nothing left to do but to go.
   var isDismissed = false
+  /// Its start was called off before it was asked to launch: there is nothing to stop.
+  var isDiscarded = false
   /// It gives no sign of life.
   var isSilent = false
   /// Asked about tasks that do not end, and not answered yet.

@@ -39,13 +39,15 @@ public struct Daemon: Service {
     defer { withExtendedLifetime(lock) {} }
     guard let boot = BootID(try Kernel.bootID()) else { throw DaemonError("read the boot id: it is no UUID") }
 
+    let controller = ControllerProgram(controllerPath)
+    defer { withExtendedLifetime(controller) {} }
     let (store, state, rescue) = try openStore(boot)
     let range = try store.journalRange()
 
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let eventLoop = group.next()
     let manager = Guests(
-      environment: .init(paths: paths, configuration: configuration, controllerPath: controllerPath, boot: boot),
+      environment: .init(paths: paths, configuration: configuration, controllerPath: controller.path, boot: boot),
       store: store, state: state, journal: range, eventLoop: eventLoop, logger: logger, rescue: rescue)
     let clients = ClientList()
     let limits = ClientLimits(configuration.quotas(descriptors: descriptors))

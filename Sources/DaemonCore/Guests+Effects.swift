@@ -45,6 +45,7 @@ extension Guests {
   func discard(_ run: RunID, _ name: GuestName) {
     guard let link = prepared.removeValue(forKey: run) else { return }
     link.hasEnded = true
+    link.isDiscarded = true
     links[run] = link
     _ = try? link.process?.signal(9)
     try? RunDirectory(runs: environment.paths.runs, guest: name).remove()
@@ -275,7 +276,7 @@ extension Guests {
     guard book[name]?.current.lifecycle.run?.id == run.id else { return }
     let policy = run.spec.stop
     let deadline = stopDeadline(of: order, policy)
-    if prepared[run.id] != nil {
+    if prepared[run.id] != nil || links[run.id]?.isDiscarded == true {
       discard(run.id, name)
       return endStart(run.id, name, StartFailure(step: "launch", errno: 0, message: "launch: called off"))
     }

@@ -1,4 +1,4 @@
 /// The one place where the version stands.
 public enum LodgeVersion {
-  public static let current = "0.1.0"
+  public static let current = "0.2.0"
 }

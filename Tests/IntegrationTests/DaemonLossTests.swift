@@ -230,5 +230,28 @@ extension IntegrationTests {
         try await daemon.succeed("kill", "web")
       }
     }
+
+    /// What an upgrade does: another release's controller lies where the daemon's own was.
+    @Test(.requiresGuests) func aDaemonStartsItsOwnControllerThoughTheFileIsReplaced() async throws {
+      try await withDaemon { daemon in
+        let copy = "\(daemon.root)/lodge-controller"
+        try Files.copy("\(TestDaemon.programs)/lodge-controller", to: copy)
+        try check("chmod", on: copy) { chmod(copy, 0o755) }
+        try await daemon.terminate()
+        try await daemon.start(arguments: ["--controller", copy])
+        try await daemon.define("web", ["--restart", "always"], ["/bin/sleep", "1000"])
+        try await daemon.succeed("start", "web")
+        let first = try await daemon.guest("web").run
+        try Files.writeText("#!/bin/sh\nexit 1\n", to: "\(copy).new", mode: 0o755)
+        try Files.rename("\(copy).new", to: copy)
+        kill(try await daemon.initPID(of: "web"), SIGKILL)
+        try await daemon.succeed("wait", "web", "--for", "running", "--timeout", "20s")
+        for _ in 0..<500 where try await daemon.guest("web").run == first { try await Task.sleep(for: .milliseconds(20)) }
+        let second = try await daemon.guest("web")
+        #expect(second.state == "running" && second.run != first)
+        #expect(try Files.readText("/proc/\(try await daemon.controllerPID(of: "web"))/comm") == "lodge-controlle\n")
+        try await daemon.succeed("kill", "web")
+      }
+    }
   }
 }

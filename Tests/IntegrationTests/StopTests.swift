@@ -158,6 +158,31 @@ extension IntegrationTests {
       }
     }
 
+    /// An order may come between the decision to start and the launch: each call has its reply, and the run its end.
+    @Test(.requiresGuests) func aKillRightBehindAStartEndsIt() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("web", ["--restart", "never"], ["/bin/sleep", "1000"])
+        let connection = try RawConnection(to: daemon.socketPath)
+        defer { connection.close() }
+        _ = try await offThread { try connection.call(.hello, "", serial: 1) }
+        for round in 0..<30 as Range<UInt32> {
+          let answered = try await offThread {
+            guard try connection.begin(.start, "web", serial: 10 + round * 2),
+              try connection.begin(.kill, "web", serial: 11 + round * 2)
+            else { return 0 }
+            var answered: Set<UInt32> = []
+            while answered.count < 2, let frame = try connection.receive(seconds: 15) {
+              if frame.type == 1, frame.serial >= 10 + round * 2 { answered.insert(frame.serial) }
+            }
+            return answered.count
+          }
+          try #require(answered == 2, "round \(round): \(answered) of 2 replies")
+          #expect(try await daemon.guest("web").state == "stopped")
+        }
+        #expect(try await daemon.runs(of: "web").allSatisfy { $0.cause.kind == "stopped" })
+      }
+    }
+
     /// Original's failure 3: one SIGCHLD may stand for many.
     @Test(.requiresGuests) func fiftyGuestsThatEndTogetherAreAllReported() async throws {
       try await withDaemon { daemon in
