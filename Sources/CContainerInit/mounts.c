@@ -32,7 +32,11 @@ int ci_clone_mount(int directory, const char *path, int recursive, uint64_t attr
   unsigned deep = recursive ? RECURSIVE : 0;
   int fd = (int)syscall(SYS_open_tree, directory, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | empty | deep);
   if (fd == -1) return -1;
-  if (attributes != 0 && ci_raw_mount_attributes(fd, "", EMPTY_PATH | deep, attributes) == -1) {
+  // A copy stays in the peer group of what it is a copy of (mount_namespaces(7)), and the host's mounts are shared wherever
+  // systemd runs: what is mounted in one would show up in the other, and pivot_root(2) refuses such a root. A single copy
+  // without attributes is of a mount that was made here.
+  struct mount_attr change = {.attr_set = attributes, .propagation = MOUNT_PRIVATE};
+  if ((deep || attributes != 0) && syscall(SYS_mount_setattr, fd, "", EMPTY_PATH | deep, &change, sizeof change) == -1) {
     close_keeping_errno(fd);
     return -1;
   }
