@@ -4,6 +4,7 @@ internal import GuestWire
 internal import NIOCore
 internal import RPC
 internal import RPCNIO
+internal import Supervision
 internal import WireProtocol
 internal import XDR
 
@@ -19,11 +20,27 @@ struct ControllerStatus: Sendable {
   var version: ControllerVersion
   var reply: Wire.StatusReply
 
-  /// Whether it has that order already, and keeps its deadline.
-  func has(_ order: EndOrder) -> Bool {
-    switch version {
-    case .current: EndOrders(reply.orders).kept.contains { $0.number == order.number }
-    case .former: reply.phase == .stopping
+  /// As far as it decides whether this is the run's controller.
+  var introduction: Recovery.Status {
+    let orders: Set<UInt32>? =
+      switch version {
+      case .current: Set(EndOrders(reply.orders).kept.map(\.number))
+      case .former: nil
+      }
+    return Recovery.Status(run: RunID(reply.run) ?? .zero, phase: .init(reply.phase), orders: orders)
+  }
+}
+
+extension Recovery.Status.Phase {
+  fileprivate init(_ wire: Wire.ControllerPhase) {
+    switch wire {
+    case .idle: self = .idle
+    case .launching: self = .launching
+    case .running: self = .running
+    case .stopping: self = .stopping
+    case .ended: self = .ended
+    // A newer controller's: it lives, and is asked again when its guest is stopped.
+    case .unknown: self = .running
     }
   }
 }
@@ -58,12 +75,12 @@ extension ControllerLink {
   func stop(_ order: EndOrder, signal: Int32, timeoutMillis: UInt64, deadline: NIODeadline) {
     switch version {
     case .current:
-      connection.call(
+      connection?.call(
         Controller.Stop.self, .init(order: .init(order), signal: signal, timeoutMillis: timeoutMillis),
         deadline: deadline
       ) { _ in }
     case .former:
-      connection.call(
+      connection?.call(
         FormerController.Stop.self,
         .init(by: .init(order.by), signal: signal, timeoutMillis: timeoutMillis, noKill: order.noKill),
         deadline: deadline
@@ -78,6 +95,7 @@ extension ControllerLink {
     by actor: Actor, signal: Int32, order: EndOrder?, deadline: NIODeadline,
     completion: @escaping @Sendable (Result<Void, RPCCallError>) -> Void
   ) {
+    guard let connection else { return completion(.failure(.connectionClosed(.closedHere("not connected")))) }
     switch version {
     case .current:
       connection.call(
@@ -92,6 +110,7 @@ extension ControllerLink {
   }
 
   func usage(deadline: NIODeadline, completion: @escaping @Sendable (Result<GuestUsage, RPCCallError>) -> Void) {
+    guard let connection else { return completion(.failure(.connectionClosed(.closedHere("not connected")))) }
     switch version {
     case .current:
       connection.call(Controller.Resources.self, XDRVoid(), deadline: deadline) {

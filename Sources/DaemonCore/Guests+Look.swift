@@ -142,7 +142,7 @@ extension Guests {
   func status(clients: ClientList, level: String, journalBytes: UInt64) -> Wire.DaemonStatusReply {
     Wire.DaemonStatusReply(
       version: LodgeVersion.current, pid: OwnProcess.pid, startedAt: startedAt.nanoseconds,
-      root: environment.paths.root, database: environment.paths.database, storage: storageFault?.description ?? "",
+      root: environment.paths.root, database: environment.paths.database, storage: storage.fault?.reason ?? "",
       guests: UInt32(book.count), running: UInt32(book.all.count { $0.current.lifecycle.run != nil }),
       connections: UInt32(clients.connections.count), subscriptions: UInt32(journal.count),
       journalOldest: journal.range.oldest, journalNewest: journal.range.newest, journalBytes: journalBytes,

@@ -240,12 +240,3 @@ extension StoredHook {
       position: position, runs: runs, failures: failures, lastError: lastError, started: started, attempt: attempt)
   }
 }
-
-extension Guests {
-  /// The number of the newest row of the journal.
-  var newestEvent: UInt64 { journal.range.newest }
-
-  func noteHook(_ name: String, _ message: String) {
-    take(book.note([GuestEvent(.hook, guest: nil, by: .daemon, message: message)], .fact, at: now.wall))
-  }
-}

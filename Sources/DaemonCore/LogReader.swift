@@ -1,6 +1,7 @@
 internal import ConsoleLog
 internal import Guest
 internal import GuestStore
+internal import Layout
 internal import LinuxSystem
 internal import NIOCore
 internal import Supervision
@@ -53,9 +54,11 @@ extension Guests {
   /// Where a guest's log is, and whether more can come.
   func logState(of name: GuestName) throws -> (path: String, isLive: Bool) {
     guard let guest = book[name] else {
-      if let path = goneLogs.path(of: name) { return (path, false) }
+      if let path = logs.path(of: name) { return (path, false) }
       throw GuestError(.notFound, "\(name): there is no guest of that name", hint: "lodge ls")
     }
-    return (logPath(of: name), guest.current.lifecycle.run != nil || guest.committed?.lifecycle.run != nil)
+    return (
+      environment.paths.log(of: name.value), guest.current.lifecycle.run != nil || guest.committed?.lifecycle.run != nil
+    )
   }
 }

@@ -62,7 +62,7 @@ extension Guests {
     let stored = guest.committed ?? guest.current
     let run = stored.lifecycle.run
     var usage = GuestUsage()
-    if let link = link(of: name), run?.launched != nil, !link.isSilent {
+    if let link = link(of: name), run?.launched != nil, !link.state.isSilent {
       usage = (try? await self.usage(link)) ?? usage
     }
     let defined = access.shown(stored.lifecycle.defined, of: name, stored.lifecycle.settings.labels)
@@ -70,8 +70,8 @@ extension Guests {
     return Wire.GuestDetails(
       summary: summary(stored, for: access), defined: .init(defined), running: running.map { .init($0) },
       createdAt: stored.createdAt.nanoseconds,
-      runDirectory: RunDirectory(runs: environment.paths.runs, guest: name).path, logPath: logPath(of: name),
-      cgroup: run.map { fence.path(name, $0.id) } ?? "", usage: usage.measures)
+      runDirectory: controllers.directory(name).path, logPath: environment.paths.log(of: name.value),
+      cgroup: run.map { controllers.fence.path(name, $0.id) } ?? "", usage: usage.measures)
   }
 
   private func usage(_ link: ControllerLink) async throws -> GuestUsage {

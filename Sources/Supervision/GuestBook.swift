@@ -20,6 +20,12 @@ public struct GuestBook: Sendable {
     public internal(set) var isLeaving = false
     /// Ends that are decided and not on the disk yet, oldest first.
     public internal(set) var unstoredEnds: [RunRecord] = []
+
+    /// The run of that number, where it is the present one or its end is not on the disk yet.
+    public func run(number: UInt32) -> RunID? {
+      if let run = current.lifecycle.run, run.number == number { return run.id }
+      return unstoredEnds.first { $0.number == number }?.ended.run
+    }
   }
 
   /// What becomes of an input when the disk does not take it.

@@ -151,6 +151,112 @@ public enum Recovery {
     }
   }
 
+  /// One guest as a daemon that starts finds it.
+  public struct Survey: Sendable, Hashable {
+    public var lifecycle: GuestLifecycle
+    public var found: Found
+    /// The exit record in the directory.
+    public var record: ExitRecord?
+    /// That record is of a run which the database does not know: its directory stays until that is stored.
+    public var isUnknown: Bool
+
+    public init(_ lifecycle: GuestLifecycle, _ found: Found, record: ExitRecord? = nil, isUnknown: Bool = false) {
+      self.lifecycle = lifecycle
+      self.found = found
+      self.record = record
+      self.isUnknown = isUnknown
+    }
+  }
+
+  /// What a daemon that starts does first.
+  public struct Plan: Sendable, Hashable {
+    /// Ends to be stored, in the order in which the runs ended: so the journal has them in that order.
+    public var ends: [ExitRecord] = []
+    /// What else is to be done, by guest.
+    public var rest: [GuestName: Verdict] = [:]
+  }
+
+  /// - Parameter formerBoot: the boot in which the state was last stored; nil if that is not known.
+  public static func plan(_ surveys: [Survey], now: Moment, boot: BootID, formerBoot: BootID?) -> Plan {
+    var plan = Plan()
+    for survey in surveys {
+      let lifecycle = survey.lifecycle
+      switch verdict(lifecycle.phase, survey.found) {
+      case .nothing: break
+      case .importRecord: if let record = survey.record { plan.ends.append(record) }
+      case .end(.hostReset):
+        guard let run = lifecycle.run else { break }
+        plan.ends.append(
+          record(of: run, lifecycle.name, .hostReset, now: now, boot: boot, formerBoot: formerBoot))
+      case .clear where survey.isUnknown: break
+      case .clear(let killsController): plan.rest[lifecycle.name] = .clear(killsController: killsController)
+      case .ask: plan.rest[lifecycle.name] = .ask
+      case .end(let end): plan.rest[lifecycle.name] = .end(end)
+      case .launch: plan.rest[lifecycle.name] = .launch
+      }
+    }
+    plan.ends.sort { $0.endedAt < $1.endedAt }
+    return plan
+  }
+
+  /// The facts of an end that no record tells, as far as they were seen.
+  ///
+  /// - Parameter seen: of the run's controller, until it was gone.
+  /// - Parameter wasSilent: it had stopped answering before.
+  /// - Parameter formerBoot: the boot in which the run began, where the host has booted since.
+  public static func record(
+    of run: GuestLifecycle.Run, _ name: GuestName, _ end: UntoldEnd, seen: LastSeen = LastSeen(),
+    wasSilent: Bool = false, now: Moment, boot: BootID, formerBoot: BootID? = nil
+  ) -> ExitRecord {
+    var facts: EndFacts
+    func withoutWord(_ fence: Fence) -> EndFacts {
+      EndFacts(
+        initExecuted: run.launched == nil ? .notKnown : .yes, status: seen.status, rebootWatched: false, fence: fence,
+        startBoot: boot, endBoot: boot)
+    }
+    switch end {
+    case .hostReset:
+      facts = EndFacts(
+        initExecuted: run.launched == nil ? .notKnown : .yes, rebootWatched: false, startBoot: formerBoot ?? .zero,
+        endBoot: boot)
+    case .controllerLost: facts = withoutWord(seen.fence ?? .controllerDied)
+    case .controllerUnreachable: facts = withoutWord(.controllerUnreachable)
+    case .recordUnreadable: facts = withoutWord(.recordUnreadable)
+    case .nothingFound: facts = withoutWord(.nothingFound)
+    case .notExecuted:
+      let failure = StartFailure(
+        step: "launch", errno: 0, message: "launch: the controller died before it executed init")
+      facts = EndFacts(initExecuted: .no, startFailure: failure, startBoot: boot, endBoot: boot)
+    }
+    facts.orders = run.orders
+    facts.endSeen = isEndSeen(
+      end, watched: seen.wasOrdered && !wasSilent, status: seen.status, hadEnded: seen.hadEnded)
+    let length = run.launched.map { now.boot.since($0.at.boot) } ?? 0
+    var record = ExitRecord(
+      guest: name, run: run.id, boot: boot, facts: facts, startedAt: run.launched?.at.wall, endedAt: now.wall,
+      lengthNanos: facts.endSeen ? length : 0)
+    if let fence = seen.endingFence { record.add(run.orders, fence: fence) }
+    return record
+  }
+
+  /// The end of a run that the database does not know, because it is an old copy. Of the guest it changes nothing.
+  public static func event(ofUnknown record: ExitRecord, in state: GuestState) -> GuestEvent {
+    GuestEvent(
+      .state, guest: record.guest, run: record.run, from: .running, to: state, by: .daemon,
+      message: "a run that the database does not know", ended: record)
+  }
+
+  /// The end of a start that is known not to have executed init.
+  public static func record(
+    ofFailedStart run: RunID, _ name: GuestName, _ failure: StartFailure, orders: EndOrders, now: Timestamp,
+    boot: BootID
+  ) -> ExitRecord {
+    var facts = EndFacts(initExecuted: .no, startFailure: failure, startBoot: boot, endBoot: boot)
+    facts.orders = orders
+    return ExitRecord(
+      guest: name, run: run, boot: boot, facts: facts, startedAt: nil, endedAt: now, lengthNanos: 0)
+  }
+
   /// What a controller that was asked says of itself.
   public struct Status: Sendable, Hashable {
     public enum Phase: Sendable, Hashable, CaseIterable {
@@ -163,13 +269,22 @@ public enum Recovery {
 
     public var run: RunID
     public var phase: Phase
-    /// The run's present order to end has reached it.
-    public var hasOrder: Bool
+    /// The numbers of the orders that have reached it. Nil for a former version, which does not number them: it has the
+    /// present one if it is stopping.
+    public var orders: Set<UInt32>?
 
-    public init(run: RunID, phase: Phase, hasOrder: Bool = false) {
+    public init(run: RunID, phase: Phase, orders: Set<UInt32>? = []) {
       self.run = run
       self.phase = phase
-      self.hasOrder = hasOrder
+      self.orders = orders
+    }
+
+    fileprivate func has(_ order: EndOrder) -> Bool {
+      if let orders { return orders.contains(order.number) }
+      switch phase {
+      case .stopping: return true
+      case .idle, .launching, .running, .ended: return false
+      }
     }
   }
 
@@ -197,7 +312,21 @@ public enum Recovery {
     case .launching, .running, .stopping: break
     }
     // It keeps the deadline of an order that it has.
-    guard let order, order.isForce || !status.hasOrder else { return .adopt(stops: nil) }
+    guard let order, order.isForce || !status.has(order) else { return .adopt(stops: nil) }
     return .adopt(stops: order)
+  }
+}
+
+extension GuestLifecycle {
+  /// A guest that is found running, where nothing else is known of it: what was defined is in a database that cannot be
+  /// used. It is not started again.
+  public static func found(_ name: GuestName, _ run: RunID, _ launched: Launched) -> GuestLifecycle {
+    var spec = GuestSpec(rootfs: Rootfs(path: "/"), command: ["/unknown"])
+    spec.restart.mode = .never
+    return GuestLifecycle(
+      name: name, defined: spec,
+      phase: .running(.init(id: run, number: 1, startedBy: .daemon, spec: spec, launched: launched)), runCount: 1,
+      restarts: RestartHistory(), last: nil, desired: true,
+      note: "found running; what else is known of it is in the database that cannot be used")
   }
 }

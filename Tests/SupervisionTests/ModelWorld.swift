@@ -188,7 +188,7 @@ struct ModelWorld {
       throw Violation(text: "run \(run.short) was executed, and is told never to have been")
     case .stopped(_, .cancelled, _) where executed.contains(run):
       throw Violation(text: "run \(run.short) was executed, and is told to have been cancelled")
-    case .startFailed(let failure) where failure.step == "untold" && !lost.contains(run):
+    case .startFailed(let failure) where failure.step == "launch" && !lost.contains(run):
       throw Violation(text: "run \(run.short) failed, though its controller did not die")
     case .controllerLost where !lost.contains(run):
       throw Violation(text: "the controller of \(run.short) did not die")

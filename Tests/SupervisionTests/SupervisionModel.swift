@@ -215,7 +215,8 @@ struct SupervisionModel {
     switch ledger.look(request.key, digest: request.digest, now: now.boot) {
     case .conflict: throw Violation(text: "a request is taken for another one")
     case .known(let record, _):
-      if let runs = world.disk.runsOfRequests[request.key], case .started(let run) = record.sequel, runs != [run] {
+      // Begun again only after it was forgotten; then it is answered by the newest.
+      if let runs = world.disk.runsOfRequests[request.key], case .started(let run) = record.sequel, runs.last != run {
         throw Violation(text: "one request began \(runs.map(\.short)), and is answered by \(run.short)")
       }
       return
@@ -275,7 +276,7 @@ struct SupervisionModel {
 
   /// Ten minutes by one of the clocks have passed, so it may be.
   private func isForgotten(_ request: Request) -> Bool {
-    guard let stored = world.disk.requests.first(where: { $0.key == request.key }) else { return true }
+    guard let stored = world.disk.requests.last(where: { $0.key == request.key }) else { return true }
     let byWall = world.now.wall.nanoseconds - stored.at.nanoseconds
     return byWall >= 500_000_000_000 || world.now.boot.since(request.at) >= 500_000_000_000
   }
@@ -392,7 +393,12 @@ struct SupervisionModel {
       guard world.disk.ended[run] != nil else { throw Violation(text: "acknowledged, and not stored") }
       world.cgroups.remove(run)
       ordered.remove(run)
-      if let directory = world.directory, directory.run == run || !directory.isHeld { world.directory = nil }
+      // The folder may be another run's by now, with an end that is not stored yet.
+      if let other = world.directory?.run,
+        other == run || !world.disk.begun.contains(other) || world.disk.ended[other] != nil
+      {
+        world.directory = nil
+      }
     case .delete: world.directory = nil
     }
   }
@@ -514,19 +520,10 @@ struct SupervisionModel {
     }
   }
 
+  /// As the daemon makes it.
   private func untold(_ run: GuestLifecycle.Run, _ end: Recovery.UntoldEnd) -> ExitRecord {
-    var cause: EndCause =
-      switch end {
-      case .hostReset: .hostReset
-      case .controllerLost: .controllerLost
-      case .controllerUnreachable, .recordUnreadable, .nothingFound: .notKnown
-      case .notExecuted: .startFailed(StartFailure(step: "untold", errno: 0, message: "the controller died"))
-      }
-    if case .notExecuted = end, let order = run.orders.current {
-      cause = .stopped(by: order.by, how: .cancelled, status: nil)
-    }
-    return ExitRecord(
-      guest: name, run: run.id, boot: world.bootID, cause: cause, startedAt: nil, endedAt: world.now.wall,
-      lengthNanos: 0)
+    Recovery.record(
+      of: run, name, end, seen: LastSeen(wasOrdered: ordered.contains(run.id)), now: world.now, boot: world.bootID,
+      formerBoot: world.disk.boot)
   }
 }

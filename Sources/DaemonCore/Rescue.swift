@@ -1,14 +1,9 @@
 internal import Guest
 internal import GuestStore
-internal import GuestWire
 internal import Layout
 internal import LinuxSystem
 internal import Logging
-internal import NIOCore
-internal import RPCNIO
 internal import Supervision
-internal import WireProtocol
-internal import XDR
 
 // A daemon whose database is damaged, newer than the program, or on a disk that does not give or take it: it says so at every
 // turn, keeps the file, leaves guests running and can stop them, and acknowledges nothing. Their controllers' records stay in the run directories, where the
@@ -135,60 +130,4 @@ extension Daemon {
       return hasController(String(group[..<dot]))
     }
   }
-}
-
-extension Guests {
-  /// Finds guests by the controllers that live, and asks those what they run.
-  func lookAfterWhatRuns() {
-    for entry in (try? Files.list(environment.paths.runs)) ?? [] where entry.kind == .directory {
-      guard let name = try? GuestName(entry.name) else { continue }
-      let directory = RunDirectory(runs: environment.paths.runs, guest: name)
-      guard directory.isHeld() else { continue }
-      Task { await lookAfter(name, directory) }
-    }
-    startWatchdog()
-  }
-
-  private func lookAfter(_ name: GuestName, _ directory: RunDirectory) async {
-    do {
-      let box = RunBox()
-      let connection = try await RPCClientConnection.connect(
-        to: directory.socketPath, on: eventLoop, configuration: Self.controllerSession,
-        handlers: .init(
-          event: { event in self.onLoop { if let run = box.run { $0.heard(event, name, run) } } },
-          close: { _ in self.onLoop { if let run = box.run { $0.closed(run) } } }))
-      let answer = try await withCheckedThrowingContinuation { continuation in
-        connection.controllerStatus(deadline: .now() + .seconds(5)) { continuation.resume(with: $0) }
-      }
-      let status = answer.reply
-      guard let run = RunID(status.run), let launched = status.launched else { return connection.close() }
-      box.run = run
-      let link = ControllerLink(
-        guest: name, run: run, connection: connection, process: try? ProcessHandle(opening: connection.peer.pid),
-        isChild: false)
-      link.version = answer.version
-      links[run] = link
-      if book[name]?.current.lifecycle.run?.id == run { return }
-      var spec = GuestSpec(rootfs: Rootfs(path: "/"), command: ["/unknown"])
-      spec.restart.mode = .never
-      let lifecycle = GuestLifecycle(
-        name: name, defined: spec,
-        phase: .running(
-          .init(
-            id: run, number: 1, startedBy: .daemon, spec: spec,
-            launched: .init(
-              initPID: launched.initPid, initStartTime: launched.initStartTime,
-              at: Moment(wall: Timestamp(nanoseconds: launched.startedAt), boot: now.boot)))),
-        runCount: 1, restarts: RestartHistory(), last: nil, desired: true,
-        note: "found running; what else is known of it is in the database that cannot be used")
-      book.insert(StoredGuest(lifecycle: lifecycle, createdAt: now.wall))
-    } catch {
-      logger.error("cannot reach a controller", metadata: ["guest": "\(name)", "error": "\(error)"])
-    }
-  }
-}
-
-/// The run that a connection turned out to belong to. Touched on the event loop only.
-private final class RunBox: @unchecked Sendable {
-  var run: RunID?
 }

@@ -1,0 +1,100 @@
+public import Guest
+
+// The answers to requests. They follow from what was decided and from how that went on, whenever they are asked for: so a
+// request that is sent again, also to the next daemon, has the same answer.
+
+extension Waiters.Answer {
+  /// The end that a request waited for; nil where only the history can know of it.
+  ///
+  /// - Parameter intent: the verb and the guest of a request that ordered the end; nil for one that only waits.
+  /// - Throws: why the end does not come, or is not stored. What a rescue stores is not stored.
+  public func end(
+    _ intent: String?, of name: GuestName, in health: StorageHealth
+  ) throws(GuestError) -> RunRecord? {
+    switch self {
+    case .ended(let record):
+      if let intent, health.isRescue { throw Self.unstored(intent, record, health) }
+      return record
+    case .holds, .gone: return nil
+    case .stuck(let tasks):
+      throw GuestError(
+        .timedOut,
+        "\(intent ?? "wait for \(name)"): all of it was killed, and these tasks do not end: \(tasks)",
+        hint: "what they wait for in the kernel has to answer; then it ends: lodge wait \(name) --for stopped")
+    case .unstored(let record): throw Self.unstored(intent ?? "wait for \(name)", record, health)
+    }
+  }
+
+  private static func unstored(_ intent: String, _ record: RunRecord, _ health: StorageHealth) -> GuestError {
+    GuestError(
+      .storage,
+      "\(intent): it has ended (\(record.ended.headline.inWords)), and that could not be stored: "
+        + (health.fault?.reason ?? "the disk does not take it"),
+      hint: health.isRescue
+        ? "its record is kept, and is stored when lodged is started with its database; lodge daemon status"
+        : "it is stored as soon as the database takes it; lodge daemon status")
+  }
+}
+
+extension RunRecord {
+  /// The answer to the start of a run that has ended before its start was answered: it has begun all the same, unless its
+  /// init was never executed.
+  ///
+  /// - Throws: why it has not begun, or that this is not known.
+  public func begun(_ name: GuestName) throws(GuestError) -> RunID {
+    switch ended.cause {
+    case .startFailed(let failure):
+      throw GuestError(
+        .startFailed, "start \(name): \(failure.message)", hint: "lodge why \(name)",
+        errno: failure.errno == 0 ? nil : failure.errno, step: failure.step)
+    case .stopped(let actor, .cancelled, _):
+      throw GuestError(.cancelled, "start \(name): called off by \(actor.inWords)")
+    case .controllerLost, .hostReset, .notKnown:
+      guard ended.facts.initExecuted != .yes else { return ended.run }
+      throw GuestError(
+        .startFailed, "start \(name): its controller died, and whether its init was executed is not known",
+        hint: "lodge why \(name)")
+    case .stopped, .exited, .signaled, .oom, .reboot, .halt, .powerOff:
+      return ended.run
+    }
+  }
+}
+
+/// Answers that follow from no run.
+public enum Refusal {
+  /// The digest of a request has the procedure in it, so this is an id that met another request's digest by chance.
+  public static func otherSequel(_ name: GuestName) -> GuestError {
+    GuestError(.conflict, "\(name): the request's id was used for another request")
+  }
+
+  public static func conflict(_ id: RequestID) -> GuestError {
+    GuestError(
+      .conflict, "request \(id.short): its id was used for another request within ten minutes",
+      hint: "give each request an id of its own")
+  }
+
+  /// The run that was to begin never did: a stop came first.
+  public static func stoppedMeanwhile(_ name: GuestName) -> GuestError {
+    GuestError(.conflict, "start \(name): it was stopped meanwhile", hint: "lodge why \(name)")
+  }
+
+  /// An order without force has had its time.
+  public static func stillRuns(_ name: GuestName, afterMillis: Int64) -> GuestError {
+    GuestError(
+      .timedOut, "stop \(name): it still runs after \(afterMillis / 1000) s, and goes on", hint: "lodge kill \(name)")
+  }
+
+  public static func removed(_ name: GuestName) -> GuestError {
+    GuestError(.notFound, "\(name): it was removed", hint: "lodge events --guest \(name)")
+  }
+
+  public static func noInit(_ name: GuestName, _ state: GuestState) -> GuestError {
+    GuestError(.wrongState, "kill \(name): it is \(state), and has no init to signal", hint: "lodge show \(name)")
+  }
+
+  public static func tooManyGuests(_ intent: String, count: Int, configuration: String) -> GuestError {
+    GuestError(
+      .limitReached,
+      "\(intent): there are \(count) guests, as many as limits.guests in \(configuration) allows")
+  }
+}
