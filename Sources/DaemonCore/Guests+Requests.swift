@@ -199,33 +199,11 @@ extension Guests {
 // MARK: Waiting
 
 extension Guests {
-  /// Suspends until the condition holds on the disk, the guest is gone, the time is up, or the caller's task is
-  /// cancelled: a client's is when its connection ends.
-  ///
-  /// - Parameter ordered: the caller asked for the end, and hears when a kill does not bring it or the disk does not take it.
+  /// Suspends until the condition holds on the disk; see `PendingCalls`.
   func wait(
     for condition: Waiters.Condition, of name: GuestName, timeoutMillis: Int64? = nil, ordered: Bool = false
   ) async throws -> Waiters.Answer {
-    let id = calls.makeID()
-    return try await withTaskCancellationHandler {
-      try await withCheckedThrowingContinuation { continuation in
-        // Cancelled before this step, the handler has found no waiter to end.
-        guard !Task.isCancelled else { return continuation.resume(throwing: CancellationError()) }
-        calls.suspend(
-          id, until: condition, of: name, ordered: ordered, in: book,
-          deadline: {
-            timeoutMillis.map { millis in
-              eventLoop.scheduleTask(in: .milliseconds(millis)) { [self] in
-                onLoop { $0.calls.end(id, of: name, GuestError(.timedOut, "wait for \(name): the time is up")) }
-              }
-            }
-          }, continuation)
-      }
-    } onCancel: {
-      eventLoop.execute { [self] in
-        onLoop { $0.calls.end(id, of: name, GuestError(.cancelled, "wait for \(name): the client has gone")) }
-      }
-    }
+    try await calls.wait(for: condition, of: name, timeoutMillis: timeoutMillis, ordered: ordered) { book }
   }
 
   /// The run of a guest that ended, once it has; from the history if it already had.

@@ -34,7 +34,7 @@ actor Guests {
   // What is decided, and who waits for it.
   var book: GuestBook
   var ledger: RequestLedger
-  var calls = PendingCalls()
+  let calls: PendingCalls
   var isShuttingDown = false
 
   // What acts.
@@ -82,6 +82,7 @@ actor Guests {
       logger: logger)
     controllers = Controllers(environment: environment, eventLoop: eventLoop, logger: logger)
     timers = RestartTimers(eventLoop: eventLoop)
+    calls = PendingCalls(eventLoop: eventLoop)
     self.journal = Journal(store: store, range: journal, eventLoop: eventLoop, logger: logger)
     announcer = Announcer(journal: self.journal, paths: environment.paths, logger: logger)
     logs = GuestLogs(folder: environment.paths.logs, eventLoop: eventLoop)
