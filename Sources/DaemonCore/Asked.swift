@@ -6,7 +6,7 @@ internal import Supervision
 internal import WireProtocol
 internal import XDR
 
-/// Who asks for something, and by which request.
+/// The actor of a request, and the request's id.
 struct Asked {
   var actor: Actor
   /// Nil for requests without an id: each of them is carried out.

@@ -8,7 +8,7 @@ internal import Supervision
 final class ControllerLink: @unchecked Sendable {
   let guest: GuestName
   let run: RunID
-  /// What decides about it.
+  /// The value that decides about it.
   var state: ControllerState
   /// Nil until it has been reached.
   var connection: RPCClientConnection?

@@ -6,7 +6,7 @@ internal import NIOCore
 internal import RPCNIO
 internal import Supervision
 
-// What the actor orders: to spawn, to launch, to end, to forget. Each order carries all that it takes.
+// Orders of the actor: to spawn, to launch, to end, to forget. Each order carries all that it takes.
 
 extension Controllers {
   /// Spawns the controller of a run while its start is being stored. Before it is ordered to launch it makes nothing but a

@@ -15,7 +15,7 @@ internal import WireProtocol
 extension Controllers {
   // MARK: What is found
 
-  /// What the host has of a guest's run.
+  /// The state of a guest's run on the host.
   func observe(_ name: GuestName, _ run: RunID?, hostBooted: Bool = false) -> Recovery.Found {
     let directory = directory(name)
     var found = Recovery.Found.Directory.none
@@ -111,7 +111,7 @@ extension Controllers {
     }
   }
 
-  /// Ends a run that nothing tells the end of, and reports that once nothing of it is left.
+  /// Ends a run whose end no record has, and reports that once nothing of it is left.
   private func finish(_ run: RunID, _ name: GuestName, _ end: Recovery.UntoldEnd) {
     logger.warning("a run without the word of its end", metadata: ["guest": "\(name)", "run": "\(run.short)"])
     CrashPoint.reach("daemon.lost.before-fence")
@@ -200,7 +200,7 @@ extension Controllers {
     }
   }
 
-  /// What became of an introduction.
+  /// The answer to an introduction.
   func resolve(_ run: RunID, _ adoption: Recovery.Adoption) {
     guard let link = links[run], let reply = link.introduction?.reply else { return }
     link.introduction = nil

@@ -24,7 +24,7 @@ extension Guests {
         return record
       }, body)
     take(decision, record, stored)
-    // What is in the folder may be an end that is not stored yet. Then the launch waits for that, and spawns.
+    // The folder may hold an end that is not stored yet. Then the launch waits for that, and spawns.
     if let run = decision.launching, storage.fault == nil, book[name]?.unstoredEnds.isEmpty == true {
       controllers.prepare(run, name)
     }
@@ -127,7 +127,7 @@ extension Guests {
     case .stop(let run, let order): if present(run.id, name) != nil { controllers.stop(run, order, name) }
     case .armTimer(let due): timers.arm(name, due: due)
     case .disarmTimer: timers.disarm(name)
-    // What is stored in a rescue is not stored: the record stays for the daemon that has its database back.
+    // A rescue stores nothing for good: the record stays for the daemon that has its database back.
     case .acknowledge(let run): if !storage.isRescue { controllers.acknowledge(run, name) }
     case .delete(let run):
       try? controllers.directory(name).remove()

@@ -8,7 +8,7 @@ internal import Supervision
 // disk. So the same request sent again, also to the next daemon, has the same answer.
 
 extension Guests {
-  /// What the same request decided before; nil if it is the first. Suspends until that is on the disk.
+  /// The sequel of the same request, decided before; nil if it is the first. Suspends until that is on the disk.
   private func decidedBefore(_ asked: Asked) async throws -> RequestLedger.Sequel? {
     guard let request = asked.request else { return nil }
     switch ledger.look(request.key, digest: request.digest, now: now.boot) {

@@ -12,7 +12,7 @@ internal import Supervision
 //                                                                  |
 //              waiters answered, events published, effects <-------+
 //
-// What people are shown, and what effects do, is only ever what is on the disk.
+// People are shown, and effects carry out, only what is on the disk.
 
 /// Every guest: facts and requests in, effects out.
 ///
@@ -31,13 +31,13 @@ actor Guests {
   nonisolated let eventLoop: any EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 
-  // What is decided, and who waits for it.
+  // Decisions, and the calls that wait for them.
   var book: GuestBook
   var ledger: RequestLedger
   let calls: PendingCalls
   var isShuttingDown = false
 
-  // What acts.
+  // The acting parts.
   let environment: Environment
   let startedAt: Timestamp
   let logger: Logger
@@ -50,7 +50,7 @@ actor Guests {
   var heartbeat: RepeatedTask?
   private var installed: AdminServices?
 
-  /// What the handlers need beside the actor itself; installed before the doors open.
+  /// For the handlers, beside the actor itself; installed before the doors open.
   var services: AdminServices {
     guard let installed else { preconditionFailure("a call before the services were installed") }
     return installed

@@ -21,7 +21,7 @@ extension Daemon {
       }
       let strangers = runsUnknown(to: state)
       guard strangers.isEmpty else { throw StoreError.stale(path: paths.database, runs: strangers) }
-      // What was kept because of an earlier damage is of no use any more.
+      // Copies that were kept because of an earlier damage are of no use any more.
       for suffix in ["", "-wal", "-shm"] {
         try? Files.removeTree(paths.copy + suffix)
         try? Files.removeTree(rescuePath + suffix)
@@ -76,7 +76,7 @@ extension Daemon {
     }
   }
 
-  /// What can be shown of the guests while their database cannot be used: what the last daemon knew, or what can still be
+  /// The guests that can be shown while their database cannot be used: as the last daemon knew them, or as they can still be
   /// read.
   private func knownGuests(_ error: StoreError) -> [StoredGuest] {
     switch error {

@@ -2,7 +2,7 @@ internal import Guest
 internal import LinuxSystem
 internal import Supervision
 
-/// What a daemon that starts finds of its guests' runs, and what `Recovery` decides about it. Read from the disk once, before
+/// The runs of its guests as a daemon that starts finds them, and the plan of `Recovery` for them. Read from the disk once, before
 /// anything is changed there.
 struct RunSurvey {
   /// Since the state was stored.

@@ -12,7 +12,7 @@ internal import Synchronization
 ///
 /// `StorageHealth` decides; here its effects are carried out. Runs on the event loop; the writes are on the writer's thread.
 final class StorageWatch: @unchecked Sendable {
-  /// What the actor hears. Reported on the event loop.
+  /// News for the actor, reported on the event loop.
   enum Fact {
     /// The batch is on the disk: its rows, a change each; and the guests that it has changed.
     case stored([[EncodedEntry]], of: [GuestName])

@@ -22,7 +22,7 @@ public import Guest
 // While its end is not known it is open. It is killed for one of three reasons, each with a deadline that has passed or an
 // answer that it owes, and the first reason is kept: it becomes a fact of the run's end.
 
-/// What the daemon saw of a run, for the record of an end that its controller does not tell.
+/// The daemon's own view of a run, for the record of an end without the controller's word.
 public struct LastSeen: Sendable, Hashable {
   /// Why the guest was killed without the controller; the first reason stays.
   public internal(set) var fence: Fence?
@@ -39,7 +39,7 @@ public struct LastSeen: Sendable, Hashable {
   public var endingFence: Fence? { hadEnded ? nil : fence }
 }
 
-/// What is known of one controller, and what to do with it. Inputs are facts about it and orders to it; it has no socket,
+/// One controller, as far as it is known, and the decisions about it. Inputs are facts about it and orders to it; it has no socket,
 /// process or clock.
 ///
 /// An open controller ends in exactly one of four ways: its end is reported, its failed start is reported, it is dropped
@@ -132,7 +132,7 @@ public struct ControllerState: Sendable, Hashable {
     /// Try to connect again.
     case retry(afterMillis: Int64)
     case reap
-    /// Nothing tells of the run any more: what is on the disk decides.
+    /// No word of the run will come any more: the disk decides.
     case look
     /// Give it its time to go, then `farewellOver`.
     case sayFarewell
@@ -170,7 +170,7 @@ public struct ControllerState: Sendable, Hashable {
   public private(set) var launched: GuestLifecycle.Launched?
   /// Its run's end is stored, or its run never began.
   private var isSettled = false
-  /// What is on the disk decides about its run.
+  /// The disk decides about its run.
   private var isSought = false
   private var isStatusRead = false
   private var isAsked = false
@@ -228,7 +228,7 @@ public struct ControllerState: Sendable, Hashable {
   /// It is gone, and so is every use for what is known of it: its run's end is stored, or its run never began.
   public var isForgettable: Bool { phase == .gone && isSettled }
 
-  /// What is in the run directory may be an end that is not stored yet.
+  /// The run directory may hold an end that is not stored yet.
   public var ownsDirectory: Bool {
     switch phase {
     case .unreached, .prepared, .launching, .launched: true

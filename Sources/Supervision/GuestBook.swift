@@ -28,7 +28,7 @@ public struct GuestBook: Sendable {
     }
   }
 
-  /// What becomes of an input when the disk does not take it.
+  /// The fate of an input that the disk does not take.
   public enum Weight: Sendable, Hashable, CaseIterable {
     /// Refused, as if it had never been asked for.
     case request
@@ -43,7 +43,7 @@ public struct GuestBook: Sendable {
     let number: UInt64
   }
 
-  /// What the driver carries out, in order.
+  /// Steps for the driver, in order.
   public enum Step: Sendable, Hashable {
     /// The rows of this change are on the disk: the next of the batch, in order.
     case publish(ofGuest: GuestName?, ended: RunRecord?)
@@ -51,7 +51,7 @@ public struct GuestBook: Sendable {
     /// The input is on the disk; or, for an order, under way without it.
     case settled(Ticket)
     case refused(Ticket, GuestError)
-    /// What is on the disk of this guest has changed, or an end of it cannot be stored: conditions are looked at again.
+    /// The guest has changed on the disk, or an end of it cannot be stored: conditions are looked at again.
     case look(GuestName, ended: RunRecord?)
     /// The guest is gone from the disk.
     case removed(GuestName, ended: RunRecord?)
@@ -250,7 +250,7 @@ extension GuestBook {
     writing = []
   }
 
-  /// What follows from the oldest change that has been stored; nil when all has followed.
+  /// The steps that follow from the oldest change that has been stored; nil when all have followed.
   public mutating func finishNext() -> [Step]? {
     guard !finishing.isEmpty else { return nil }
     return finish(finishing.removeFirst(), hasRows: true)

@@ -1,6 +1,6 @@
 public import Guest
 
-// What is found of a run when there is no connection to its controller, and what to do about it. Asked when a daemon
+// A run without a connection to its controller: the findings, and the verdict on them. Asked when a daemon
 // starts, when a controller's connection ends without the word of an end, and again after each thing done about it.
 //
 //   directory            run was launched?   cgroup of the run   do
@@ -43,7 +43,7 @@ public enum Recovery {
     public var cgroup: Cgroup
     /// Since the state was stored.
     public var hostBooted: Bool
-    /// This daemon has told a controller of the run to launch.
+    /// This daemon has ordered a controller of the run to launch.
     public var wasOrdered: Bool
     /// Whether init was executed, by the mark that the controller left.
     public var mark: Known
@@ -59,7 +59,7 @@ public enum Recovery {
     }
   }
 
-  /// An end that no record tells.
+  /// An end without a record.
   public enum UntoldEnd: Sendable, Hashable {
     case hostReset
     /// Its controller died without a word, and init was executed or may have been. Whatever is left is killed first.
@@ -77,7 +77,7 @@ public enum Recovery {
   public enum Verdict: Sendable, Hashable {
     /// Nothing is left, and nothing is to be done.
     case nothing
-    /// The guest has no run: what is in the directory is stored, or was never told.
+    /// The guest has no run: the end in the directory is stored, or its start never was.
     case clear(killsController: Bool)
     case ask
     case importRecord
@@ -119,7 +119,7 @@ public enum Recovery {
     return isWanted && !found.wasOrdered ? .launch : .end(.notExecuted)
   }
 
-  /// What is known of a controller that left no record: only where its lock is free, or its connection was seen to end,
+  /// The fate of a controller that left no record: only where its lock is free, or its connection was seen to end,
   /// has it died.
   private static func lost(_ found: Found) -> UntoldEnd {
     if found.wasOrdered { return .controllerLost }
@@ -168,11 +168,11 @@ public enum Recovery {
     }
   }
 
-  /// What a daemon that starts does first.
+  /// The first things that a daemon does after its start.
   public struct Plan: Sendable, Hashable {
     /// Ends to be stored, in the order in which the runs ended: so the journal has them in that order.
     public var ends: [ExitRecord] = []
-    /// What else is to be done, by guest.
+    /// The verdicts on the other guests.
     public var rest: [GuestName: Verdict] = [:]
   }
 
@@ -199,7 +199,7 @@ public enum Recovery {
     return plan
   }
 
-  /// The facts of an end that no record tells, as far as they were seen.
+  /// The facts of an end without a record, as far as they were seen.
   ///
   /// - Parameter seen: of the run's controller, until it was gone.
   /// - Parameter wasSilent: it had stopped answering before.
@@ -257,7 +257,7 @@ public enum Recovery {
       guest: name, run: run, boot: boot, facts: facts, startedAt: nil, endedAt: now, lengthNanos: 0)
   }
 
-  /// What a controller that was asked says of itself.
+  /// A controller's account of itself.
   public struct Status: Sendable, Hashable {
     public enum Phase: Sendable, Hashable, CaseIterable {
       case idle
@@ -291,7 +291,7 @@ public enum Recovery {
   public enum Adoption: Sendable, Hashable {
     /// It is the run's controller. `stops`: the order to stop that has not reached it, or is by force.
     case adopt(stops: EndOrder?)
-    /// It is a former run's, which has only to go; or it was spawned and has not been told to launch. Ended, and then the
+    /// It is a former run's, which has only to go; or it was spawned and has not been ordered to launch. Ended, and then the
     /// table is asked again.
     case dismiss
   }

@@ -18,7 +18,7 @@ public struct RequestLedger: Sendable {
     }
   }
 
-  /// What a request decided, from which its answer follows at any later time.
+  /// The decision of a request, from which its answer follows at any later time.
   public enum Sequel: Sendable, Hashable {
     /// The guest is defined so. `atNextStart`: a run with another spec goes on.
     case defined(atNextStart: Bool)

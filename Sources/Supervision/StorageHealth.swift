@@ -60,9 +60,9 @@ public struct StorageHealth: Sendable, Hashable {
     /// Give up the file that keeps room for the ends of guests.
     case releaseReserve
     case restoreReserve
-    /// What waits for the disk is refused or kept, by its weight.
+    /// Refuse or keep everything that waits for the disk, by its weight.
     case refuse(Fault)
-    /// What waits for the disk is stored again.
+    /// Store again what waits for the disk.
     case resume
     /// Write down elsewhere what is known of the guests.
     case keepCopy
@@ -126,7 +126,7 @@ public struct StorageHealth: Sendable, Hashable {
     case .checked(let found):
       isChecking = false
       guard let found else { return recover() }
-      // What is known already is known.
+      // A known fault is no news.
       switch found.kind {
       case .final: return isWriting ? [] : fail(found)
       case .full, .passing: return isWriting || fault != nil ? [] : fail(found)

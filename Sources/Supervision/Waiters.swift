@@ -1,6 +1,6 @@
 public import Guest
 
-/// Who waits for what of which guest. A condition holds when it holds on the disk.
+/// Waiting callers, by guest and condition. A condition holds when it holds on the disk.
 ///
 /// A waiter ends with its caller: its driver cancels it when the caller's connection ends, and registers none for
 /// a caller that has gone.
