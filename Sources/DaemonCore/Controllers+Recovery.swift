@@ -148,7 +148,7 @@ extension Controllers {
         guest: name, run: run.id, state: .found(run.launched, due: due), isChild: false)
     case .gone: input(.foundHeld(due), run.id)
     // It is being reached, or there is a connection to it.
-    case .unreached, .prepared, .launching, .launched, .ended, .dismissed, .leaving: return
+    case .unreached, .prepared, .discarded, .launching, .launched, .ended, .dismissed, .leaving: return
     }
     reach(run.id)
   }

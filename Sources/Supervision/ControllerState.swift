@@ -50,6 +50,8 @@ public struct ControllerState: Sendable, Hashable {
     case unreached
     /// Spawned while its start is being stored. It makes nothing of the guest before it is ordered to launch.
     case prepared
+    /// Its start was taken back or overtaken before it was ordered to launch: it has been killed.
+    case discarded
     /// Ordered to launch, by this daemon or by one before it.
     case launching
     /// Init has been executed.
@@ -205,7 +207,7 @@ public struct ControllerState: Sendable, Hashable {
   public var isOpen: Bool {
     switch phase {
     case .unreached, .prepared, .launching, .launched: true
-    case .ended, .dismissed, .leaving, .gone: false
+    case .discarded, .ended, .dismissed, .leaving, .gone: false
     }
   }
 
@@ -213,7 +215,7 @@ public struct ControllerState: Sendable, Hashable {
   public var isConnected: Bool {
     switch phase {
     case .prepared, .launching, .launched, .ended, .dismissed: true
-    case .unreached, .leaving, .gone: false
+    case .unreached, .discarded, .leaving, .gone: false
     }
   }
 
@@ -221,7 +223,7 @@ public struct ControllerState: Sendable, Hashable {
   private var isAtWork: Bool {
     switch phase {
     case .launching, .launched: true
-    case .unreached, .prepared, .ended, .dismissed, .leaving, .gone: false
+    case .unreached, .prepared, .discarded, .ended, .dismissed, .leaving, .gone: false
     }
   }
 
@@ -233,7 +235,7 @@ public struct ControllerState: Sendable, Hashable {
     switch phase {
     case .unreached, .prepared, .launching, .launched: true
     case .ended, .gone: !isSettled
-    case .dismissed, .leaving: false
+    case .discarded, .dismissed, .leaving: false
     }
   }
 
@@ -283,8 +285,8 @@ extension ControllerState {
       return []
     case .discarded:
       guard phase == .prepared else { return [] }
-      isSettled = true
-      return end([.drop])
+      phase = .discarded
+      return [.drop]
     case .acknowledged:
       switch phase {
       case .launching, .launched, .ended:
@@ -292,7 +294,7 @@ extension ControllerState {
         phase = .dismissed
         return [.sayFarewell]
       case .gone: isSettled = true
-      case .prepared, .unreached, .dismissed, .leaving: break
+      case .prepared, .discarded, .unreached, .dismissed, .leaving: break
       }
       return []
     case .farewellOver:
@@ -344,6 +346,10 @@ extension ControllerState {
       return [.reap, .drop]
     case .launching, .launched:
       return look([.reap])
+    case .discarded:
+      phase = .gone
+      isSettled = true
+      return [.reap]
     case .ended, .dismissed:
       phase = .gone
       return [.reap]
@@ -363,10 +369,16 @@ extension ControllerState {
     return [.reportSilence(isSilent)]
   }
 
+  private static let calledOff = StartFailure(step: "launch", errno: 0, message: "launch: called off")
+
   private mutating func stop(_ order: EndOrder, _ policy: StopPolicy, _ deadline: BootTime?) -> [Effect] {
     switch phase {
     case .prepared:
-      return end([.drop, .reportStartFailed(StartFailure(step: "launch", errno: 0, message: "launch: called off"))])
+      return end([.drop, .reportStartFailed(Self.calledOff)])
+    case .discarded:
+      // The stop has overtaken the launch: nothing else reports the end of that run.
+      phase = .ended
+      return [.reportStartFailed(Self.calledOff)]
     case .unreached:
       due = deadline.map { Due(by: $0, reason: .orderOverdue(number: order.number)) }
       return []

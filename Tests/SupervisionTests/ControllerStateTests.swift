@@ -31,7 +31,7 @@ import Testing
   static var unreached: State { .found(launched) }
   static var leaving: State { state(unreached, .connected, .isStranger) }
   static var gone: State { state(running, .closed) }
-  static var examples: [State] { [unreached, prepared, launching, running, ended, dismissed, leaving, gone] }
+  static var examples: [State] { [unreached, prepared, state(.prepared, .discarded), launching, running, ended, dismissed, leaving, gone] }
 
   @Test func theExamplesAreOfEveryPhase() {
     #expect(Self.examples.map(\.phase) == State.Phase.allCases)
@@ -79,6 +79,17 @@ import Testing
     #expect(state.input(.discarded) == [.drop])
     #expect(state.input(.closed) == [.reap])
     #expect(state.isForgettable)
+  }
+
+  @Test func aStopThatOvertakesTheLaunchIsReported() {
+    var state = Self.state(.prepared, .discarded)
+    let effects = state.input(.stop(Self.kill, Self.policy, deadline: nil))
+    guard case .reportStartFailed? = effects.first, effects.count == 1 else {
+      Issue.record("\(effects)")
+      return
+    }
+    #expect(state.phase == .ended)
+    #expect(state.input(.stop(Self.kill, Self.policy, deadline: nil)) == [], "once")
   }
 
   @Test func aStartThatIsCalledOffBeforeItsLaunchIsReported() {
@@ -483,7 +494,7 @@ import Testing
         case .look: looks += 1
         case .reportStartFailed, .reportEnd:
           ends += 1
-          if !before.isOpen { return "an end was reported of a run that is over" }
+          if !before.isOpen, before.phase != .discarded { return "an end was reported of a run that is over" }
         case .sayFarewell: isAcknowledged = true
         case .bury: if !isAcknowledged || state.phase != .dismissed { return "buried while \(state.phase)" }
         case .reportSilence(let isSilent):
