@@ -239,7 +239,21 @@ extension Checker {
   enum DiscriminantKind {
     case integer(ClosedRange<Int128>, String)
     case bool
-    case enumeration(TypeDefinition, EnumerationBody)
+    case enumeration(TypeDefinition)
+  }
+
+  /// Values and names of an enum, for quick look-ups: unions have thousands of labels.
+  struct EnumMembers {
+    var values: Set<Int32>
+    var names: Set<String>
+  }
+
+  private func members(of type: TypeDefinition) -> EnumMembers {
+    if let known = enumMembers[ObjectIdentifier(type)] { return known }
+    guard case .enumeration(let body) = type.body else { return EnumMembers(values: [], names: []) }
+    let members = EnumMembers(values: Set(body.values.map(\.value)), names: Set(body.values.map(\.name)))
+    enumMembers[ObjectIdentifier(type)] = members
+    return members
   }
 
   private func discriminantKind(_ check: UnionCheck) -> DiscriminantKind? {
@@ -267,9 +281,10 @@ extension Checker {
       guard value == 0 || value == 1 else {
         return diagnostics.error(.valueOutOfRange, "a bool is TRUE or FALSE, not \(value)", at: label.range)
       }
-    case .enumeration(let type, let body):
-      if body.values.contains(where: { Int128($0.value) == value }) {
-        guard case .name(let name) = label.kind, !body.values.contains(where: { $0.name == name }),
+    case .enumeration(let type):
+      let members = members(of: type)
+      if let value = Int32(exactly: value), members.values.contains(value) {
+        guard case .name(let name) = label.kind, !members.names.contains(name),
           case .enumerator(let other, _)? = symbols[name]?.symbol
         else { return }
         // By chance the number fits; the name says that something else was meant.
@@ -309,8 +324,8 @@ extension Checker.DiscriminantKind {
       default: return nil
       }
     case .named(let definition):
-      guard case .enumeration(let body) = definition.body else { return nil }
-      self = .enumeration(definition, body)
+      guard case .enumeration = definition.body else { return nil }
+      self = .enumeration(definition)
     default: return nil
     }
   }

@@ -29,6 +29,7 @@ final class Checker {
   /// Procedures, by name: rpcgen makes a `#define` of each.
   var procedureNumbers: [String: ValueSyntax] = [:]
   var reportedProcedures: Set<String> = []
+  var enumMembers: [ObjectIdentifier: EnumMembers] = [:]
   /// Names of % lines that were warned about, once each.
   var reportedPassthroughs: Set<String> = []
   /// Files with `%#include` lines: what these define is not known here.

@@ -38,6 +38,10 @@ public final class SwiftBackend {
   var expands = false
   lazy var elementTypes = findElementTypes()
   lazy var growableHolders = findGrowableHolders()
+  /// Programs of one version by their names in Swift: how many have it.
+  lazy var lonePrograms = model.programs.reduce(into: [String: Int]()) { counts, program in
+    if program.versions.count == 1 { counts[SwiftNames.upperCamel(program.name), default: 0] += 1 }
+  }
   /// Whether a struct has a borrowed form, once that is known: types may lead to one another in very many ways.
   var borrowedForms: [ObjectIdentifier: Bool] = [:]
 
@@ -208,11 +212,12 @@ public final class SwiftBackend {
         writer.line("/// A value that a newer peer knows.")
         writer.line("case unknown(\(std("Int32")))")
       }
+      let namesInSwift = Dictionary(all.map { ($0.0.name, $0.1) }, uniquingKeysWith: { first, _ in first })
       for (value, name) in all {
-        guard let original = value.aliasOf, let target = all.first(where: { $0.0.name == original }) else { continue }
+        guard let original = value.aliasOf, let target = namesInSwift[original] else { continue }
         writer.docs(value.docs)
         deprecation(value.annotations, &writer)
-        writer.line("public static let \(name) = \(self.names.type(type)).\(target.1)")
+        writer.line("public static let \(name) = \(self.names.type(type)).\(target)")
       }
       writer.gap()
       writer.line("public static let xdrName = \(swiftLiteral(type.name))")

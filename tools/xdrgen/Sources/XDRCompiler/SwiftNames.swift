@@ -39,7 +39,8 @@ final class SwiftNames {
         wanted, original: type.name, isChosen: type.annotations.name != nil, at: type.range, &taken,
         forbidden: forbidden)
     }
-    hidden = Set(types.values).intersection(SwiftNames.used)
+    allTypes = Set(types.values)
+    hidden = allTypes.intersection(SwiftNames.used)
     var takenConstants: [String: SourceRange] = [:]
     for constant in model.constants {
       let wanted = constant.annotations.name ?? SwiftNames.lowerCamel(constant.name)
@@ -62,7 +63,7 @@ final class SwiftNames {
   func hideProcedures(_ names: [String]) { hidden.formUnion(SwiftNames.used.intersection(names)) }
 
   /// Names that a procedure must not take: inside its program it would hide the type.
-  var allTypes: Set<String> { Set(types.values) }
+  private(set) var allTypes: Set<String> = []
 
   /// A type of the standard library, qualified where the schema has a type of that name.
   func std(_ name: String) -> String { hidden.contains(name) ? "Swift." + name : name }
@@ -70,10 +71,11 @@ final class SwiftNames {
   /// Of two names that come out alike the later one keeps the spelling of the `.x`, or gets a number; and says so.
   private func claim(
     _ wanted: String, original: String, isChosen: Bool, at range: SourceRange, _ taken: inout [String: SourceRange],
-    forbidden: Set<String> = []
+    forbidden: Set<String> = [], or more: Set<String> = []
   ) -> String {
+    func isForbidden(_ name: String) -> Bool { forbidden.contains(name) || more.contains(name) }
     var name = wanted
-    if forbidden.contains(name) || name.isEmpty { name += "_" }
+    if isForbidden(name) || name.isEmpty { name += "_" }
     if let earlier = taken[name] {
       let notes = [Diagnostic.Note(message: "the other one is here", range: earlier)]
       if isChosen {
@@ -81,7 +83,7 @@ final class SwiftNames {
       }
       var other = original
       var number = 2
-      while taken[other] != nil || forbidden.contains(other) || other.isEmpty || other.first?.isNumber == true {
+      while taken[other] != nil || isForbidden(other) || other.isEmpty || other.first?.isNumber == true {
         other = "\(wanted)\(number)"
         number += 1
       }
@@ -121,11 +123,12 @@ final class SwiftNames {
   }
 
   func members(
-    _ wanted: [(name: String, original: String, isChosen: Bool, range: SourceRange)], reserved: Set<String>
+    _ wanted: [(name: String, original: String, isChosen: Bool, range: SourceRange)], reserved: Set<String>,
+    or more: Set<String> = []
   ) -> [String] {
     var taken: [String: SourceRange] = [:]
     return wanted.map { name, original, isChosen, range in
-      claim(name, original: original, isChosen: isChosen, at: range, &taken, forbidden: reserved)
+      claim(name, original: original, isChosen: isChosen, at: range, &taken, forbidden: reserved, or: more)
     }
   }
 

@@ -30,9 +30,10 @@ extension SwiftBackend {
       }
       let topLevel = topLevelName(name, program)
       var reserved: Set<String> = ["Type", "Self", "Protocol", "Any", "Swift", "XDR", topLevel]
-      if let namespace = options.namespace { reserved.insert(namespace) } else { reserved.formUnion(names.allTypes) }
+      if let namespace = options.namespace { reserved.insert(namespace) }
       return ProgramNames(
-        program: program, version: version, name: topLevel, procedures: names.members(wanted, reserved: reserved))
+        program: program, version: version, name: topLevel,
+        procedures: names.members(wanted, reserved: reserved, or: options.namespace == nil ? names.allTypes : []))
     }
   }
 
@@ -42,8 +43,8 @@ extension SwiftBackend {
       options.namespace == nil
       && ["", "Call", "Message", "Service", "Client", "Events"].contains { names.allTypes.contains(name + $0) }
     let isHidden = ["Swift", "XDR", options.namespace ?? "XDR"].contains(name) || name.first?.isNumber == true
-    let others = model.programs.filter { $0 !== program && $0.versions.count == 1 }
-    let isShared = others.contains { SwiftNames.upperCamel($0.name) == SwiftNames.upperCamel(program.name) }
+    let alike = lonePrograms[SwiftNames.upperCamel(program.name), default: 0]
+    let isShared = alike > (program.versions.count == 1 ? 1 : 0)
     return isTaken || isHidden || isShared ? name + "Program" : name
   }
 

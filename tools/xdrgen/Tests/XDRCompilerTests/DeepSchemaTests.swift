@@ -1,7 +1,8 @@
+import Foundation
 import Testing
 import XDRCompiler
 
-/// Schemas that are deep, or lead to one type in very many ways.
+/// Schemas that are deep or wide, or lead to one type in very many ways.
 @Suite struct DeepSchemaTests {
   /// Each way for one type to lead to the one before it.
   static let links: [(name: String, first: String, link: @Sendable (Int) -> String)] = [
@@ -68,5 +69,61 @@ import XDRCompiler
       let time = clock.measure { #expect(DeepSchemaTests.everything(text) == []) }
       #expect(time < .seconds(5))
     }
+  }
+
+  /// Each way for a schema to have very many of one thing.
+  static let crowds: [(name: String, text: @Sendable (Int) -> String)] = [
+    ("structs", { count in (0..<count).map { "struct s\($0) { int a; string b<8>; };" }.joined(separator: "\n") }),
+    ("fields", { "struct s {\n" + (0..<$0).map { "string f\($0)<>;" }.joined(separator: "\n") + "};" }),
+    (
+      "labels of an enum",
+      { count in
+        "enum e { " + (0..<count).map { "E\($0) = \($0)" }.joined(separator: ", ") + " };\nunion u switch (e d) {\n"
+          + (0..<count).map { "case E\($0): int f\($0);" }.joined(separator: "\n") + "};"
+      }
+    ),
+    (
+      "values that are equal",
+      { count in
+        "enum e { " + (0..<count).map { "E\($0) = \($0 % (count / 2))" }.joined(separator: ", ") + " };"
+      }
+    ),
+    (
+      "programs",
+      { count in
+        (0..<count).map { "program P\($0) { version V\($0) { int Q\($0)(int) = 0; } = 1; } = \($0 + 1);" }
+          .joined(separator: "\n")
+      }
+    ),
+    (
+      "procedures",
+      { count in
+        "program P { version V { " + (0..<count).map { "int Q\($0)(int) = \($0);" }.joined(separator: "\n")
+          + "} = 1; } = 1;"
+      }
+    ),
+  ]
+
+  /// Of the thread: other work of the machine is not counted.
+  static func processorSeconds(_ body: () -> Void) -> Double {
+    func now() -> Double {
+      var time = timespec()
+      clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+      return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+    let start = now()
+    body()
+    return now() - start
+  }
+
+  /// Eight times as many of a thing cost about eight times as much, and not 64 times.
+  @Test(arguments: crowds.indices) func crowdsCostInProportion(kind: Int) {
+    let (name, text) = DeepSchemaTests.crowds[kind]
+    let (few, many) = (text(500), text(4_000))
+    _ = DeepSchemaTests.everything(few)
+    let costs = [few, many].map { text in
+      DeepSchemaTests.processorSeconds { #expect(DeepSchemaTests.everything(text) == [], "\(name)") }
+    }
+    #expect(costs[1] < 20 * costs[0], "\(name): \(costs) s")
   }
 }
