@@ -77,11 +77,13 @@ extension Comparison {
   ) {
     let oldNames = one.map(\.name)
     let newNames = other.map(\.name)
+    let before = firsts(one, by: \.name)
+    let now = firsts(other, by: \.name)
     if oldNames.count == newNames.count, oldNames != newNames, Set(oldNames) != Set(newNames) {
       // Same number, other names: a rename where the types stand as they stood.
       for (a, b) in zip(one, other) {
         if a.name != b.name {
-          let isMoved = newNames.contains(a.name) || oldNames.contains(b.name)
+          let isMoved = now[a.name] != nil || before[b.name] != nil
           report(
             isMoved ? .wire : .source, isMoved ? .fieldMoved : .fieldRenamed,
             "field '\(a.name)' of \(what) is '\(b.name)' now", old: a.range, new: b.range)
@@ -91,10 +93,10 @@ extension Comparison {
       }
       return
     }
-    for field in one where !newNames.contains(field.name) {
+    for field in one where now[field.name] == nil {
       report(.wire, .fieldRemoved, "field '\(field.name)' of \(what) was removed", old: field.range, new: new)
     }
-    for (index, field) in other.enumerated() where !oldNames.contains(field.name) {
+    for (index, field) in other.enumerated() where before[field.name] == nil {
       // Behind every field that old peers know, and with a default: they skip it, and do without it.
       if canGrow, index >= one.count, field.defaultValue != nil { continue }
       let isLast = index == other.count - 1
@@ -106,19 +108,15 @@ extension Comparison {
             ? "XDR has no fields to skip, not even at the end: make a new procedure, or keep a union for extensions"
             : nil)
     }
-    let common = oldNames.filter { newNames.contains($0) }
-    let commonNow = newNames.filter { oldNames.contains($0) }
+    let common = oldNames.filter { now[$0] != nil }
+    let commonNow = newNames.filter { before[$0] != nil }
     for (a, b) in zip(common, commonNow) where a != b {
-      guard let field = one.first(where: { $0.name == a }), let now = other.first(where: { $0.name == a }) else {
-        continue
-      }
+      guard let field = before[a], let now = now[a] else { continue }
       report(.wire, .fieldMoved, "field '\(a)' of \(what) stands at another place", old: field.range, new: now.range)
       break
     }
     for name in common {
-      guard let a = one.first(where: { $0.name == name }), let b = other.first(where: { $0.name == name }) else {
-        continue
-      }
+      guard let a = before[name], let b = now[name] else { continue }
       compare(a.type, b.type, Place(what: "'\(name)'", old: a.range, new: b.range))
       compareDefaults(a, b)
       if a.annotations.isSecret, !b.annotations.isSecret {
@@ -138,13 +136,15 @@ extension Comparison {
     compare(
       one.discriminant, other.discriminant,
       Place(what: "the discriminant of '\(old.name)'", old: old.range, new: new.range))
-    func arm(_ value: Int128, _ union: UnionBody) -> Arm? {
-      union.arms.first { $0.labels.contains { $0.value == value } }
+    func arms(_ union: UnionBody) -> [Int128: Arm] {
+      Dictionary(
+        union.arms.flatMap { arm in arm.labels.map { ($0.value, arm) } }, uniquingKeysWith: { first, _ in first })
     }
+    let (armsBefore, armsNow) = (arms(one), arms(other))
     for before in one.arms {
       for label in before.labels {
         let shown = label.name ?? String(label.value)
-        guard let now = arm(label.value, other) ?? other.defaultArm else {
+        guard let now = armsNow[label.value] ?? other.defaultArm else {
           report(
             .wire, .armRemoved, "'\(old.name)' has no arm for \(shown) any more", old: before.range, new: new.range)
           continue
@@ -153,7 +153,7 @@ extension Comparison {
       }
     }
     for now in other.arms {
-      for label in now.labels where arm(label.value, one) == nil {
+      for label in now.labels where armsBefore[label.value] == nil {
         let shown = label.name ?? String(label.value)
         if let before = one.defaultArm {
           armChange(before, now, shown)
@@ -185,5 +185,10 @@ extension Comparison {
         new: now.range)
     }
     compare(before.type, now.type, Place(what: "the arm for \(label)", old: before.range, new: now.range))
+  }
+
+  /// The first element for each key: looking through all of them for each would take the square of their number.
+  func firsts<Element, Key: Hashable>(_ elements: [Element], by key: (Element) -> Key) -> [Key: Element] {
+    Dictionary(elements.map { (key($0), $0) }, uniquingKeysWith: { first, _ in first })
   }
 }

@@ -37,9 +37,11 @@ extension Comparison {
 
   func compare(_ one: VersionDefinition, _ other: VersionDefinition) {
     let highest = one.procedures.map(\.number).max() ?? 0
+    let (numbersBefore, numbersNow) = (firsts(one.procedures, by: \.number), firsts(other.procedures, by: \.number))
+    let (namesBefore, namesNow) = (firsts(one.procedures, by: \.name), firsts(other.procedures, by: \.name))
     for procedure in one.procedures {
-      guard let now = other.procedures.first(where: { $0.number == procedure.number }) else {
-        if let renumbered = other.procedures.first(where: { $0.name == procedure.name }) {
+      guard let now = numbersNow[procedure.number] else {
+        if let renumbered = namesNow[procedure.name] {
           report(
             .wire, .procedureRenumbered,
             "'\(procedure.name)' was number \(procedure.number) and is \(renumbered.number)", old: procedure.range,
@@ -52,7 +54,7 @@ extension Comparison {
         continue
       }
       if now.name != procedure.name {
-        if other.procedures.contains(where: { $0.name == procedure.name }) || procedure.fingerprint != now.fingerprint {
+        if namesNow[procedure.name] != nil || procedure.fingerprint != now.fingerprint {
           report(
             .wire, .numberReused, "number \(procedure.number) was '\(procedure.name)' and is '\(now.name)'",
             old: procedure.range, new: now.range, hint: "numbers are never used again")
@@ -64,8 +66,8 @@ extension Comparison {
       }
       compare(procedure, now)
     }
-    for procedure in other.procedures where !one.procedures.contains(where: { $0.number == procedure.number }) {
-      guard procedure.number < highest, !one.procedures.contains(where: { $0.name == procedure.name }) else { continue }
+    for procedure in other.procedures where numbersBefore[procedure.number] == nil {
+      guard procedure.number < highest, namesBefore[procedure.name] == nil else { continue }
       report(
         .policy, .numberGapUsed, "'\(procedure.name)' takes number \(procedure.number), a gap below \(highest)",
         old: nil, new: procedure.range, hint: "a number that was left out may have been in use once")
