@@ -9,9 +9,9 @@ import LinuxSystem
 /// It is read whenever there is something and never makes the guest wait. Its end is not the guest's end: init may close
 /// it and run on. A terminal's other side is kept open here, so that it neither hangs up nor ends.
 final class ConsoleReader {
-  /// What one look takes at most, so that calls are served while a guest pours out text.
+  /// Most bytes of one read, so that calls are served while a guest pours out text.
   private static let chunk = 16 << 10
-  /// What is taken in at the end at most. Everybody who could write is dead then, and the kernel buffers far less.
+  /// Most bytes read after the end. Every writer is dead then, and the kernel buffers far less.
   private static let mostAtEnd = 16 << 20
 
   private let source: OwnedFD
@@ -46,7 +46,7 @@ final class ConsoleReader {
           return true
         }
         if got == -1, errno == EINTR { continue }
-        // Nothing now; or the end of a pipe nobody writes to any more.
+        // Nothing now; or the end of a pipe without a writer.
         if got == 0 || errno != EAGAIN { isOpen = false }
         return false
       }
