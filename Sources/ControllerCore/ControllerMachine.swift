@@ -49,6 +49,15 @@ struct ControllerMachine {
       return now.adding(milliseconds: timeoutMillis).adding(milliseconds: signal == 15 ? 0 : termTimeoutMillis)
     }
 
+    /// An order without force whose time was up before it was heard: its caller has been answered that the guest goes on. By the
+    /// wall clock, the one that the order carries; a step of it in between takes the order for given up at worst, and that is
+    /// told.
+    func isOver(at now: Timestamp, _ policy: StopPolicy) -> Bool {
+      guard order.noKill, let given = order.at else { return false }
+      let time = (order.timeoutMillis ?? policy.timeoutMillis) + (signal == 15 ? 0 : termTimeoutMillis)
+      return now.nanoseconds - given.nanoseconds >= Int64(clamping: time) * 1_000_000
+    }
+
     /// SIGKILL at once.
     init(force order: EndOrder) { self.init(order, signal: 9, timeoutMillis: 0, termTimeoutMillis: 0) }
   }
@@ -60,6 +69,8 @@ struct ControllerMachine {
     /// The child has ended without executing init.
     case launchFailed(StartFailure)
     case stop(StopOrder)
+    /// An order that reached the controller when its time was up.
+    case overdue(EndOrder)
     /// Kill the whole guest.
     case kill(EndOrder)
     /// The answer to `signalInit`: whether init has a handler for that signal. Without one the kernel drops it, because
@@ -184,6 +195,10 @@ struct ControllerMachine {
 
     case (.running, .stop(let order)):
       return begin(order, at: now)
+    case (.running, .overdue(let order)):
+      orders.take(order)
+      orders.update(order.number) { $0.givenUp = true }
+      return [.tellGaveUp(order: order.number)]
     case (.running, .signalHeard(let heard)):
       if heard, let asked {
         orders.update(asked.order) { $0.note(sent: asked.signal) }

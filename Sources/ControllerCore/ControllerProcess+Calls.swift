@@ -120,11 +120,11 @@ extension ControllerProcess {
   private func stop(_ args: Wire.ControllerStopArgs) throws(RPCErrorBody) {
     let run = try runningGuest("stop")
     CrashPoint.reach("controller.stop.begun")
-    input(
-      .stop(
-        .init(
-          EndOrder(args.order), signal: args.signal == 0 ? run.spec.stop.signal : args.signal,
-          timeoutMillis: args.timeoutMillis, termTimeoutMillis: run.spec.stop.termTimeoutMillis)))
+    let order = ControllerMachine.StopOrder(
+      EndOrder(args.order), signal: args.signal == 0 ? run.spec.stop.signal : args.signal,
+      timeoutMillis: args.timeoutMillis, termTimeoutMillis: run.spec.stop.termTimeoutMillis)
+    // This process may have stood still since it was sent.
+    input(order.isOver(at: Self.now.wall, run.spec.stop) ? .overdue(order.order) : .stop(order))
   }
 
   private func kill(_ args: Wire.ControllerKillArgs) throws(RPCErrorBody) {

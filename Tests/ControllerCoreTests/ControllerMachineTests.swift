@@ -185,6 +185,28 @@ struct ControllerMachineTests {
     #expect(machine.handle(.stop(order(15, noKill: true, number: 4)), at: at(2000)) == [.thaw, .signalInit(15)])
   }
 
+  /// A controller that stood still meanwhile does not carry out what was given up.
+  @Test func anOrderWhoseTimeIsUpIsNotBegun() {
+    let given = Timestamp(nanoseconds: 1_000_000_000_000)
+    func stop(_ signal: Int32, noKill: Bool) -> ControllerMachine.StopOrder {
+      .init(
+        EndOrder(.stop, by: admin, timeoutMillis: 1000, noKill: noKill, number: 1, at: given), signal: signal,
+        timeoutMillis: 1000, termTimeoutMillis: 500)
+    }
+    func isOver(_ order: ControllerMachine.StopOrder, after millis: Int64) -> Bool {
+      order.isOver(at: Timestamp(nanoseconds: given.nanoseconds + millis * 1_000_000), StopPolicy())
+    }
+    #expect(!isOver(stop(15, noKill: true), after: 999) && isOver(stop(15, noKill: true), after: 1000))
+    #expect(!isOver(stop(37, noKill: true), after: 1499) && isOver(stop(37, noKill: true), after: 1500))
+    // With force there is no giving up: it is carried out, however late.
+    #expect(!isOver(stop(15, noKill: false), after: 100_000))
+
+    var machine = running()
+    #expect(machine.handle(.overdue(stop(15, noKill: true).order), at: at(5000)) == [.tellGaveUp(order: 1)])
+    #expect(!machine.isStopping && machine.deadline == nil)
+    #expect(machine.orders.kept.map(\.givenUp) == [true] && machine.orders.kept.map(\.signalsSent) == [[]])
+  }
+
   @Test func aStopWithoutTimeKillsAtOnce() {
     var machine = running()
     #expect(machine.handle(.stop(order(timeout: 0)), at: at(0)) == [.killAll])

@@ -37,7 +37,8 @@ extension IntegrationTests {
             case .isForced, .endsWhileNoDaemonIsThere: "exec sleep 1000"
             }
           let made = try await former([
-            "create", name, "--rootfs", tree, "--overlay", "--restart", "never", "--mount", "\(daemon.root)/gate:/gate:ro",
+            "create", name, "--rootfs", tree, "--overlay", "--restart", "never", "--mount",
+            "\(daemon.root)/gate:/gate:ro",
             "--", "/bin/sh", "-c", command,
           ])
           guard made.code == 0 else { throw CommandFailure(made) }

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import LinuxSystem
 import TestSupport
@@ -362,7 +363,13 @@ extension IntegrationTests {
             try await daemon.terminate()
             try await disk.repairImage()
             try await daemon.start()
-          case .databaseFull: try disk.empty()
+          case .databaseFull:
+            try disk.empty()
+            // It takes new work again once it has seen the space.
+            try await daemon.waitForFile(daemon.logPath) { log in
+              log.components(separatedBy: "cannot store").count
+                == log.components(separatedBy: "there is space again").count
+            }
           default:
             try await daemon.terminate()
             try await disk.putBack()

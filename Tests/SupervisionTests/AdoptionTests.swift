@@ -1,0 +1,47 @@
+import Guest
+import Supervision
+import Testing
+
+/// A controller that is found again, and an order to end its run that may not have reached it.
+@Suite struct AdoptionTests {
+  private static let user = Actor.user(uid: 1000, pid: 4)
+
+  private func stopping(_ verb: EndOrder.Verb) throws -> GuestLifecycle {
+    let spec = GuestSpec(rootfs: Rootfs(path: "/"), command: ["/init"])
+    let context = GuestLifecycle.Context(
+      now: Moment(wall: Timestamp(nanoseconds: 1), boot: BootTime(nanoseconds: 1)),
+      nextRun: RunID([UInt8](repeating: 1, count: 16))!)
+    var guest = GuestLifecycle(name: try GuestName("web"), defined: spec)
+    _ = try guest.start(by: Self.user, context)
+    _ = guest.launched(context.nextRun, GuestLifecycle.Launched(initPID: 1, initStartTime: 1, at: context.now))
+    _ = try guest.stop(EndOrder(verb, by: Self.user), context)
+    return guest
+  }
+
+  /// The daemon died between the commit of the order and its sending: the next one sends it.
+  @Test(arguments: [Recovery.Status.Phase.launching, .running, .stopping])
+  func anOrderThatHasNotReachedTheControllerIsGivenToIt(_ phase: Recovery.Status.Phase) throws {
+    let guest = try stopping(.stop)
+    let run = try #require(guest.run)
+    let order = try #require(run.orders.current)
+    #expect(
+      Recovery.adoption(guest.phase, .init(run: run.id, phase: phase, hasOrder: false)) == .adopt(stops: order))
+    // One that has reached it keeps its time there.
+    #expect(Recovery.adoption(guest.phase, .init(run: run.id, phase: phase, hasOrder: true)) == .adopt(stops: nil))
+  }
+
+  /// Force is given again in any case: a second SIGKILL changes nothing.
+  @Test(arguments: [false, true]) func forceIsGivenAgain(_ hasOrder: Bool) throws {
+    let guest = try stopping(.kill)
+    let run = try #require(guest.run)
+    let order = try #require(run.orders.current)
+    #expect(
+      Recovery.adoption(guest.phase, .init(run: run.id, phase: .running, hasOrder: hasOrder)) == .adopt(stops: order))
+  }
+
+  @Test func aControllerOfAnotherRunIsDismissed() throws {
+    let guest = try stopping(.stop)
+    let other = RunID([UInt8](repeating: 9, count: 16))!
+    #expect(Recovery.adoption(guest.phase, .init(run: other, phase: .running)) == .dismiss)
+  }
+}
