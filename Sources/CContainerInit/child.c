@@ -12,6 +12,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <linux/magic.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -87,6 +89,12 @@ int ci_loopback_up(void) {
 static int oom_score(const char *text) {
   int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
   if (fd == -1) return -1;
+  struct statfs where;
+  if (syscall(SYS_fstatfs, fd, &where) == -1 || where.f_type != PROC_SUPER_MAGIC) {
+    syscall(SYS_close, fd);
+    errno = EPROTO;
+    return -1;
+  }
   int result = syscall(SYS_write, fd, text, length_of(text)) == -1 && errno != EACCES ? -1 : 0;
   int saved = errno;
   syscall(SYS_close, fd);

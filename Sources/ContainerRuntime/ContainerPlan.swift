@@ -63,6 +63,8 @@ public struct ContainerPlan: Equatable, Sendable {
     add("tie to the controller", .guardParent)
     addNetwork(spec, prepared)
     addCgroups(prepared)
+    // By the host's /proc: the guest's tree is not entered yet, and so has no part in where that leads (CVE-2025-52881).
+    add("reset oom score", .oomScore("0"))
     add("make mounts private", .privateMounts)
     addDeviceNodes()
     addRoot(spec, prepared)
@@ -76,7 +78,6 @@ public struct ContainerPlan: Equatable, Sendable {
     add("start session", .newSession)
     add("make keyring", .newKeyring)
     steps += ResourceLimits.steps(spec.rlimits)
-    add("reset oom score", .oomScore("0"))
     add("look up user \(spec.user)", .hearUser)
     addConsole(spec, prepared)
     add("change to folder \(spec.workingDirectory)", .changeFolder(spec.workingDirectory))

@@ -61,6 +61,7 @@ enum HostPath {
       guard try status(of: here, step).st_mode & S_IFMT == S_IFDIR else {
         throw ContainerError(step: step, errno: ENOTDIR, reason: "it is not a folder")
       }
+      try checkTop(try status(of: here, step), walked.isEmpty ? "/" : walked, step)
     }
     return here
   }
@@ -79,6 +80,21 @@ enum HostPath {
     guard folder.st_mode & S_ISVTX != 0, isTrusted(entry.st_uid) else {
       throw refusal(step, "\(path) can be written by others than root", "chmod go-w \(path), or move the tree")
     }
+  }
+
+  /// The tree's own folder: whoever may write in it puts programs there that run as root of the guest.
+  private static func checkTop(_ folder: stat, _ path: String, _ step: String) throws(ContainerError) {
+    let reason: String
+    if !isTrusted(folder.st_uid) {
+      reason = "\(path) belongs to uid \(folder.st_uid)"
+    } else if (folder.st_mode & 0o020 != 0 && folder.st_gid != 0) || folder.st_mode & 0o002 != 0 {
+      reason = "\(path) can be written by others than root"
+    } else {
+      return
+    }
+    throw ContainerError(
+      step: step, errno: EPERM, reason: "\(reason), who could put programs of theirs into the tree",
+      hint: "chown root \(path); chmod go-w \(path)")
   }
 
   /// Root, and the user that this program runs as.

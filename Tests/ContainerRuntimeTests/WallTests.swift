@@ -201,6 +201,17 @@ import Testing
     failure = try #require(try bench.run(spec).failure)
     #expect(failure.reason.hasPrefix("\(mine) belongs to uid 33"), "\(failure)")
     chown(mine, 0, 0)
+    // The tree's own folder is a place for programs, too.
+    let path = "\(mine)/top"
+    try Files.makeDirectories(path)
+    for (owner, mode) in [(33, 0o755), (0, 0o777), (0, 0o1777)] as [(UInt32, UInt32)] {
+      chown(path, owner, 0)
+      chmod(path, mode)
+      #expect(throws: ContainerError.self, "\(owner) \(mode)") { _ = try HostPath.open(path, as: .root) }
+    }
+    chown(path, 0, 0)
+    chmod(path, 0o755)
+    _ = try HostPath.open(path, as: .root)
     chmod(mine, 0o777)
     failure = try #require(try bench.run(spec).failure)
     #expect(failure.reason.hasPrefix("\(mine) can be written by others"), "\(failure)")
