@@ -25,9 +25,10 @@ import Testing
     let run = try #require(guest.run)
     let order = try #require(run.orders.current)
     #expect(
-      Recovery.adoption(guest.phase, .init(run: run.id, phase: phase, hasOrder: false)) == .adopt(stops: order))
+      Recovery.adoption(guest.phase, .init(run: run.id, phase: phase, orders: [])) == .adopt(stops: order))
     // One that has reached it keeps its time there.
-    #expect(Recovery.adoption(guest.phase, .init(run: run.id, phase: phase, hasOrder: true)) == .adopt(stops: nil))
+    #expect(
+      Recovery.adoption(guest.phase, .init(run: run.id, phase: phase, orders: [order.number])) == .adopt(stops: nil))
   }
 
   /// Force is given again in any case: a second SIGKILL changes nothing.
@@ -36,7 +37,8 @@ import Testing
     let run = try #require(guest.run)
     let order = try #require(run.orders.current)
     #expect(
-      Recovery.adoption(guest.phase, .init(run: run.id, phase: .running, hasOrder: hasOrder)) == .adopt(stops: order))
+      Recovery.adoption(guest.phase, .init(run: run.id, phase: .running, orders: hasOrder ? [order.number] : []))
+        == .adopt(stops: order))
   }
 
   @Test func aControllerOfAnotherRunIsDismissed() throws {
