@@ -18,12 +18,12 @@ struct ControllerMachine {
     case emptying
     /// The exit record is being written; retried when the disk does not take it.
     case recording
-    /// The end is being told.
+    /// The end is being sent.
     case delivering
     case done
   }
 
-  /// What is recorded in the end.
+  /// The end, as the record has it.
   enum End: Equatable {
     case initEnded(WaitStatus)
     case startFailed(StartFailure)
@@ -85,7 +85,7 @@ struct ControllerMachine {
     case recordRefused
     /// The daemon has removed the run directory: it has the record.
     case acknowledged
-    /// Every connection has read what it was told, or its time was up.
+    /// Every connection has read its messages, or its time was up.
     case delivered
     /// The last connection is gone.
     case daemonGone
@@ -122,7 +122,7 @@ struct ControllerMachine {
     var deadline: BootTime
     /// When it comes to force; nil for never.
     var force: BootTime?
-    /// When the signal is repeated, as long as nobody hears it.
+    /// When the signal is repeated, as long as init would not receive it.
     var repeatAt: BootTime?
     var interval: UInt64 = Self.firstInterval
 
@@ -154,7 +154,7 @@ struct ControllerMachine {
   private(set) var orders = EndOrders()
   /// The one that is being carried out.
   private var stop: Stop?
-  /// What `signalInit` was last asked for: in the record once init was sent it.
+  /// The last request to `signalInit`: in the record once init was sent it.
   private var asked: (order: UInt32, signal: Int32)?
   /// When `timePassed` has something to do in this phase.
   private var phaseDeadline: BootTime?
@@ -236,7 +236,7 @@ struct ControllerMachine {
       defer { hasTold = true }
       return (hasTold ? [] : [.tellEnd]) + [.closeConnections, .removeGroup]
     case (.recording, .recordRefused):
-      // A daemon that is there can still be told: its own disk may have room. It answers by removing the directory.
+      // A connected daemon still gets the end: its own disk may have room. It answers by removing the directory.
       phaseDeadline = now.adding(milliseconds: 1000)
       defer { hasTold = true }
       return hasTold ? [] : [.tellEnd]

@@ -10,7 +10,7 @@ import RPCSocket
 import WireProtocol
 import XDR
 
-// What the daemon asks and is told: the inherited connection, and those of a daemon that was restarted.
+// Calls and events of the daemon: the inherited connection, and those of a daemon that was restarted.
 
 extension ControllerProcess {
   private static let configuration: ServerSession.Configuration = {
@@ -36,7 +36,7 @@ extension ControllerProcess {
     connections[token] = connection
   }
 
-  /// The daemon's user and nobody else: the directory keeps others out already, and the kernel vouches for who it is.
+  /// Only the daemon's user: the directory keeps others out already, and the kernel identifies the peer.
   func acceptAll() {
     guard let listener else { return }
     do throws(SystemError) {
@@ -53,7 +53,7 @@ extension ControllerProcess {
     }
   }
 
-  /// So that a restarted daemon finds us. Without it we go on: the record on disk tells the end in any case.
+  /// Lets a restarted daemon find this process. Without it we go on: the end is recorded on the disk in any case.
   func startListening() {
     let path = RunPaths(path: arguments.runDirectoryPath).socket
     do throws(SystemError) {

@@ -10,8 +10,8 @@ import RPCSocket
 import WireProtocol
 import XDR
 
-// Taking the end down, and telling it. First it is written, then told, then the rest is cleared away: whoever dies in
-// between, one truthful record is there.
+// Recording the end, and sending it. First it is written, then sent, then the rest is cleared away: after a death in
+// between, one true record is there.
 
 extension ControllerProcess {
   func reapInit(blocking: Bool = false) {
@@ -89,7 +89,7 @@ extension ControllerProcess {
       logTail: run?.log.tail ?? [])
   }
 
-  /// What was seen, each by itself; `EndFacts.headline` makes one reason of it.
+  /// The observed facts, each by itself; `EndFacts.headline` makes one reason of them.
   private func facts(_ end: ControllerMachine.End, endBoot: BootID?) -> EndFacts {
     var facts = EndFacts(
       initExecuted: .no, rebootWatched: container?.watchesReboot ?? false, orders: machine.orders, startBoot: boot,
@@ -128,7 +128,7 @@ extension ControllerProcess {
     return usage
   }
 
-  // MARK: Telling
+  // MARK: Sending
 
   func tellEnd() {
     guard let record else { return }
@@ -140,7 +140,7 @@ extension ControllerProcess {
         connection.fail(failed.call, launchError(record))
       } else {
         do throws(XDRError) { try connection.send(Controller.Exit.self, event) } catch {
-          complain("tell the end: \(error)")
+          complain("send the end: \(error)")
         }
       }
     }

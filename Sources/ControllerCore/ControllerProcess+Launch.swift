@@ -126,7 +126,7 @@ extension ControllerProcess {
     try? epoll.remove(container.reportFD)
     CrashPoint.reach("controller.launch.executed")
     input(.launched)
-    // Only now: until init is executed its end is a failed start, which the report tells.
+    // Only now: until init is executed its end is a failed start, which the report covers.
     do throws(SystemError) {
       try epoll.add(container.initProcess.fd.rawValue, .readable, token: Token.initProcess)
     } catch {
@@ -187,7 +187,7 @@ extension ControllerProcess {
     guard consoles.indices.contains(index), let run, consoles[index].isOpen else { return }
     consoles[index].read(into: run.log)
     if !consoles[index].isOpen { try? epoll.remove(consoles[index].descriptor) }
-    // A prompt is a line without end; whoever follows the log sees it half a second later.
+    // A prompt is a line without end; a follower of the log sees it half a second later.
     flushAt = run.log.hasPending ? flushAt ?? Self.now.boot.nanoseconds + 500_000_000 : nil
   }
 }

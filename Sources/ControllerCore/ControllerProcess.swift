@@ -14,9 +14,9 @@ import XDR
 /// A running controller: one thread, one epoll loop. It performs what `ControllerMachine` decides.
 ///
 /// Files: this one waits and dispatches, `+Calls` answers the daemon, `+Launch` makes the container and hears its
-/// reports, `+End` takes the end down and tells it.
+/// reports, `+End` records the end and sends it.
 public final class ControllerProcess {
-  /// What an epoll event is about. Connections count up from `firstConnection`, so that an event already fetched never
+  /// The source of an epoll event. Connections count up from `firstConnection`, so that an event already fetched never
   /// means another connection.
   enum Token {
     static let listener: UInt64 = 0
@@ -28,7 +28,7 @@ public final class ControllerProcess {
     static let firstConnection: UInt64 = 16
   }
 
-  /// What LAUNCH brought.
+  /// The content of LAUNCH.
   struct Run {
     var guest: GuestName
     var id: RunID
@@ -156,7 +156,7 @@ public final class ControllerProcess {
     }
   }
 
-  /// Tells the machine a fact and does what it decides. Facts that come up while effects are carried out wait, so that
+  /// Gives the machine a fact and does what it decides. Facts that come up while effects are carried out wait, so that
   /// effects are never nested.
   func input(_ input: ControllerMachine.Input) {
     pending.append(input)

@@ -3,7 +3,7 @@ import Glibc
 import Guest
 import LinuxSystem
 
-/// What the kernel kills in this run to get memory back: how many processes, when the last, and whether init.
+/// The kernel's kills in this run when memory ran out: how many, when the last, and whether init was one.
 ///
 /// A kill of a child may be months old when init is ended by something else, so the counter alone says nothing about that
 /// end. Two witnesses do: the kernel's log, which names the process, and the moment at which the counter moved.
@@ -23,7 +23,7 @@ struct MemoryAccount {
   private var lastMoveAt: BootTime?
   private var lastEventAt: BootTime?
   private var endedAt: BootTime?
-  /// When to look again, because v1 tells of a kill before it.
+  /// When to look again, because v1 reports a kill before it happens.
   private(set) var lookAt: BootTime?
   private var looksLeft = 0
 

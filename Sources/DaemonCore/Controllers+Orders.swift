@@ -53,7 +53,7 @@ extension Controllers {
   /// Sees to an order that has not ended its guest yet. Called once a second.
   func secondPassed(_ run: RunID, order: UInt32) { input(.secondPassed(order: order, now: now), run) }
 
-  /// The end is stored: the run directory, which would tell it again, can go, and so can what is left of the cgroup, which
+  /// The end is stored: the run directory, which would report it again, can go, and so can the rest of the cgroup, which
   /// was the witness that the run had been executed.
   func acknowledge(_ run: RunID, _ name: GuestName) {
     CrashPoint.reach("daemon.end.stored")

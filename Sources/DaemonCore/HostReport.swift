@@ -3,7 +3,7 @@ internal import Guest
 internal import LinuxSystem
 internal import WireProtocol
 
-/// What this host can give its guests, as `lodge host` shows it.
+/// The features of this host, as `lodge host` shows them.
 struct HostReport: Sendable {
   let boot: BootID
   let cgroupMode: String

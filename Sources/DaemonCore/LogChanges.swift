@@ -3,7 +3,7 @@ internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
 
-/// Tells readers that something was written to a console log, or that its guest has changed: nobody polls.
+/// Wakes readers when a console log was written to, or its guest has changed: none of them polls.
 final class LogChanges: Sendable {
   private let watches = Mutex<[String: [ObjectIdentifier: LogWatch]]>([:])
   private let eventLoop: any EventLoop
@@ -32,7 +32,7 @@ final class LogChanges: Sendable {
     return watch
   }
 
-  /// Somebody else knows of a change: the guest's run has ended.
+  /// Reports a change from elsewhere: the guest's run has ended.
   func changed(_ path: String) {
     for watch in watches.withLock({ Array(($0[path] ?? [:]).values) }) { watch.changed() }
   }

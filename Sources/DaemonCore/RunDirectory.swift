@@ -6,7 +6,7 @@ internal import LinuxSystem
 
 /// The folder of a guest's present run: a lock that its controller holds, its socket, and at the end its exit record.
 ///
-/// Removing it is how the daemon tells the controller, and itself after a restart, that the end is safely stored.
+/// The daemon removes it to acknowledge, to the controller and to itself after a restart, that the end is stored.
 struct RunDirectory {
   let paths: RunPaths
   var path: String { paths.path }

@@ -54,7 +54,7 @@ struct RunFence: Sendable {
     do { try group.kill() } catch { logger?.error("cannot kill a cgroup", metadata: ["error": "\(error)"]) }
   }
 
-  /// Kills the controller that holds a lock, for one that nobody can talk to. Found in the group of the controllers by
+  /// Kills the controller that holds a lock, for one that cannot be reached. Found in the group of the controllers by
   /// what it has open; neither the lock's taker, an earlier daemon, nor anything a process says of itself would do.
   /// - Returns: how many were killed.
   func killController(holding lock: String) -> Int {
@@ -97,7 +97,7 @@ struct RunFence: Sendable {
   ///   left it, and a task that a dying controller had not put into the unified group yet is not waited for there.
   @discardableResult func remove(_ guest: GuestName, _ run: RunID) -> Bool { group(guest, run)?.remove() ?? true }
 
-  /// Kills and removes the groups of runs that nobody knows.
+  /// Kills and removes the groups of unknown runs.
   func removeUnknown(known: Set<String>, _ removed: (String) -> Void) {
     guard let tree else { return }
     for name in tree.runs() where !known.contains(name) {

@@ -63,7 +63,7 @@ extension GuestStore {
   private static let witnesses = Mutex(Witnesses())
 }
 
-/// Descriptors to look at database files with. They stay open: whoever closes one gives up SQLite's own locks on the file,
+/// Descriptors to look at database files with. They stay open: closing one gives up SQLite's own locks on the file,
 /// for those are the process's (sqlite.org/howtocorrupt.html, section 2.2).
 private struct Witnesses: Sendable {
   struct Failure: Error {

@@ -3,7 +3,7 @@ internal import GRDB
 public import Guest
 
 extension GuestStore {
-  /// What a step of pruning did.
+  /// The result of a step of pruning.
   public struct Pruned: Sendable, Hashable {
     /// There is more to drop by number or by size.
     public var hasMore: Bool

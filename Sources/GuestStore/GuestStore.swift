@@ -50,7 +50,7 @@ public final class GuestStore: Sendable {
   /// Made by us before SQLite does, which goes by the umask and gives the log and its index the mode of the database.
   private static func makePrivate(_ path: String) throws(StoreError) {
     let descriptor = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0o600)
-    // What is wrong is better said by SQLite's own attempt.
+    // SQLite's own attempt gives the better error.
     guard descriptor >= 0 else { return }
     Glibc.close(descriptor)
     for file in [path, path + "-wal", path + "-shm"] {

@@ -13,7 +13,7 @@
 /// Its driver takes a step, carries it out and reports how that went; then it takes the next. Each matching event is given
 /// once and in order, unless the daemon died while the program ran: then again, as the next attempt.
 public struct HookCursor<Row: JournalRow>: Sendable {
-  /// What the database keeps of a hook's course.
+  /// A hook's course, as the database keeps it.
   public struct Record: Sendable, Hashable {
     /// The last event that it is done with.
     public var position: UInt64
@@ -170,7 +170,7 @@ public struct HookCursor<Row: JournalRow>: Sendable {
 
   // MARK: Steps
 
-  /// What to do next.
+  /// The next step.
   public mutating func next() -> Step {
     if isFinished { return .finished }
     if let pauseMillis {

@@ -143,7 +143,7 @@ public struct RequestLedger: Sendable {
   /// The disk did not take it, and it was taken back: sent again, it is decided anew.
   public mutating func refused(_ key: Key) { entries[key] = nil }
 
-  /// FNV-1a, 64 bits, over the procedure's number and its encoded arguments. It tells requests apart that one user gave
+  /// FNV-1a, 64 bits, over the procedure's number and its encoded arguments. It separates requests that one user gave
   /// the same id by mistake; it is no defence, and needs none, since users only ever meet their own ids.
   public static func digest(procedure: UInt32, arguments: [UInt8]) -> UInt64 {
     var sum: UInt64 = 0xcbf2_9ce4_8422_2325

@@ -17,7 +17,7 @@ struct EventsVerb: Verb {
     examples: [
       Example("lodge events", "what has happened since boot", given: [.ended("web")]),
       Example(
-        "lodge events web --since -1h --cause oom -o jsonl", "ends of one guest for want of memory, for a program",
+        "lodge events web --since -1h --cause oom -o jsonl", "ends of one guest when memory ran out, for a program",
         given: [.ended("web")]),
       Example(
         "lodge events --since boot --follow", "everything, and what is to come", given: [.ended("web")], isEndless: true
