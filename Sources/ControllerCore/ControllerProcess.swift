@@ -164,7 +164,13 @@ public final class ControllerProcess {
     isHandling = true
     defer { isHandling = false }
     while !pending.isEmpty {
-      for effect in machine.handle(pending.removeFirst(), at: Self.now.boot) { perform(effect) }
+      let fact = pending.removeFirst()
+      let before = machine.phase
+      let effects = machine.handle(fact, at: Self.now.boot)
+      if Trace.isOn(.lifecycle) {
+        Trace.write(.lifecycle, "\(arguments.guest): \(before) -> \(machine.phase), on \(fact)")
+      }
+      for effect in effects { perform(effect) }
     }
   }
 

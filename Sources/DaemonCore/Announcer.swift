@@ -2,6 +2,7 @@ internal import Guest
 internal import GuestStore
 internal import GuestWire
 internal import Layout
+internal import LinuxSystem
 internal import Logging
 
 /// Passes on what is on the disk: to subscribers, to hooks, to readers of logs and to the daemon's own log. Touched on the
@@ -35,6 +36,10 @@ extension Logger {
   fileprivate func note(_ entry: JournalEntry) {
     let event = entry.event
     guard event.kind != .hook else { return }
+    if Trace.isOn(.lifecycle), event.kind == .state, let guest = event.guest {
+      Trace.write(
+        .lifecycle, "\(guest): \(event.from) -> \(event.to), by \(event.by.inWords), event \(entry.sequence)")
+    }
     var metadata: Logger.Metadata = ["sequence": "\(entry.sequence)", "by": "\(event.by.inWords)"]
     if let guest = event.guest { metadata["guest"] = "\(guest)" }
     if let run = event.run { metadata["run"] = "\(run.short)" }

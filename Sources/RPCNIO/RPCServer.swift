@@ -49,8 +49,6 @@ public final class RPCServer: Sendable {
   }
 
   private init(_ configuration: Configuration, isReadOnly: Bool, delegate: any RPCServerDelegate) {
-    var configuration = configuration
-    configuration.session.trace = configuration.session.trace ?? FrameTracing.ifWanted
     self.configuration = configuration
     self.isReadOnly = isReadOnly
     self.delegate = WeakDelegate(value: delegate)
@@ -132,10 +130,12 @@ public final class RPCServer: Sendable {
       configuration.limits.leave(peer.uid, refused: isRefused)
       throw ChannelError.ioOnClosedChannel
     }
+    var session = configuration.session
+    session.trace = session.trace ?? FrameTracing.ifWanted
     let connection = RPCServerConnection(
       id: RPCServer.nextID.add(1, ordering: .relaxed).oldValue, peer: peer,
       right: configuration.right(peer, isReadOnly), isReadOnly: isReadOnly, eventLoop: channel.eventLoop,
-      configuration: configuration.session, refusal: refusal, limits: configuration.limits,
+      configuration: session, refusal: refusal, limits: configuration.limits,
       turns: turns(on: channel.eventLoop), delegate: delegate
     ) { connection in
       self.configuration.limits.leave(peer.uid, refused: isRefused)

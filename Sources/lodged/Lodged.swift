@@ -60,6 +60,12 @@ struct Lodged: AsyncParsableCommand {
     let box = LevelBox(level)
     LoggingSystem.bootstrap { LineLogHandler(label: $0, level: box) }
     let logger = Logger(label: "lodged")
+    for word in Trace.unknownWords {
+      logger.warning(
+        "TRACE names a topic that does not exist",
+        metadata: ["topic": "\(word)", "topics": "\(Trace.Topic.allCases.map(\.rawValue).joined(separator: ","))"])
+    }
+    if level == .trace { Trace.setAll(true) }
     let daemon = Daemon(
       paths: paths, configuration: configuration, controllerPath: try controllerPath(), logger: logger, level: box)
     let group = ServiceGroup(
