@@ -65,11 +65,3 @@ extension LodgeClient {
     }
   }
 }
-
-extension EventSelection {
-  init(_ wire: Wire.EventFilter) {
-    self.init(
-      guests: wire.guestPattern, kinds: Set(wire.types.compactMap { GuestEvent.Kind(rawValue: $0.rawValue) }),
-      labels: wire.labels.map { Label($0.key, $0.value) })
-  }
-}

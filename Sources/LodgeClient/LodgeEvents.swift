@@ -19,23 +19,42 @@ public enum EventStart: Sendable, Hashable {
 public struct EventSelection: Sendable, Hashable {
   /// glob(7); empty for all, the daemon's own events included.
   public var guests: String
+  /// A kind of end; its raw value is `EndCause.kind`.
+  public enum Cause: String, Sendable, Hashable, CaseIterable {
+    case exited, signaled, oom, reboot, halt, powerOff, stopped, startFailed, controllerLost, hostReset, notKnown
+  }
+
   /// Empty for all.
   public var kinds: Set<GuestEvent.Kind>
+  /// Of the end of a run. Empty for all; with any, events that are no ends are left out.
+  public var causes: Set<Cause>
   /// All of which the guest must carry.
   public var labels: [Label]
 
   public static let all = EventSelection()
 
-  public init(guests: String = "", kinds: Set<GuestEvent.Kind> = [], labels: [Label] = []) {
+  public init(
+    guests: String = "", kinds: Set<GuestEvent.Kind> = [], causes: Set<Cause> = [], labels: [Label] = []
+  ) {
     self.guests = guests
     self.kinds = kinds
+    self.causes = causes
     self.labels = labels
   }
 
   var wire: Wire.EventFilter {
-    .init(
-      guestPattern: guests, types: kinds.sorted { $0.rawValue < $1.rawValue }.map { .init($0) }, causes: [],
-      labels: labels.map { .init(key: $0.key, value: $0.value) })
+    Wire.EventFilter(
+      EventFilter(
+        guests: guests, kinds: kinds.isEmpty ? nil : kinds,
+        causes: causes.isEmpty ? nil : Set(causes.map(\.rawValue)), labels: labels))
+  }
+
+  /// Kinds and causes that a newer daemon invented are left out.
+  init(_ wire: Wire.EventFilter) {
+    let filter = EventFilter(wire)
+    self.init(
+      guests: filter.guests, kinds: filter.kinds ?? [], causes: Set((filter.causes ?? []).compactMap(Cause.init)),
+      labels: filter.labels)
   }
 }
 
