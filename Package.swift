@@ -18,6 +18,9 @@ let common: [SwiftSetting] =
 /// For the modules that decide and never act: no unsafe construct without the word.
 let pure: [SwiftSetting] = common + [.strictMemorySafety()]
 
+/// Async code without an actor of its own runs where its caller runs, so that a call is served without a change of thread.
+let onCaller: [SwiftSetting] = pure + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
+
 /// The command line and the controller ship without a dynamic linker: half the time to start, a third of the memory.
 let fullyStatic: [LinkerSetting] = [.unsafeFlags(["-static-executable"], .when(configuration: .release))]
 
@@ -71,6 +74,15 @@ let package = Package(
     .target(
       name: "FormerProtocol", dependencies: ["Guest", "GuestWire", "WireProtocol", "XDR"], swiftSettings: pure),
 
+    // What can be asked of the daemon, in the words of guests; and the programs of the wire that ask it.
+    .target(name: "Operations", dependencies: ["Guest", "Supervision"], swiftSettings: onCaller),
+    .target(
+      name: "AdminProgram",
+      dependencies: [
+        "Guest", "GuestWire", "Operations", "RPC", "SpecKeys", "Supervision", "WireProtocol", "WireServices", "XDR",
+      ],
+      swiftSettings: onCaller),
+
     // Act: the kernel.
     .target(name: "CLinuxSystem"),
     .target(name: "LinuxSystem", dependencies: ["CLinuxSystem"], swiftSettings: common),
@@ -110,9 +122,8 @@ let package = Package(
     .target(
       name: "DaemonCore",
       dependencies: [
-        "FormerProtocol", "Guest", "GuestWire", "GuestStore", "Layout", "Supervision", "WireProtocol", "WireServices",
-        "XDR",
-        "RPC",
+        "AdminProgram", "FormerProtocol", "Guest", "GuestWire", "GuestStore", "Layout", "Operations", "Supervision",
+        "WireProtocol", "XDR", "RPC",
         "RPCNIO",
         "LinuxSystem", "Cgroups", "ConsoleLog", "ContainerRuntime", "SpecFile", "SpecKeys", nioCore, nioPosix, deque,
         logging, lifecycle,
@@ -191,9 +202,15 @@ let package = Package(
     .testTarget(
       name: "DaemonCoreTests",
       dependencies: [
-        "DaemonCore", "Guest", "GuestStore", "SpecFile", "Supervision", "WireProtocol", "RPC", "LinuxSystem", "XDR",
+        "DaemonCore", "Guest", "GuestStore", "GuestWire", "Operations", "SpecFile", "Supervision", "WireProtocol",
+        "RPC",
+        "LinuxSystem", "XDR", logging,
       ],
       swiftSettings: common),
+    .testTarget(
+      name: "AdminProgramTests",
+      dependencies: ["AdminProgram", "Guest", "GuestWire", "Operations", "RPC", "SpecKeys", "WireProtocol", "XDR"],
+      swiftSettings: onCaller),
     .testTarget(
       name: "CLICoreTests", dependencies: ["CLICore", "Guest", "WireProtocol"], exclude: ["Golden"],
       swiftSettings: common),

@@ -1,3 +1,4 @@
+internal import AdminProgram
 internal import Guest
 internal import LinuxSystem
 internal import NIOCore
@@ -18,25 +19,24 @@ final class CallScheduler: @unchecked Sendable {
     let registration: ConnectionScope.Registration
   }
 
-  /// Procedures that read the journal or the history of runs from the disk, page by page.
-  static let journalReaders: Set<Int32> = [Admin.EventsRead.number, Admin.GuestRuns.number]
-  /// Procedures that wait for a guest or its log, for as long as that takes.
-  static let waiters: Set<Int32> = [Admin.GuestWait.number, Admin.LogRead.number]
-
   private let eventLoop: any EventLoop
   private let limits: ClientLimits
+  private let cost: (IncomingCall) -> CallCost
   private let begin: (IncomingCall, RPCServerConnection, _ held: [ConnectionScope.Registration]) -> Void
   private var queue = FairQueue<Pending>()
   private var budget = TurnBudget(limit: 1_000_000, pause: 200_000)
   private var isResuming = false
 
-  /// - Parameter begin: serves a call; to release what is held when it is done, and to call `pump` then.
+  /// - Parameters:
+  ///   - cost: of a call, as its program says.
+  ///   - begin: serves a call; to release what is held when it is done, and to call `pump` then.
   init(
-    eventLoop: any EventLoop, limits: ClientLimits,
+    eventLoop: any EventLoop, limits: ClientLimits, cost: @escaping (IncomingCall) -> CallCost,
     begin: @escaping (IncomingCall, RPCServerConnection, _ held: [ConnectionScope.Registration]) -> Void
   ) {
     self.eventLoop = eventLoop
     self.limits = limits
+    self.cost = cost
     self.begin = begin
   }
 
@@ -70,16 +70,21 @@ final class CallScheduler: @unchecked Sendable {
 
   private func isReady(_ pending: Pending) -> Bool {
     guard pending.connection.isWritable else { return false }
-    return !Self.journalReaders.contains(pending.call.procedure.number)
-      || limits.hasRoom(for: .journalReads, user: pending.connection.peer.uid)
+    switch cost(pending.call) {
+    case .plain, .waits: return true
+    case .readsJournal: return limits.hasRoom(for: .journalReads, user: pending.connection.peer.uid)
+    }
   }
 
   private func serve(_ pending: Pending) {
     let scope = pending.connection.scope
     var held = [pending.registration]
     do throws(RPCErrorBody) {
-      if Self.journalReaders.contains(pending.call.procedure.number) { held.append(try scope.register(.journalReads)) }
-      if Self.waiters.contains(pending.call.procedure.number) { held.append(try scope.register(.waits)) }
+      switch cost(pending.call) {
+      case .plain: break
+      case .readsJournal: held.append(try scope.register(.journalReads))
+      case .waits: held.append(try scope.register(.waits))
+      }
     } catch {
       for registration in held { scope.release(registration) }
       return pending.connection.fail(pending.call, error)

@@ -1,4 +1,5 @@
 internal import GuestStore
+internal import Operations
 public import SpecFile
 
 extension DaemonConfiguration {

@@ -1,25 +1,8 @@
 public import GuestStore
+public import Operations
 
 /// `lodged.yaml`. Every key has a default; `docs/operating.md` explains them.
 public struct DaemonConfiguration: Sendable, Hashable {
-  /// What somebody may do; each right includes the ones before it.
-  public enum Right: Sendable, Hashable, CaseIterable { case none, view, inspect, operate, admin }
-
-  /// A right for some people on some guests.
-  public struct Grant: Sendable, Hashable {
-    /// A user's name or number; empty for a group.
-    public var user = ""
-    /// A group's name or number; empty for a user.
-    public var group = ""
-    public var right = Right.view
-    /// Glob that guests' names match; empty for all.
-    public var guests = ""
-    /// A label that guests carry, `key=value` or `key`; empty for all.
-    public var label = ""
-
-    public init() {}
-  }
-
   /// A bound on what all clients hold together, and on what those of one user do.
   public struct Share: Sendable, Hashable {
     public var total: Int

@@ -1,7 +1,7 @@
 internal import LinuxSystem
+internal import Operations
 internal import RPC
 internal import RPCNIO
-internal import WireProtocol
 
 /// Bounds of the daemon and how much of each is used, for `lodge daemon limits`.
 struct DaemonLimits: Sendable {
@@ -12,15 +12,15 @@ struct DaemonLimits: Sendable {
   func openDescriptors() -> Int { ((try? Files.list("/proc/self/fd")) ?? []).count }
 
   /// Two rows for each kind that clients share: all together, and the user that holds most.
-  func rows() -> [Wire.DaemonLimit] {
-    QuotaKind.allCases.flatMap { kind -> [Wire.DaemonLimit] in
+  func rows() -> [LimitReport] {
+    QuotaKind.allCases.flatMap { kind -> [LimitReport] in
       guard let quota = clients.quota(of: kind) else { return [] }
       let name = kind == .bytes ? "messageBytes" : kind.rawValue
       return [
-        Wire.DaemonLimit(
+        LimitReport(
           name: name, value: UInt64(quota.total), used: UInt64(clients.used(kind)),
           meaning: "\(kind.meaning), all clients together; \(quota.reserved) of them are root's alone"),
-        Wire.DaemonLimit(
+        LimitReport(
           name: "\(name)PerUser", value: UInt64(quota.perUser), used: UInt64(clients.largestShare(kind)),
           meaning: "of one user other than root, and no more than are left; in use by the user that has most"),
       ]

@@ -4,6 +4,7 @@ internal import Layout
 internal import LinuxSystem
 internal import Logging
 internal import NIOCore
+internal import Operations
 internal import Supervision
 
 // One actor on one event loop: sockets, controllers and decisions share a thread, so nothing is locked and nothing hops.
@@ -48,11 +49,11 @@ actor Guests {
   let announcer: Announcer
   let logs: GuestLogs
   var heartbeat: RepeatedTask?
-  private var installed: AdminServices?
+  private var installed: OperationParts?
 
-  /// For the handlers, beside the actor itself; installed before the doors open.
-  var services: AdminServices {
-    guard let installed else { preconditionFailure("a call before the services were installed") }
+  /// For operations, beside the actor itself; installed before the doors open.
+  var parts: OperationParts {
+    guard let installed else { preconditionFailure("an operation before the parts of the daemon were installed") }
     return installed
   }
 
@@ -62,8 +63,8 @@ actor Guests {
     announcer.logEnded = ended
   }
 
-  func install(_ services: AdminServices) {
-    installed = services
+  func install(_ parts: OperationParts) {
+    installed = parts
     // The journal is the actor's own.
     journal.showGuests(
       present: { [unowned self] name in onLoop { $0.book[name]?.committed } },

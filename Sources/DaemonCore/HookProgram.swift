@@ -4,7 +4,6 @@ internal import Layout
 internal import LinuxSystem
 internal import NIOCore
 internal import Synchronization
-internal import WireProtocol
 
 /// Runs a hook's program once, in a cgroup of its own, and keeps what it says.
 struct HookProgram: Sendable {
@@ -29,7 +28,7 @@ struct HookProgram: Sendable {
 
   /// Runs the program to its end, or to its timeout; a task that is cancelled kills it, with all it has started. Nil if it
   /// ended with code 0, otherwise why not.
-  func run(_ spec: Wire.HookSpec, _ entry: JournalEntry, attempt: UInt64) async -> String? {
+  func run(_ spec: HookSpec, _ entry: JournalEntry, attempt: UInt64) async -> String? {
     let group = "\(Self.prefix)\(spec.name)+\(counter.next())"
     let process: ProcessHandle
     let output: OwnedFD

@@ -5,6 +5,7 @@ internal import Layout
 internal import LinuxSystem
 internal import Logging
 internal import NIOCore
+internal import Operations
 internal import Supervision
 internal import WireProtocol
 internal import XDR
@@ -18,7 +19,7 @@ actor HookRunner {
   /// Its properties are the runner's.
   private final class Hook: @unchecked Sendable {
     let name: String
-    let spec: Wire.HookSpec
+    let spec: HookSpec
     /// As it is stored.
     let encodedSpec: [UInt8]
     var cursor: HookCursor<EncodedEntry>
@@ -29,9 +30,9 @@ actor HookRunner {
     var waiting: [CheckedContinuation<Void, Never>] = []
     var task: Task<Void, Never>?
 
-    init(_ stored: StoredHook, newest: UInt64) throws(XDRError) {
-      let spec = try Wire.HookSpec(xdr: stored.spec)
-      let filter = EventFilter(spec.filter)
+    init(_ stored: StoredHook, newest: UInt64) throws {
+      let spec = try HookSpec(Wire.HookSpec(xdr: stored.spec))
+      let filter = spec.filter
       name = stored.name
       encodedSpec = stored.spec
       self.spec = spec
@@ -87,7 +88,7 @@ actor HookRunner {
     for hook in hooks.values where hook.cursor.reached(newest) { hook.wake() }
   }
 
-  func add(_ spec: Wire.HookSpec) async throws {
+  func add(_ spec: HookSpec) async throws {
     let name = try GuestName(spec.name).value
     guard hooks[name] == nil else {
       throw GuestError(.alreadyExists, "add hook \(name): there is one of that name", hint: "lodge on rm \(name)")
@@ -104,7 +105,7 @@ actor HookRunner {
         .invalidArgument, "add hook \(name): \(Visible.text(spec.program, limit: 80)): No such file or directory",
         errno: 2)
     }
-    let stored = StoredHook(name: name, spec: try spec.xdrEncoded(), position: newest)
+    let stored = StoredHook(name: name, spec: try Wire.HookSpec(spec).xdrEncoded(), position: newest)
     let hook = try Hook(stored, newest: newest)
     // Its name is taken while it is being stored.
     hooks[name] = hook
@@ -133,14 +134,13 @@ actor HookRunner {
   }
 
   /// The last output of programs is for callers with the right to inspect.
-  func list(for access: Access) -> Wire.HookListReply {
-    Wire.HookListReply(
-      hooks: hooks.values.sorted { $0.name < $1.name }.map {
-        let record = $0.cursor.record
-        return Wire.HookStatus(
-          spec: $0.spec, position: record.position, runs: record.runs, failures: record.failures,
-          lastError: access.base >= .inspect ? record.lastError : "")
-      })
+  func list(for access: Access) -> [HookReport] {
+    hooks.values.sorted { $0.name < $1.name }.map {
+      let record = $0.cursor.record
+      return HookReport(
+        hook: $0.spec, position: record.position, runs: record.runs, failures: record.failures,
+        lastError: access.base >= .inspect ? record.lastError : "")
+    }
   }
 
   private func begin(_ hook: Hook) {

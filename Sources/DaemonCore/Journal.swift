@@ -4,11 +4,8 @@ internal import GuestStore
 internal import LinuxSystem
 internal import Logging
 internal import NIOCore
-internal import RPC
-internal import RPCNIO
+internal import Operations
 internal import Supervision
-internal import WireProtocol
-internal import XDR
 
 /// The selection of one subscriber, and its rights.
 struct EventInterest: JournalInterest {
@@ -28,9 +25,10 @@ final class Journal {
   typealias Feed = JournalFeed<EventInterest>
 
   private struct Subscriber {
-    let connection: RPCServerConnection
+    let scope: any CallerScope
     let access: Access
-    let registration: ConnectionScope.Registration
+    /// Gives its place in the quotas back.
+    let release: @Sendable () -> Void
     /// It goes on in a later turn of the event loop.
     var isResuming = false
   }
@@ -43,7 +41,9 @@ final class Journal {
   private var feed: Feed
   private var subscribers: [Feed.ID: Subscriber] = [:]
   private var present: @Sendable (GuestName) -> StoredGuest? = { _ in nil }
-  private var summary: @Sendable (StoredGuest, Access) -> Wire.GuestSummary? = { _, _ in nil }
+  private var summary: @Sendable (StoredGuest, Access) -> GuestSummary = { guest, _ in
+    GuestSummary(name: guest.lifecycle.name, state: guest.lifecycle.state)
+  }
 
   init(store: GuestStore, range: JournalRange, eventLoop: any EventLoop, logger: Logger) {
     self.store = store
@@ -59,7 +59,7 @@ final class Journal {
   ///   - summary: a guest as a caller may see it.
   func showGuests(
     present: @escaping @Sendable (GuestName) -> StoredGuest?,
-    summary: @escaping @Sendable (StoredGuest, Access) -> Wire.GuestSummary?
+    summary: @escaping @Sendable (StoredGuest, Access) -> GuestSummary
   ) {
     self.present = present
     self.summary = summary
@@ -83,7 +83,7 @@ final class Journal {
   /// A batch was stored, and these are its guests as they were before it.
   func guestsChange(_ former: [(name: GuestName, state: StoredGuest?)]) {
     for id in feed.guestsChange(former) {
-      subscribers[id]?.connection.close(reason: "it does not read its snapshot while guests change")
+      subscribers[id]?.scope.close(reason: "it does not read its snapshot while guests change")
     }
   }
 
@@ -92,34 +92,38 @@ final class Journal {
   /// - Parameter snapshot: the names of all guests in ascending order, if their states are to come first.
   /// - Throws: where the connection has ended already, or its user has as many subscriptions as one user may have.
   func subscribe(
-    _ connection: RPCServerConnection, _ interest: EventInterest, after position: UInt64, snapshot: [GuestName]?,
+    _ scope: any CallerScope, _ interest: EventInterest, after position: UInt64, snapshot: [GuestName]?,
     tickMillis: UInt32
-  ) throws(RPCErrorBody) -> Feed.ID {
-    let registration = try connection.scope.register(.subscriptions)
+  ) throws(GuestError) -> Feed.ID {
     let id = feed.add(
-      interest, after: position, snapshot: snapshot, user: connection.peer.uid, connection: connection.id,
+      interest, after: position, snapshot: snapshot, user: scope.user, connection: scope.id,
       tickNanos: UInt64(tickMillis == 0 ? 5_000 : max(tickMillis, 10)) * 1_000_000)
-    subscribers[id] = Subscriber(connection: connection, access: interest.access, registration: registration)
     let journal = UnsafeTransfer(self)
-    connection.scope.attach(registration) { [eventLoop] in
-      // A connection ends on the event loop, where the actor is at home.
-      eventLoop.assertInEventLoop()
-      journal.value.forget(id)
+    do throws(GuestError) {
+      let release = try scope.registerSubscription { [eventLoop] in
+        // A connection ends on the event loop, where the actor is at home.
+        eventLoop.assertInEventLoop()
+        journal.value.forget(id)
+      }
+      subscribers[id] = Subscriber(scope: scope, access: interest.access, release: release)
+    } catch {
+      _ = feed.remove(id, of: scope.id)
+      throw error
     }
     return id
   }
 
   /// - Returns: false if this connection has no such subscription.
   func unsubscribe(_ id: Feed.ID, of connection: UInt64) -> Bool {
-    guard let subscriber = subscribers[id], subscriber.connection.id == connection else { return false }
+    guard let subscriber = subscribers[id], subscriber.scope.id == connection else { return false }
     forget(id)
-    subscriber.connection.scope.release(subscriber.registration)
+    subscriber.release()
     return true
   }
 
   private func forget(_ id: Feed.ID) {
     guard let subscriber = subscribers.removeValue(forKey: id) else { return }
-    _ = feed.remove(id, of: subscriber.connection.id)
+    _ = feed.remove(id, of: subscriber.scope.id)
   }
 
   /// The reply to a subscription is on the wire: now its events may follow.
@@ -130,37 +134,34 @@ final class Journal {
 
   /// A connection takes more.
   func pumpAll(of connection: UInt64) {
-    for (id, subscriber) in subscribers where subscriber.connection.id == connection { pump(id) }
+    for (id, subscriber) in subscribers where subscriber.scope.id == connection { pump(id) }
   }
 
   /// Reports the newest number to subscribers that have everything.
   func tick(now: Moment) {
     for id in feed.ticksDue(at: now.boot.nanoseconds) {
-      guard let connection = subscribers[id]?.connection, connection.isWritable else { continue }
+      guard let scope = subscribers[id]?.scope, scope.hasRoom else { continue }
       feed.ticked(id, at: now.boot.nanoseconds)
-      send(
-        Admin.EventTick.self, .init(subscription: id.number, newest: feed.newest, time: now.wall.nanoseconds),
-        to: connection)
+      scope.send(.tick(newest: feed.newest, at: now.wall), to: id.number)
     }
   }
 
   /// Sends until the connection is full, the subscriber has everything, or a part of its snapshot is sent.
   private func pump(_ id: Feed.ID) {
     while let subscriber = subscribers[id], !subscriber.isResuming {
-      let connection = subscriber.connection
-      guard let piece = feed.next(for: id, hasRoom: connection.isWritable, present: present) else {
+      guard let piece = feed.next(for: id, hasRoom: subscriber.scope.hasRoom, present: present) else {
         return readDisk()
       }
       switch piece {
       case .guests(let part):
-        send(part, id, subscriber)
+        let guests = part.guests.map { summary($0, subscriber.access) }
+        if !guests.isEmpty || part.isLast {
+          subscriber.scope.send(.guests(guests, sequence: part.sequence, isLast: part.isLast), to: id.number)
+        }
         // A part takes about a millisecond. Others have their turn before the next.
         return resumeLater(id)
-      case .row(let row): send(row, id, connection)
-      case .gap(let range):
-        send(
-          Admin.EventGap.self, .init(subscription: id.number, from: range.lowerBound, to: range.upperBound),
-          to: connection)
+      case .row(let row): subscriber.scope.send(.row(encoded: row.bytes), to: id.number)
+      case .gap(let range): subscriber.scope.send(.gap(range), to: id.number)
       }
     }
   }
@@ -171,30 +172,6 @@ final class Journal {
     _ = eventLoop.scheduleTask(in: .microseconds(20)) {
       journal.value.subscribers[id]?.isResuming = false
       journal.value.pump(id)
-    }
-  }
-
-  private func send(_ part: SnapshotPart, _ id: Feed.ID, _ subscriber: Subscriber) {
-    let guests = part.guests.compactMap { summary($0, subscriber.access) }
-    guard !guests.isEmpty || part.isLast else { return }
-    send(
-      Admin.EventSnapshot.self,
-      .init(subscription: id.number, sequence: part.sequence, guests: guests, more: !part.isLast),
-      to: subscriber.connection)
-  }
-
-  /// `event_message` is the number of the subscription, then the row as it is stored.
-  private func send(_ row: EncodedEntry, _ id: Feed.ID, _ connection: RPCServerConnection) {
-    var payload = XDRWriter(capacity: 4 + row.bytes.count)
-    payload.writeUInt32(id.number)
-    payload.writeRaw(row.bytes)
-    connection.send(EncodedFrame.event(Admin.Event.self, payload: payload.finish()))
-  }
-
-  private func send<Event: RPCEvent>(_ event: Event.Type, _ body: Event.Body, to connection: RPCServerConnection) {
-    do { try connection.send(event, body) } catch {
-      logger.error(
-        "an event breaks a bound of the protocol", metadata: ["event": "\(Event.name)", "error": "\(error)"])
     }
   }
 
@@ -219,7 +196,7 @@ final class Journal {
     case .failure(let error):
       logger.error("cannot read the journal for a subscriber", metadata: ["error": "\(error)"])
       if feed.readFailed(read) {
-        subscribers[read.subscription]?.connection.close(reason: "the journal cannot be read: \(error)")
+        subscribers[read.subscription]?.scope.close(reason: "the journal cannot be read: \(error)")
       }
     }
     readDisk()

@@ -4,14 +4,16 @@ internal import GuestStore
 internal import Layout
 internal import LinuxSystem
 internal import NIOCore
+internal import Operations
 internal import Supervision
-internal import WireProtocol
 
 /// Reads console logs for clients, across rotation, without keeping anything for them: where a reader is, is in its cursor.
 ///
 /// The controller renames a full file and begins a new one; see `LogFiles` for how the two go together.
 actor LogReader {
   static let waitMillis: Int64 = 20_000
+  /// No program of the wire carries more in one message.
+  static let pieceBytes = 64 << 10
   private let manager: Guests
   private let changes: LogChanges
 
@@ -20,10 +22,10 @@ actor LogReader {
     self.changes = changes
   }
 
-  func read(_ args: Wire.LogReadArgs, _ name: GuestName) async throws -> Wire.LogReadReply {
+  func read(_ query: LogQuery, _ name: GuestName) async throws -> LogExcerpt {
     let (path, isLive) = try await manager.logState(of: name)
-    let reply = try look(args, path, isLive: isLive)
-    guard args.wait, reply.bytes.isEmpty, isLive else { return reply }
+    let reply = try look(query, path, isLive: isLive)
+    guard query.waits, reply.bytes.isEmpty, isLive else { return reply }
     let watch = try await changes.watch(path)
     defer { watch.end() }
     let deadline = NIODeadline.now() + .milliseconds(Self.waitMillis)
@@ -32,7 +34,7 @@ actor LogReader {
       // Its state first: what was written before it ended is then surely read.
       // Its place may have changed with it, when the guest goes with its end.
       let (path, isLive) = (try? await manager.logState(of: name)) ?? (path, false)
-      let reply = try look(args, path, isLive: isLive)
+      let reply = try look(query, path, isLive: isLive)
       guard reply.bytes.isEmpty, isLive, NIODeadline.now() < deadline else { return reply }
       // Its client has gone: nothing is read for it any more.
       try Task.checkCancellation()
@@ -40,13 +42,12 @@ actor LogReader {
     }
   }
 
-  private func look(_ args: Wire.LogReadArgs, _ path: String, isLive: Bool) throws -> Wire.LogReadReply {
+  private func look(_ query: LogQuery, _ path: String, isLive: Bool) throws -> LogExcerpt {
     let piece = try LogFiles(opening: path).piece(
-      after: LogCursor(args.cursor), tailLines: Int(args.tailLines), limit: Int(Wire.logChunkMax), isLive: isLive)
-    // How much was missed where a file was rotated away cannot be known; that something was is the least that is said.
-    return Wire.LogReadReply(
-      bytes: piece.bytes, next: piece.next?.bytes ?? args.cursor, end: piece.bytes.isEmpty && !isLive,
-      lostBytes: piece.hasLost ? 1 : 0)
+      after: LogCursor(query.cursor), tailLines: query.tailLines, limit: Self.pieceBytes, isLive: isLive)
+    return LogExcerpt(
+      bytes: piece.bytes, next: piece.next?.bytes ?? query.cursor, isEnd: piece.bytes.isEmpty && !isLive,
+      hasLost: piece.hasLost)
   }
 }
 

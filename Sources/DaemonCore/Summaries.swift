@@ -4,60 +4,59 @@ internal import GuestWire
 internal import Layout
 internal import LinuxSystem
 internal import NIOCore
+internal import Operations
 internal import RPC
 internal import RPCNIO
 internal import Supervision
-internal import WireProtocol
-internal import XDR
-
-func wallNow() -> Int64 { Clock.wallNanoseconds }
 
 extension Guests {
   /// One line of a listing: what is on the disk, and what only this moment knows; as much of it as this caller may see.
-  func summary(_ stored: StoredGuest, for access: Access) -> Wire.GuestSummary {
+  func summary(_ stored: StoredGuest, for access: Access) -> GuestSummary {
     let lifecycle = stored.lifecycle
-    let run = lifecycle.run
     let moment = now
-    var pending: GuestLifecycle.PendingRestart?
-    if case .waiting(let restart) = lifecycle.phase { pending = restart }
     let live = book[lifecycle.name]?.current.lifecycle
-    return Wire.GuestSummary(
-      name: lifecycle.name.value, state: .init(lifecycle.state), runs: lifecycle.runCount,
-      restarts: lifecycle.restarts.total, run: run?.id.bytes, startedAt: run?.launched?.at.wall.nanoseconds ?? 0,
-      upNanos: run?.launched.map { moment.boot.since($0.at.boot) } ?? 0, initPid: run?.launched?.initPID ?? 0,
-      last: lifecycle.last.map { .init(access.shown($0, of: lifecycle.name, lifecycle.settings.labels)) },
-      restartAt: pending?.due.wall.nanoseconds ?? 0,
-      restartInMillis: pending.map { $0.due.boot.since(moment.boot) / 1_000_000 } ?? 0,
-      restartAttempt: pending?.attempt ?? 0, restartLimit: pending == nil ? 0 : lifecycle.settings.restart.limitCount,
-      autostart: lifecycle.settings.autostart, degraded: live?.degraded ?? false, stuckTasks: live?.stuckTasks ?? "",
-      note: lifecycle.note, labels: lifecycle.settings.labels.map { .init($0) })
+    var summary = GuestSummary(name: lifecycle.name, state: lifecycle.state)
+    summary.runs = lifecycle.runCount
+    summary.restarts = lifecycle.restarts.total
+    summary.run = lifecycle.run?.id
+    summary.launched = lifecycle.run?.launched.map {
+      .init(at: $0.at.wall, upNanos: moment.boot.since($0.at.boot), initPID: $0.initPID)
+    }
+    summary.last = lifecycle.last.map { access.shown($0, of: lifecycle.name, lifecycle.settings.labels) }
+    if case .waiting(let restart) = lifecycle.phase {
+      summary.pending = .init(
+        at: restart.due.wall, inMillis: restart.due.boot.since(moment.boot) / 1_000_000, attempt: restart.attempt,
+        limit: lifecycle.settings.restart.limitCount)
+    }
+    summary.autostart = lifecycle.settings.autostart
+    summary.isDegraded = live?.degraded ?? false
+    summary.stuckTasks = live?.stuckTasks ?? ""
+    summary.note = lifecycle.note
+    summary.labels = lifecycle.settings.labels
+    return summary
   }
 
-  func summary(of name: GuestName, for access: Access) throws(GuestError) -> Wire.GuestSummary {
+  func summary(of name: GuestName, for access: Access) throws(GuestError) -> GuestSummary {
     // One that is about to be removed is there until that is stored.
     guard let guest = book[name] else { throw GuestBook.notFound(name) }
     return summary(guest.committed ?? guest.current, for: access)
   }
 
-  func list(_ args: Wire.GuestListArgs, for access: Access) -> Wire.GuestListReply {
-    let glob = args.pattern.isEmpty ? nil : Glob(args.pattern)
-    let labels = args.labels.map { Label($0) }
-    let limit = args.limit == 0 ? Int(Wire.listPageMax) : min(Int(args.limit), Int(Wire.listPageMax))
-    var page: [Wire.GuestSummary] = []
-    var more = false
-    for name in book.sortedNames(after: args.after) where glob?.matches(name.value) ?? true {
+  /// A page of the guests that are on the disk and that this caller may see, in order of names.
+  func list(
+    after text: String, _ glob: Glob?, _ labels: [Label], limit: Int, for access: Access
+  ) -> (guests: [GuestSummary], hasMore: Bool) {
+    var page: [GuestSummary] = []
+    for name in book.sortedNames(after: text) where glob?.matches(name.value) ?? true {
       guard let stored = book[name]?.committed, access.maySee(stored) else { continue }
       guard labels.allSatisfy({ stored.lifecycle.settings.labels.contains($0) }) else { continue }
-      if page.count == limit {
-        more = true
-        break
-      }
+      if page.count == limit { return (page, true) }
       page.append(summary(stored, for: access))
     }
-    return Wire.GuestListReply(guests: page, more: more, sequence: journal.range.newest)
+    return (page, false)
   }
 
-  func details(of name: GuestName, for access: Access) async throws -> Wire.GuestDetails {
+  func report(of name: GuestName, for access: Access) async throws -> GuestReport {
     let guest = try book.find(name)
     let stored = guest.committed ?? guest.current
     let run = stored.lifecycle.run
@@ -67,11 +66,10 @@ extension Guests {
     }
     let defined = access.shown(stored.lifecycle.defined, of: name, stored.lifecycle.settings.labels)
     let running = run.map { access.shown($0.spec, of: name, stored.lifecycle.settings.labels) }
-    return Wire.GuestDetails(
-      summary: summary(stored, for: access), defined: .init(defined), running: running.map { .init($0) },
-      createdAt: stored.createdAt.nanoseconds,
+    return GuestReport(
+      summary: summary(stored, for: access), defined: defined, running: running, createdAt: stored.createdAt,
       runDirectory: controllers.directory(name).path, logPath: environment.paths.log(of: name.value),
-      cgroup: run.map { controllers.fence.path(name, $0.id) } ?? "", usage: usage.measures)
+      cgroup: run.map { controllers.fence.path(name, $0.id) } ?? "", usage: usage)
   }
 
   private func usage(_ link: ControllerLink) async throws -> GuestUsage {

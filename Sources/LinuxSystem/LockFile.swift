@@ -24,6 +24,17 @@ public final class LockFile {
     return LockFile(fd: file)
   }
 
+  /// Takes the lock of a folder itself, which cannot be replaced without what is in it; nil when another process holds it.
+  public static func acquire(folder path: String) throws(SystemError) -> LockFile? {
+    let folder = try Files.open(path, flags: O_RDONLY | O_DIRECTORY)
+    while flock(folder.rawValue, LOCK_EX | LOCK_NB) == -1 {
+      if errno == EINTR { continue }
+      if errno == EWOULDBLOCK { return nil }
+      throw .last("lock", on: path)
+    }
+    return LockFile(fd: folder)
+  }
+
   /// The pid of who holds it: the one that took it, by the kernel's own list (/proc/locks), or the one written in the
   /// file when the taker has passed it on; nil when it is free or unknown.
   public static func holder(at path: String, in directory: Int32 = Files.workingDirectory) -> Int32? {

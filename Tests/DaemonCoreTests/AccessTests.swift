@@ -1,15 +1,14 @@
 import Guest
 import LinuxSystem
+import Operations
 import RPC
 import SpecFile
 import Testing
-import WireProtocol
-import XDR
 
 @testable import DaemonCore
 
 @Suite struct AccessTests {
-  private static let rights: [DaemonConfiguration.Right] = [.none, .view, .inspect, .operate, .admin]
+  private static let rights: [Right] = [.none, .view, .inspect, .operate, .admin]
   private let web: GuestName
   private let other: GuestName
 
@@ -19,9 +18,9 @@ import XDR
   }
 
   private func grant(
-    _ right: DaemonConfiguration.Right, guests: String = "", label: String = "", user: String = "1000"
-  ) -> DaemonConfiguration.Grant {
-    var grant = DaemonConfiguration.Grant()
+    _ right: Right, guests: String = "", label: String = "", user: String = "1000"
+  ) -> Grant {
+    var grant = Grant()
     grant.user = user
     grant.right = right
     grant.guests = guests
@@ -32,13 +31,13 @@ import XDR
   @Test func aGrantHoldsOnItsGuestsAndNowhereElse() {
     for base in Self.rights {
       for right in Self.rights {
-        let access = Access(base: base.wire, grants: [grant(right, guests: "web-*", label: "team=a")])
+        let access = Access(base: base, grants: [grant(right, guests: "web-*", label: "team=a")])
         let label = Label("team", "a")
-        #expect(access.right(on: web, [label]) == max(base.wire, right.wire))
-        #expect(access.right(on: web, []) == base.wire)
-        #expect(access.right(on: web, [Label("team", "b")]) == base.wire)
-        #expect(access.right(on: other, [label]) == base.wire)
-        #expect(access.ceiling == max(base.wire, right.wire))
+        #expect(access.right(on: web, [label]) == max(base, right))
+        #expect(access.right(on: web, []) == base)
+        #expect(access.right(on: web, [Label("team", "b")]) == base)
+        #expect(access.right(on: other, [label]) == base)
+        #expect(access.ceiling == max(base, right))
       }
     }
   }
@@ -55,8 +54,8 @@ import XDR
     var spec = GuestSpec(rootfs: Rootfs(path: "/"), command: ["/bin/server", "--password=hunter2", "x"])
     spec.environment = [EnvironmentVariable("TOKEN", "hunter2")]
     for right in Self.rights {
-      let shown = Access(base: right.wire).shown(spec, of: web, [])
-      let isSecret = right.wire < .inspect
+      let shown = Access(base: right).shown(spec, of: web, [])
+      let isSecret = right < .inspect
       #expect("\(shown)".contains("hunter2") != isSecret, "\(right)")
       #expect(shown.command.first == "/bin/server" && shown.command.count == 3)
       #expect(shown.environment.map(\.name) == ["TOKEN"])
@@ -70,13 +69,13 @@ import XDR
     configuration.grants = [
       grant(.operate, guests: "web-*", user: "alice"), grant(.admin, user: "1001"), grant(.admin, user: "nobody-here"),
     ]
-    var ops = DaemonConfiguration.Grant()
+    var ops = Grant()
     ops.group = "ops"
     ops.right = .inspect
     configuration.grants.append(ops)
     let table = AccessTable(
       configuration, own: 77, userNumber: { $0 == "alice" ? 1000 : nil }, groupNumber: { $0 == "ops" ? 500 : nil })
-    func ceiling(_ uid: UInt32, gid: UInt32 = 1, groups: [UInt32] = [], readOnly: Bool = false) -> RPCRight {
+    func ceiling(_ uid: UInt32, gid: UInt32 = 1, groups: [UInt32] = [], readOnly: Bool = false) -> Right {
       table.access(of: PeerCredentials(pid: 1, uid: uid, gid: gid, groups: groups), readOnly: readOnly).ceiling
     }
     #expect(ceiling(0) == .admin && ceiling(77) == .admin)

@@ -1,4 +1,5 @@
 import GuestStore
+import Operations
 import SpecFile
 import Testing
 

@@ -1,8 +1,7 @@
 import Guest
+import GuestWire
 import Testing
 import WireProtocol
-
-@testable import DaemonCore
 
 @Suite struct EventFilterTests {
   private static func event(_ name: String?, _ kind: GuestEvent.Kind = .state, cause: EndCause? = nil) throws

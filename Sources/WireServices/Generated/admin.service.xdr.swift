@@ -11,79 +11,79 @@ public protocol AdminService: Sendable {
   associatedtype Context: Sendable
 
   /// Lists versions and features.
-  func hello(_ args: Wire.HelloArgs, context: Context) async throws -> Wire.HelloReply
+  nonisolated(nonsending) func hello(_ args: Wire.HelloArgs, context: Context) async throws -> Wire.HelloReply
 
   /// Defines a guest, or changes one.
-  func guestCreate(_ args: Wire.GuestCreateArgs, context: Context) async throws -> Wire.GuestCreateReply
+  nonisolated(nonsending) func guestCreate(_ args: Wire.GuestCreateArgs, context: Context) async throws -> Wire.GuestCreateReply
 
   /// Removes a stopped guest. Its events stay in the journal.
-  func guestRemove(_ args: Wire.GuestRemoveArgs, context: Context) async throws
+  nonisolated(nonsending) func guestRemove(_ args: Wire.GuestRemoveArgs, context: Context) async throws
 
   /// Starts a guest. The reply comes after its init has been executed.
-  func guestStart(_ args: Wire.GuestStartArgs, context: Context) async throws -> Wire.GuestStartReply
+  nonisolated(nonsending) func guestStart(_ args: Wire.GuestStartArgs, context: Context) async throws -> Wire.GuestStartReply
 
   /// Stops a guest politely, by force at the deadline. The reply comes when its run has ended; RPC_ERROR_TIMED_OUT if
   /// tasks of it do not end although they were killed.
-  func guestStop(_ args: Wire.GuestStopArgs, context: Context) async throws -> Wire.GuestEndedReply
+  nonisolated(nonsending) func guestStop(_ args: Wire.GuestStopArgs, context: Context) async throws -> Wire.GuestEndedReply
 
   /// Sends a signal; with 9 the reply comes when the run has ended.
-  func guestKill(_ args: Wire.GuestKillArgs, context: Context) async throws -> Wire.GuestEndedReply
+  nonisolated(nonsending) func guestKill(_ args: Wire.GuestKillArgs, context: Context) async throws -> Wire.GuestEndedReply
 
   /// Stops it if it runs, then starts it.
-  func guestRestart(_ args: Wire.GuestStopArgs, context: Context) async throws -> Wire.GuestStartReply
+  nonisolated(nonsending) func guestRestart(_ args: Wire.GuestStopArgs, context: Context) async throws -> Wire.GuestStartReply
 
   /// The guests, by name, a page at a time.
-  func guestList(_ args: Wire.GuestListArgs, context: Context) async throws -> Wire.GuestListReply
+  nonisolated(nonsending) func guestList(_ args: Wire.GuestListArgs, context: Context) async throws -> Wire.GuestListReply
 
   /// Everything known about one guest. Values of environment variables and arguments of the command are hidden from
   /// callers without the right to inspect it.
-  func guestShow(_ args: Wire.GuestNameArgs, context: Context) async throws -> Wire.GuestDetails
+  nonisolated(nonsending) func guestShow(_ args: Wire.GuestNameArgs, context: Context) async throws -> Wire.GuestDetails
 
   /// The runs that have ended; their last log lines only with the right to inspect.
-  func guestRuns(_ args: Wire.GuestRunsArgs, context: Context) async throws -> Wire.GuestRunsReply
+  nonisolated(nonsending) func guestRuns(_ args: Wire.GuestRunsArgs, context: Context) async throws -> Wire.GuestRunsReply
 
   /// Answers when the condition holds; at once if it did already.
-  func guestWait(_ args: Wire.GuestWaitArgs, context: Context) async throws -> Wire.GuestEndedReply
+  nonisolated(nonsending) func guestWait(_ args: Wire.GuestWaitArgs, context: Context) async throws -> Wire.GuestEndedReply
 
   /// Reads the console log.
-  func logRead(_ args: Wire.LogReadArgs, context: Context) async throws -> Wire.LogReadReply
+  nonisolated(nonsending) func logRead(_ args: Wire.LogReadArgs, context: Context) async throws -> Wire.LogReadReply
 
   /// Sends events to this connection, beginning at a place in the journal.
-  func eventsSubscribe(_ args: Wire.EventsSubscribeArgs, context: Context) async throws -> Wire.EventsSubscribeReply
+  nonisolated(nonsending) func eventsSubscribe(_ args: Wire.EventsSubscribeArgs, context: Context) async throws -> Wire.EventsSubscribeReply
 
   /// Ends a subscription; it ends with its connection, too.
-  func eventsUnsubscribe(_ args: Wire.EventsUnsubscribeArgs, context: Context) async throws
+  nonisolated(nonsending) func eventsUnsubscribe(_ args: Wire.EventsUnsubscribeArgs, context: Context) async throws
 
   /// Reads the journal without following it.
-  func eventsRead(_ args: Wire.EventsReadArgs, context: Context) async throws -> Wire.EventsReadReply
+  nonisolated(nonsending) func eventsRead(_ args: Wire.EventsReadArgs, context: Context) async throws -> Wire.EventsReadReply
 
   /// Adds a durable subscriber that the daemon runs: a program, once per event.
-  func hookAdd(_ args: Wire.HookSpec, context: Context) async throws
+  nonisolated(nonsending) func hookAdd(_ args: Wire.HookSpec, context: Context) async throws
 
   /// Removes a hook.
-  func hookRemove(_ args: Wire.HookRemoveArgs, context: Context) async throws
+  nonisolated(nonsending) func hookRemove(_ args: Wire.HookRemoveArgs, context: Context) async throws
 
   /// The hooks, with the position and the result of each.
-  func hookList(context: Context) async throws -> Wire.HookListReply
+  nonisolated(nonsending) func hookList(context: Context) async throws -> Wire.HookListReply
 
   /// The features of this host.
-  func hostInfo(context: Context) async throws -> Wire.HostInfoReply
+  nonisolated(nonsending) func hostInfo(context: Context) async throws -> Wire.HostInfoReply
 
   /// The daemon itself: its start, its guests and clients, the state of its database.
-  func daemonStatus(context: Context) async throws -> Wire.DaemonStatusReply
+  nonisolated(nonsending) func daemonStatus(context: Context) async throws -> Wire.DaemonStatusReply
 
   /// The connected clients.
-  func daemonClients(context: Context) async throws -> Wire.DaemonClientsReply
+  nonisolated(nonsending) func daemonClients(context: Context) async throws -> Wire.DaemonClientsReply
 
   /// The daemon's limits, and how much of each is in use.
-  func daemonLimits(context: Context) async throws -> Wire.DaemonLimitsReply
+  nonisolated(nonsending) func daemonLimits(context: Context) async throws -> Wire.DaemonLimitsReply
 
   /// Sets the level of the daemon's own log until it ends.
-  func daemonTrace(_ args: Wire.DaemonTraceArgs, context: Context) async throws
+  nonisolated(nonsending) func daemonTrace(_ args: Wire.DaemonTraceArgs, context: Context) async throws
 
   /// Defines a guest and starts it, both or neither: a client that dies after this leaves no guest that was never
   /// started. The reply comes after its init has been executed.
-  func guestRun(_ args: Wire.GuestCreateArgs, context: Context) async throws -> Wire.GuestStartReply
+  nonisolated(nonsending) func guestRun(_ args: Wire.GuestCreateArgs, context: Context) async throws -> Wire.GuestStartReply
 }
 
 /// Decodes a call, has it served and encodes the reply; nil when there is no such procedure.

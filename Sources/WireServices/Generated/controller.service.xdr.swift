@@ -11,22 +11,22 @@ public protocol ControllerService: Sendable {
   associatedtype Context: Sendable
 
   /// Lists versions and features.
-  func hello(_ args: Wire.HelloArgs, context: Context) async throws -> Wire.HelloReply
+  nonisolated(nonsending) func hello(_ args: Wire.HelloArgs, context: Context) async throws -> Wire.HelloReply
 
   /// Builds the guest. The reply comes after its init was executed; an error names the step, and nothing is left behind.
-  func launch(_ args: Wire.LaunchArgs, context: Context) async throws -> Wire.LaunchReply
+  nonisolated(nonsending) func launch(_ args: Wire.LaunchArgs, context: Context) async throws -> Wire.LaunchReply
 
   /// The state of the run, for a daemon that has restarted.
-  func status(context: Context) async throws -> Wire.StatusReply
+  nonisolated(nonsending) func status(context: Context) async throws -> Wire.StatusReply
 
   /// Begins a stop; the reply comes at once, the end as EXIT.
-  func stop(_ args: Wire.ControllerStopArgs, context: Context) async throws
+  nonisolated(nonsending) func stop(_ args: Wire.ControllerStopArgs, context: Context) async throws
 
   /// Sends a signal.
-  func kill(_ args: Wire.ControllerKillArgs, context: Context) async throws
+  nonisolated(nonsending) func kill(_ args: Wire.ControllerKillArgs, context: Context) async throws
 
   /// The guest's present resource usage.
-  func resources(context: Context) async throws -> Wire.ResourcesReply
+  nonisolated(nonsending) func resources(context: Context) async throws -> Wire.ResourcesReply
 }
 
 /// Decodes a call, has it served and encodes the reply; nil when there is no such procedure.

@@ -249,8 +249,10 @@ extension SwiftBackend {
         writer.gap()
         writer.docs(procedure.docs, [], procedure.annotations)
         let arguments = procedure.arguments.isEmpty ? "" : "_ args: \(messageName(procedure, name, item)), "
+        // Where the caller is: an actor serves its calls without a change of thread, whatever stands in between.
         writer.line(
-          "func \(self.caseName(name))(\(arguments)context: Context) async throws\(self.arrow(procedure, name, item))")
+          "nonisolated(nonsending) func \(self.caseName(name))(\(arguments)context: Context) async throws"
+            + self.arrow(procedure, name, item))
       }
     }
   }

@@ -10,13 +10,13 @@ public protocol CounterService: Sendable {
   associatedtype Context: Sendable
 
   /// Says nothing.
-  func null(context: Context) async throws
+  nonisolated(nonsending) func null(context: Context) async throws
 
   /// Adds to a counter, which begins at 0.
-  func add(_ args: Features.AddArgs, context: Context) async throws -> Features.AddReply
+  nonisolated(nonsending) func add(_ args: Features.AddArgs, context: Context) async throws -> Features.AddReply
 
   /// Deprecated: use COUNTER_ADD.
-  func lookUp(_ args: Counter.LookUp.Args, context: Context) async throws -> Features.Answer
+  nonisolated(nonsending) func lookUp(_ args: Counter.LookUp.Args, context: Context) async throws -> Features.Answer
 }
 
 /// Decodes a call, has it served and encodes the reply; nil when there is no such procedure.

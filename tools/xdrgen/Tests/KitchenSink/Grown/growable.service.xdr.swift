@@ -9,9 +9,9 @@ public protocol GrowingService: Sendable {
   /// The caller, and everything else that a handler needs to know about a call.
   associatedtype Context: Sendable
 
-  func ask(_ args: Grown.Hints, context: Context) async throws -> Grown.Usage
+  nonisolated(nonsending) func ask(_ args: Grown.Hints, context: Context) async throws -> Grown.Usage
 
-  func report(_ args: Growing.Report.Args, context: Context) async throws
+  nonisolated(nonsending) func report(_ args: Growing.Report.Args, context: Context) async throws
 }
 
 /// Decodes a call, has it served and encodes the reply; nil when there is no such procedure.

@@ -9,23 +9,23 @@ public protocol KsV1Service: Sendable {
   /// The caller, and everything else that a handler needs to know about a call.
   associatedtype Context: Sendable
 
-  func null(context: Context) async throws
+  nonisolated(nonsending) func null(context: Context) async throws
 
-  func inc(_ args: Int32, context: Context) async throws -> Int32
+  nonisolated(nonsending) func inc(_ args: Int32, context: Context) async throws -> Int32
 
-  func echo(_ args: KsV1.Echo.Args, context: Context) async throws -> KsV1.Echo.Reply
+  nonisolated(nonsending) func echo(_ args: KsV1.Echo.Args, context: Context) async throws -> KsV1.Echo.Reply
 
-  func string(_ args: KsV1.String.Args, context: Context) async throws -> KsV1.String.Reply
+  nonisolated(nonsending) func string(_ args: KsV1.String.Args, context: Context) async throws -> KsV1.String.Reply
 
-  func list(_ args: KS.KsInline, context: Context) async throws -> KsV1.List.Reply
+  nonisolated(nonsending) func list(_ args: KS.KsInline, context: Context) async throws -> KsV1.List.Reply
 
-  func tree(_ args: KS.KsMatrix, context: Context) async throws -> KS.KsTree
+  nonisolated(nonsending) func tree(_ args: KS.KsMatrix, context: Context) async throws -> KS.KsTree
 
-  func unsigned(_ args: UInt32, context: Context) async throws -> UInt32
+  nonisolated(nonsending) func unsigned(_ args: UInt32, context: Context) async throws -> UInt32
 
-  func bool(_ args: Swift.Bool, context: Context) async throws -> Swift.Bool
+  nonisolated(nonsending) func bool(_ args: Swift.Bool, context: Context) async throws -> Swift.Bool
 
-  func noarg(context: Context) async throws
+  nonisolated(nonsending) func noarg(context: Context) async throws
 }
 
 /// Decodes a call, has it served and encodes the reply; nil when there is no such procedure.
@@ -164,11 +164,11 @@ public protocol KsV2Service: Sendable {
   /// The caller, and everything else that a handler needs to know about a call.
   associatedtype Context: Sendable
 
-  func null(context: Context) async throws
+  nonisolated(nonsending) func null(context: Context) async throws
 
-  func add(_ args: KsV2.Add.Args, context: Context) async throws -> Int64
+  nonisolated(nonsending) func add(_ args: KsV2.Add.Args, context: Context) async throws -> Int64
 
-  func named(_ args: KsV2.Named.Args, context: Context) async throws -> KS.KsUInt
+  nonisolated(nonsending) func named(_ args: KsV2.Named.Args, context: Context) async throws -> KS.KsUInt
 }
 
 /// Decodes a call, has it served and encodes the reply; nil when there is no such procedure.
@@ -233,7 +233,7 @@ public protocol KsProg2Service: Sendable {
   /// The caller, and everything else that a handler needs to know about a call.
   associatedtype Context: Sendable
 
-  func wNull(context: Context) async throws
+  nonisolated(nonsending) func wNull(context: Context) async throws
 }
 
 /// Decodes a call, has it served and encodes the reply; nil when there is no such procedure.

@@ -9,9 +9,9 @@ public protocol RService: Sendable {
   /// The caller, and everything else that a handler needs to know about a call.
   associatedtype Context: Sendable
 
-  func null(context: Context) async throws
+  nonisolated(nonsending) func null(context: Context) async throws
 
-  func quad(_ args: R.Quad.Args, context: Context) async throws -> XDRQuadruple
+  nonisolated(nonsending) func quad(_ args: R.Quad.Args, context: Context) async throws -> XDRQuadruple
 }
 
 /// Decodes a call, has it served and encodes the reply; nil when there is no such procedure.

@@ -1,0 +1,253 @@
+internal import Guest
+internal import GuestStore
+internal import LinuxSystem
+internal import Logging
+internal import NIOCore
+internal import Operations
+internal import Supervision
+
+/// The parts of the daemon beside the guests that operations need.
+struct OperationParts: Sendable {
+  let clients: ClientList
+  let logs: LogReader
+  let hooks: HookRunner
+  let host: HostReport
+  let levels: LogLevels
+  let limits: DaemonLimits
+}
+
+// All operations run in the isolation of this actor, so that those of one connection are decided in the order in which
+// they were made.
+
+extension Guests {
+  /// - Throws: `denied` unless the caller may do with this guest what it asks for.
+  private func check(_ name: GuestName, _ caller: Caller) throws(GuestError) {
+    try caller.check(name, labels(of: name))
+  }
+
+  private func labels(of name: GuestName) -> [Label] { book[name]?.current.lifecycle.settings.labels ?? [] }
+
+  private func shown(_ record: RunRecord, of name: GuestName, _ caller: Caller) -> RunRecord {
+    caller.access.shown(record, of: name, labels(of: name))
+  }
+
+  private func result(
+    _ name: GuestName, _ ended: RunRecord?, _ caller: Caller
+  ) async throws -> (guest: GuestSummary, ended: RunRecord?) {
+    (try await lastKnown(name, for: caller.access), ended.map { shown($0, of: name, caller) })
+  }
+}
+
+extension Guests: DaemonOperations {
+  func create(
+    _ name: GuestName, _ spec: GuestSpec, replacing: Bool, _ request: RequestIdentity?, by caller: Caller
+  ) async throws -> (guest: GuestSummary, atNextStart: Bool) {
+    // Of a guest that is changed, its present labels count as well as those it gets.
+    try check(name, caller)
+    try caller.check(name, spec.labels)
+    let atNextStart = try await define(name, spec, replacing: replacing, Asked(caller, request))
+    return (try await lastKnown(name, for: caller.access), atNextStart)
+  }
+
+  func remove(_ name: GuestName, force: Bool, _ request: RequestIdentity?, by caller: Caller) async throws {
+    try check(name, caller)
+    try await remove(name, force: force, Asked(caller, request))
+  }
+
+  func start(
+    _ name: GuestName, _ request: RequestIdentity?, by caller: Caller
+  ) async throws -> (guest: GuestSummary, run: RunID) {
+    try check(name, caller)
+    let run = try await start(name, Asked(caller, request))
+    return (try await lastKnown(name, for: caller.access), run)
+  }
+
+  func run(
+    _ name: GuestName, _ spec: GuestSpec, _ request: RequestIdentity?, by caller: Caller
+  ) async throws -> (guest: GuestSummary, run: RunID) {
+    try check(name, caller)
+    try caller.check(name, spec.labels)
+    let run = try await run(name, spec, Asked(caller, request))
+    return (try await lastKnown(name, for: caller.access), run)
+  }
+
+  func stop(
+    _ name: GuestName, _ order: EndOrder, _ request: RequestIdentity?, by caller: Caller
+  ) async throws -> (guest: GuestSummary, ended: RunRecord?) {
+    try check(name, caller)
+    return try await result(name, try await stop(name, order, Asked(caller, request)), caller)
+  }
+
+  func signal(
+    _ name: GuestName, _ number: Int32, _ request: RequestIdentity?, by caller: Caller
+  ) async throws -> GuestSummary {
+    try check(name, caller)
+    try await signal(name, number, Asked(caller, request))
+    return try await lastKnown(name, for: caller.access)
+  }
+
+  func restart(
+    _ name: GuestName, _ order: EndOrder, _ request: RequestIdentity?, by caller: Caller
+  ) async throws -> (guest: GuestSummary, run: RunID) {
+    try check(name, caller)
+    let run = try await restart(name, order, Asked(caller, request))
+    return (try await lastKnown(name, for: caller.access), run)
+  }
+
+  func list(
+    after name: String, matching pattern: String, labels: [Label], limit: Int, by caller: Caller
+  ) async throws -> (guests: [GuestSummary], hasMore: Bool, sequence: UInt64) {
+    let (guests, hasMore) = list(
+      after: name, Glob?(pattern: pattern), labels, limit: limit, for: caller.access)
+    return (guests, hasMore, journal.range.newest)
+  }
+
+  func show(_ name: GuestName, by caller: Caller) async throws -> GuestReport {
+    try check(name, caller)
+    return try await report(of: name, for: caller.access)
+  }
+
+  func runs(
+    of name: GuestName, before number: UInt32, limit: Int, by caller: Caller
+  ) async throws -> (runs: [RunRecord], hasMore: Bool) {
+    try check(name, caller)
+    let runs = try await reading { try $0.runs(of: name, before: number, limit: limit + 1) }
+    if runs.isEmpty { _ = try await lastKnown(name, for: caller.access) }
+    return (runs.prefix(limit).map { shown($0, of: name, caller) }, runs.count > limit)
+  }
+
+  func wait(
+    for condition: GuestCondition, of name: GuestName, timeoutMillis: Int64?, by caller: Caller
+  ) async throws -> (guest: GuestSummary, ended: RunRecord?) {
+    try check(name, caller)
+    return try await result(name, try await wait(for: condition, of: name, timeoutMillis), caller)
+  }
+
+  func readLog(of name: GuestName, _ query: LogQuery, by caller: Caller) async throws -> LogExcerpt {
+    try check(name, caller)
+    return try await parts.logs.read(query, name)
+  }
+
+  // MARK: Events
+
+  func subscribe(
+    to filter: EventFilter, from place: EventPlace?, tickMillis: UInt32, by caller: Caller
+  ) async throws -> Subscription {
+    guard caller.scope.subscriptions < environment.configuration.subscriptionsPerConnection else {
+      throw GuestError(
+        .limitReached, "subscribe: this connection has \(caller.scope.subscriptions) subscriptions already")
+    }
+    var after = journal.range.newest
+    if let place { after = try await position(place) }
+    let id = try journal.subscribe(
+      caller.scope, EventInterest(filter: filter, access: caller.access), after: after,
+      snapshot: place == nil ? book.sortedNames : nil, tickMillis: tickMillis)
+    return Subscription(
+      number: id.number, after: after, oldest: journal.range.oldest, newest: journal.range.newest)
+  }
+
+  func activate(_ subscription: UInt32) async { journal.activate(.init(number: subscription)) }
+
+  func unsubscribe(_ subscription: UInt32, by caller: Caller) async throws {
+    guard journal.unsubscribe(.init(number: subscription), of: caller.scope.id) else {
+      throw GuestError(.notFound, "unsubscribe: there is no subscription \(subscription) on this connection")
+    }
+  }
+
+  func readEvents<Item: Sendable>(
+    _ filter: EventFilter, from place: EventPlace, limit: Int, by caller: Caller,
+    making make: @escaping @Sendable (JournalEntry) -> Item
+  ) async throws -> EventPage<Item> {
+    var position = try await position(place)
+    let newest = journal.range.newest
+    let interest = EventInterest(filter: filter, access: caller.access)
+    var found: [Item] = []
+    var lost: ClosedRange<UInt64>?
+    while position < newest, found.count < limit {
+      let from = position
+      let wanted = limit - found.count
+      // The client may go while a long journal is searched.
+      try Task.checkCancellation()
+      let part = try await reading { try JournalPage(of: $0, after: from, wanted: wanted, interest, make) }
+      let first = part.first ?? newest + 1
+      if first > position + 1, lost == nil { lost = position + 1...first - 1 }
+      position = part.last ?? newest
+      found += part.items
+    }
+    return EventPage(events: found, next: position, hasMore: position < newest, lost: lost)
+  }
+
+  // MARK: Hooks
+
+  func addHook(_ hook: HookSpec, by caller: Caller) async throws {
+    try caller.checkEverything()
+    try await parts.hooks.add(hook)
+  }
+
+  func removeHook(_ name: String, by caller: Caller) async throws {
+    try caller.checkEverything()
+    try await parts.hooks.remove(name)
+  }
+
+  func hooks(by caller: Caller) async throws -> [HookReport] {
+    try caller.checkEverything()
+    return await parts.hooks.list(for: caller.access)
+  }
+
+  // MARK: The host and the daemon
+
+  func host(by caller: Caller) async throws -> HostAbilities {
+    try caller.checkEverything()
+    return parts.host.abilities()
+  }
+
+  func status(by caller: Caller) async throws -> DaemonStatus {
+    try caller.checkEverything()
+    let size = (try? await reading { try $0.size() }) ?? 0
+    return status(journalBytes: size)
+  }
+
+  func clients(by caller: Caller) async throws -> [ClientReport] {
+    try caller.checkEverything()
+    return parts.clients.reports()
+  }
+
+  func limits(by caller: Caller) async throws -> [LimitReport] {
+    try caller.checkEverything()
+    return limitReports()
+  }
+
+  func setLogLevel(_ level: String, by caller: Caller) async throws {
+    try caller.checkEverything()
+    guard parts.levels.set(level) else {
+      throw GuestError(
+        .invalidArgument, "trace: level \"\(Visible.text(level))\" does not exist",
+        hint: "levels are trace, debug, info, notice, warning and error")
+    }
+  }
+}
+
+/// A piece of the journal, filtered and made ready on the reader's thread: a filter that lets nothing through walks through
+/// all of it.
+private struct JournalPage<Item: Sendable>: Sendable {
+  /// Numbers of the first and the last row that were looked at; nil where there was none.
+  var first: UInt64?
+  var last: UInt64?
+  var items: [Item] = []
+
+  init(
+    of store: GuestStore, after position: UInt64, wanted: Int, _ interest: EventInterest,
+    _ make: (JournalEntry) -> Item
+  ) throws(StoreError) {
+    for row in try store.journal(after: position, limit: 500) where items.count < wanted {
+      if first == nil { first = row.sequence }
+      last = row.sequence
+      if interest.wants(row) { items.append(make(row.entry)) }
+    }
+  }
+}
+
+extension Glob? {
+  /// Nil for an empty pattern, which matches all.
+  fileprivate init(pattern: String) { self = pattern.isEmpty ? nil : Glob(pattern) }
+}

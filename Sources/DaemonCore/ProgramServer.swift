@@ -1,0 +1,124 @@
+internal import AdminProgram
+internal import Guest
+internal import LinuxSystem
+internal import Logging
+internal import NIOCore
+internal import Operations
+internal import RPC
+internal import RPCNIO
+internal import WireProtocol
+internal import XDR
+
+/// Takes calls from the connections of both doors to their programs, and the answers back.
+///
+/// Rights on procedures, the read-only socket and the number of open calls have been checked by the connection, from the
+/// protocol's own annotations. Rights on guests and on data are `Access`.
+final class ProgramServer: Sendable {
+  let guests: Guests
+  let programs: ProgramTable
+  let clients: ClientList
+  let accessTable: AccessTable
+  let logger: Logger
+  private let scheduler: CallScheduler
+
+  init(
+    guests: Guests, programs: ProgramTable, clients: ClientList, limits: ClientLimits, accessTable: AccessTable,
+    logger: Logger
+  ) {
+    self.guests = guests
+    self.programs = programs
+    self.clients = clients
+    self.accessTable = accessTable
+    self.logger = logger
+    let server = WeakServer()
+    scheduler = CallScheduler(
+      eventLoop: guests.eventLoop, limits: limits,
+      cost: { programs[$0.program, $0.version]?.cost(of: $0.procedure.number) ?? .plain },
+      begin: { call, connection, held in
+        guard let server = server.value else { return }
+        server.guests.onLoop { $0.begin(call, on: connection, held: held, server: server) }
+      })
+    server.value = self
+  }
+
+  private final class WeakServer: @unchecked Sendable {
+    weak var value: ProgramServer?
+  }
+}
+
+extension ProgramServer: RPCServerDelegate {
+  func connectionOpened(_ connection: RPCServerConnection) {
+    let access = accessTable.access(of: connection.peer, readOnly: connection.isReadOnly)
+    guests.onLoop { _ in clients.add(ClientScope(connection, logger: logger), access) }
+    logger.debug(
+      "client connected",
+      metadata: ["client": "\(connection.id)", "uid": "\(connection.peer.uid)", "pid": "\(connection.peer.pid)"])
+  }
+
+  func received(_ call: IncomingCall, on connection: RPCServerConnection) {
+    scheduler.submit(call, on: connection)
+  }
+
+  func connectionWritable(_ connection: RPCServerConnection) {
+    guests.onLoop { $0.journal.pumpAll(of: connection.id) }
+    scheduler.pump()
+  }
+
+  func connectionClosed(_ connection: RPCServerConnection, reason: String?) {
+    scheduler.drop(connection)
+    guests.onLoop { _ in clients.remove(connection.id) }
+    if let reason {
+      logger.warning(
+        "closed a client's connection",
+        metadata: ["client": "\(connection.id)", "uid": "\(connection.peer.uid)", "reason": "\(reason)"])
+    } else {
+      logger.debug("client gone", metadata: ["client": "\(connection.id)"])
+    }
+  }
+
+  /// A call is done; another may have waited for its place.
+  fileprivate func finished(_ held: [ConnectionScope.Registration], on connection: RPCServerConnection) {
+    for registration in held { connection.scope.release(registration) }
+    scheduler.pump()
+  }
+
+  /// Every error that leaves the daemon leaves through here.
+  fileprivate func body(_ error: any Error, _ call: IncomingCall) -> RPCErrorBody {
+    let answer = RPCErrorBody.answer(to: error, of: call.procedure.name)
+    if answer.isFault {
+      logger.error("a fault of the daemon", metadata: ["procedure": "\(call.procedure.name)", "error": "\(error)"])
+    }
+    return answer.body
+  }
+}
+
+extension Guests {
+  /// Serves a call from beginning to end in the isolation of the guests: no thread is changed, and calls of one connection
+  /// are decided in the order in which they were sent. The task is the connection's, and is cancelled when that ends.
+  fileprivate func begin(
+    _ call: IncomingCall, on connection: RPCServerConnection, held: [ConnectionScope.Registration],
+    server: ProgramServer
+  ) {
+    // A number names one connection only, from its opening to its end.
+    guard let client = server.clients[connection.id], let program = server.programs[call.program, call.version] else {
+      server.finished(held, on: connection)
+      return connection.fail(call, RPCErrorBody(.notSupported, "unknown program \(call.program)"))
+    }
+    let caller = Caller(
+      actor: .user(uid: connection.peer.uid, pid: connection.peer.pid), access: client.access, scope: client.scope,
+      needed: Right(call.procedure.right), procedure: call.procedure.name)
+    let task = Task.immediate {
+      defer { server.finished(held, on: connection) }
+      do {
+        guard let reply = try await program.serve(call, by: caller) else {
+          return connection.fail(call, RPCErrorBody(.notSupported, "unknown procedure \(call.procedure.number)"))
+        }
+        connection.reply(call, encoded: reply.encoded)
+        await program.sent(reply)
+      } catch {
+        connection.fail(call, server.body(error, call))
+      }
+    }
+    if let call = held.first { connection.scope.attach(call) { task.cancel() } }
+  }
+}
