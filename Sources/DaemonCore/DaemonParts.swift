@@ -81,6 +81,8 @@ final class GuestsPart: DaemonPart, @unchecked Sendable {
 
   struct Opened {
     let guests: Guests
+    /// Kept open for every start.
+    let controller: ControllerProgram
     let clients: ClientList
     let limits: ClientLimits
     let hooks: HookRunner
@@ -98,9 +100,10 @@ final class GuestsPart: DaemonPart, @unchecked Sendable {
     let daemon = store.daemon
     let disk = store.contents
     let eventLoop = disk.group.next()
+    let controller = ControllerProgram(daemon.controllerPath)
     let guests = Guests(
       environment: .init(
-        paths: daemon.paths, configuration: daemon.configuration, controllerPath: daemon.controllerPath,
+        paths: daemon.paths, configuration: daemon.configuration, controllerPath: controller.path,
         boot: store.boot),
       store: disk.store, state: disk.state, journal: disk.range, eventLoop: eventLoop, logger: daemon.logger,
       rescue: disk.rescue)
@@ -122,7 +125,7 @@ final class GuestsPart: DaemonPart, @unchecked Sendable {
     }
     // A client that comes right after a start learns how guests ended meanwhile, not how they were before.
     await guests.settled()
-    opened = Opened(guests: guests, clients: clients, limits: limits, hooks: hooks)
+    opened = Opened(guests: guests, controller: controller, clients: clients, limits: limits, hooks: hooks)
   }
 
   func close() async { await contents.guests.shutDown() }
