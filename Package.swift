@@ -87,7 +87,7 @@ let package = Package(
     .target(name: "CLinuxSystem"),
     .target(name: "LinuxSystem", dependencies: ["CLinuxSystem"], swiftSettings: common),
     .target(name: "CContainerInit"),
-    .target(name: "Cgroups", dependencies: ["Layout", "LinuxSystem"], swiftSettings: common),
+    .target(name: "Cgroups", dependencies: ["Guest", "Layout", "LinuxSystem"], swiftSettings: common),
     .target(name: "ConsoleLog", dependencies: ["Layout", "LinuxSystem"], swiftSettings: common),
     .target(
       name: "ContainerRuntime", dependencies: ["CContainerInit", "CLinuxSystem", "Layout", "LinuxSystem", "Cgroups"],
@@ -166,11 +166,11 @@ let package = Package(
     .testTarget(
       name: "FormerProtocolTests", dependencies: ["FormerProtocol", "Guest", "GuestWire"], swiftSettings: common),
     .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem"], swiftSettings: common),
-    .testTarget(name: "CgroupsTests", dependencies: ["Cgroups", "LinuxSystem"], swiftSettings: common),
+    .testTarget(name: "CgroupsTests", dependencies: ["Cgroups", "Guest", "LinuxSystem"], swiftSettings: common),
     .testTarget(name: "LayoutTests", dependencies: ["Layout", "LinuxSystem"], swiftSettings: common),
     .testTarget(name: "ConsoleLogTests", dependencies: ["ConsoleLog", "Layout", "LinuxSystem"], swiftSettings: common),
     .testTarget(
-      name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime", "Cgroups", "LinuxSystem"],
+      name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime", "Cgroups", "Guest", "LinuxSystem"],
       swiftSettings: common),
     .testTarget(
       name: "RPCSocketTests", dependencies: ["RPCSocket", "RPC", "WireProtocol", "XDR", "LinuxSystem"],

@@ -30,8 +30,8 @@ public struct CgroupHost: Equatable, Sendable {
 
   public enum Place: Equatable, Sendable { case unified, legacy, missing }
 
-  /// The controllers that limits need.
-  public static let needed = ["memory", "pids", "cpu"]
+  /// The controllers that limits need, as cgroup v2 names them.
+  public static var needed: [String] { CgroupLimit.all.map(\.controller) }
 
   /// Looks at the host.
   public static func detect() throws(StepError) -> CgroupHost {
@@ -73,12 +73,28 @@ public struct CgroupHost: Equatable, Sendable {
 
   /// Mount point of the v1 hierarchy that holds a controller.
   public func legacy(_ controller: String) -> String? {
-    hierarchies.first { $0.controllers.contains(controller) }?.mountPoint
+    let name = CgroupLimit.legacyName(of: controller)
+    return hierarchies.first { $0.controllers.contains(name) }?.mountPoint
   }
 
   public func place(of controller: String) -> Place {
     if unifiedControllers.contains(controller) { return .unified }
     return legacy(controller) == nil ? .missing : .legacy
+  }
+
+  /// The files, joined to a sentence's end, without which this kernel cannot keep a limit; nil where it can, or where there
+  /// is no group yet that would show it.
+  public func missingFiles(of controller: String) -> String? {
+    let isUnified = unifiedControllers.contains(controller)
+    guard let row = CgroupLimit.all.first(where: { $0.controller == controller }),
+      let mountPoint = isUnified ? unified : legacy(controller),
+      let group = (try? Files.list(mountPoint))?.first(where: { $0.kind == .directory })
+    else { return nil }
+    let folder = "\(mountPoint)/\(group.name)"
+    if isUnified, !words((try? Files.read(folder + "/cgroup.controllers")) ?? []).contains(controller) { return nil }
+    let sets = isUnified ? row.unified : row.legacy
+    if sets.contains(where: { Files.exists("\(folder)/\($0[0].name)") }) { return nil }
+    return sets.map { $0[0].name }.joined(separator: " and no ")
   }
 
   /// In words for `lodge host`.

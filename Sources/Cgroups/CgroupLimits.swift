@@ -1,10 +1,9 @@
+public import Guest
+
 /// Limits of a run's cgroup.
 public struct CgroupLimits: Sendable, Hashable {
   /// Asked for, and kept or the start is refused; nil is not asked for.
-  public var memoryBytes: UInt64?
-  public var pids: UInt64?
-  /// Thousandths of one CPU's time.
-  public var cpuMillis: UInt64?
+  public var asked: Limits
   /// Protects the host from a guest without limits of its own.
   public var usual: Usual
 
@@ -19,12 +18,8 @@ public struct CgroupLimits: Sendable, Hashable {
     }
   }
 
-  public init(
-    memoryBytes: UInt64? = nil, pids: UInt64? = nil, cpuMillis: UInt64? = nil, usual: Usual = Usual()
-  ) {
-    self.memoryBytes = memoryBytes
-    self.pids = pids
-    self.cpuMillis = cpuMillis
+  public init(_ asked: Limits = Limits(), usual: Usual = Usual()) {
+    self.asked = asked
     self.usual = usual
   }
 }

@@ -33,12 +33,7 @@ public struct CgroupTree: Sendable {
       try Files.makeDirectories(guestsPath)
       try Files.makeDirectory(controllersPath)
     }
-    var folder = host.unified
-    for part in parent.split(separator: "/").map(String.init) + [CgroupNames.guests] {
-      enableControllers(in: folder)
-      folder += "/" + part
-    }
-    enableControllers(in: folder)
+    enable(CgroupLimit.all.filter(\.isForEveryGuest).map(\.controller))
     for hierarchy in host.hierarchies { try prepare(hierarchy, step) }
   }
 
@@ -61,9 +56,19 @@ public struct CgroupTree: Sendable {
     }
   }
 
-  /// A controller that cannot be enabled is reported when a limit needs it.
-  private func enableControllers(in folder: String) {
-    for controller in CgroupHost.needed where host.unifiedControllers.contains(controller) {
+  /// Enables controllers from the root down to the groups of runs. One that cannot be enabled is reported when a limit
+  /// needs it.
+  func enable(_ controllers: [String]) {
+    var folder = host.unified
+    for part in parent.split(separator: "/").map(String.init) + [CgroupNames.guests] {
+      enable(controllers, in: folder)
+      folder += "/" + part
+    }
+    enable(controllers, in: folder)
+  }
+
+  private func enable(_ controllers: [String], in folder: String) {
+    for controller in controllers where host.unifiedControllers.contains(controller) {
       try? Files.writeControl("+\(controller)", to: folder + "/cgroup.subtree_control")
     }
   }

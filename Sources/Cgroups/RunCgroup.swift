@@ -58,88 +58,99 @@ public final class RunCgroup {
     for hierarchy in tree.host.hierarchies {
       let upper = "\(tree.guestsPath(under: hierarchy.mountPoint))/\(name)"
       try makeFolder(upper)
-      if Self.hasLimits(hierarchy) { try makeFolder(upper + "/" + CgroupNames.own) }
+      if hasLimits(hierarchy) { try makeFolder(upper + "/" + CgroupNames.own) }
     }
-    for (controller, asked) in [
-      ("memory", limits.memoryBytes != nil), ("pids", limits.pids != nil), ("cpu", limits.cpuMillis != nil),
-    ] {
-      switch tree.host.place(of: controller) {
-      case .unified where asked && !isEnabled(controller):
+    var enabled = enabledControllers()
+    for row in CgroupLimit.all where row.asked(limits.asked) != nil && !enabled.contains(row.controller) {
+      switch tree.host.place(of: row.controller) {
+      case .unified:
+        // Not all are enabled beforehand: each costs every group a little.
+        tree.enable([row.controller])
+        enabled = enabledControllers()
+        guard !enabled.contains(row.controller) else { continue }
         throw StepError(
-          step: "limit \(controller)", reason: "cgroup \(controller) controller is not enabled",
-          hint: "enable it in the parent group: echo +\(controller) > \(tree.guestsPath)/cgroup.subtree_control")
-      case .missing where asked:
+          step: "limit \(row.controller)", reason: "cgroup \(row.controller) controller is not enabled",
+          hint:
+            "enable it in the parent group: echo +\(row.controller) > \(tree.guestsPath)/cgroup.subtree_control")
+      case .missing:
         throw StepError(
-          step: "limit \(controller)", reason: "this host has no cgroup \(controller) controller",
+          step: "limit \(row.controller)", reason: "this host has no cgroup \(row.controller) controller",
           hint: "boot the kernel with it enabled, or remove the limit from the guest's spec")
-      case .unified, .legacy, .missing: break
+      case .legacy: break
       }
     }
-    let delegated = tree.host.unifiedControllers.isEmpty ? [] : CgroupHost.needed.filter(isEnabled)
+    let delegated = CgroupLimit.all.map(\.controller).filter(enabled.contains)
     if !delegated.isEmpty {
       let value = delegated.map { "+\($0)" }.joined(separator: " ")
       try? Files.writeControl(value, to: folder + "/cgroup.subtree_control")
     }
     try makeFolder(folder + "/" + CgroupNames.own)
-    try setLimits(limits, canDelegate: !delegated.isEmpty)
+    for row in CgroupLimit.all { try set(row, limits, enabled) }
+    if !delegated.isEmpty { repeatLimits() }
   }
 
-  /// On the run's group, which the guest cannot see: its cgroup namespace begins at `init`. In the unified hierarchy they are
-  /// repeated there, where programs look for them to size themselves; what the guest makes of those changes nothing.
-  private func setLimits(_ limits: CgroupLimits, canDelegate: Bool) throws(StepError) {
-    if let bytes = limits.memoryBytes {
-      try limitMemory(bytes)
-    } else if let bytes = limits.usual.memoryBytes, isCounted("memory") {
-      // Swap is left as it is: a usual limit is for memory alone.
-      try write("\(bytes)", to: memory?.legacy == true ? "memory.limit_in_bytes" : "memory.max", of: "memory")
+  /// On the run's group, which the guest cannot see: its cgroup namespace begins at `init`.
+  private func set(_ row: CgroupLimit, _ limits: CgroupLimits, _ enabled: Set<String>) throws(StepError) {
+    let place = tree.host.place(of: row.controller)
+    let asked = row.asked(limits.asked)
+    guard let value = asked ?? row.usual(limits.usual), let folder = folder(of: row.controller) else { return }
+    if asked == nil, place == .unified, !enabled.contains(row.controller) { return }
+    let sets = place == .unified ? row.unified : row.legacy
+    guard let files = sets.first(where: { Files.exists("\(folder)/\($0[0].name)") }) else {
+      // A usual limit is kept where it can be.
+      guard asked != nil else { return }
+      throw StepError(
+        step: "limit \(row.controller)",
+        reason: "this kernel has no \(sets.map { $0[0].name }.joined(separator: " and no "))",
+        hint: "lodge host shows what this host can limit; or remove the limit from the guest's spec")
     }
-    if let pids = limits.pids {
-      try write("\(pids)", to: "pids.max", of: "pids")
-    } else if let pids = limits.usual.pids, isCounted("pids") {
-      try write("\(pids)", to: "pids.max", of: "pids")
-    }
-    if let millis = limits.cpuMillis {
-      let period: UInt64 = 100_000
-      let quota = millis * period / 1000
-      if tree.host.place(of: "cpu") == .unified {
-        try write("\(quota) \(period)", to: "cpu.max", of: "cpu")
-      } else {
-        try write("\(period)", to: "cpu.cfs_period_us", of: "cpu")
-        try write("\(quota)", to: "cpu.cfs_quota_us", of: "cpu")
+    for file in files {
+      // Swap is left as it is where nothing was asked for: a usual limit is for memory alone.
+      if file.isOptional {
+        if asked != nil { try? Files.writeControl(file.text(file.kept(value)), to: "\(folder)/\(file.name)") }
+        continue
       }
+      try during("limit \(row.controller)") { () throws(SystemError) in
+        try Files.writeControl(file.text(file.kept(value)), to: "\(folder)/\(file.name)")
+      }
+      try readBack(row, file, value, in: folder)
     }
-    guard canDelegate else { return }
+  }
+
+  /// The kernel may take a value and keep another one.
+  private func readBack(
+    _ row: CgroupLimit, _ file: CgroupLimit.File, _ value: UInt64, in folder: String
+  ) throws(StepError) {
+    let step = "limit \(row.controller)"
+    let kept = words(
+      try during(step) { () throws(SystemError) in try Files.read("\(folder)/\(file.name)") })
+    let wanted = file.kept(value)
+    // Beyond what the kernel counts there is no limit, which it calls `max`.
+    guard let found = kept.lazy.compactMap({ UInt64($0) }).first else {
+      if kept == ["max"] { return }
+      throw StepError(step: step, reason: "\(file.name) has \(kept.joined(separator: " ")) instead of \(wanted)")
+    }
+    guard max(found, wanted) - min(found, wanted) <= row.rounding else {
+      throw StepError(step: step, reason: "\(file.name) has \(found) instead of \(wanted)")
+    }
+  }
+
+  /// In the unified hierarchy limits are repeated in the guest's own group, where programs look for them to size themselves;
+  /// what the guest makes of those changes nothing.
+  private func repeatLimits() {
     for file in ["memory.max", "pids.max", "cpu.max"] {
       guard let value = try? Files.readText("\(folder)/\(file)"), !value.hasPrefix("max") else { continue }
       try? Files.writeControl(value.filter { $0 != "\n" }, to: "\(folder)/\(CgroupNames.own)/\(file)")
     }
   }
 
-  /// Whether a usual limit can be kept.
-  private func isCounted(_ controller: String) -> Bool {
-    switch tree.host.place(of: controller) {
-    case .unified: isEnabled(controller)
-    case .legacy: true
-    case .missing: false
-    }
-  }
-
-  /// The limit is for memory in all: what it is to keep within, swapping must not stretch. Not every kernel counts swap.
-  private func limitMemory(_ bytes: UInt64) throws(StepError) {
-    guard let memory else { return }
-    if memory.legacy {
-      try write("\(bytes)", to: "memory.limit_in_bytes", of: "memory")
-      try? Files.writeControl("\(bytes)", to: memory.folder + "/memory.memsw.limit_in_bytes")
-    } else {
-      try write("\(bytes)", to: "memory.max", of: "memory")
-      try? Files.writeControl("0", to: memory.folder + "/memory.swap.max")
-    }
-  }
-
   /// Whether limits are kept in a hierarchy, so that the guest's own group is one below. In the others one level is enough,
   /// and every group costs a start some 20 microseconds.
-  private static func hasLimits(_ hierarchy: CgroupHost.LegacyHierarchy) -> Bool {
-    hierarchy.controllers.contains { CgroupHost.needed.contains($0) }
+  private func hasLimits(_ hierarchy: CgroupHost.LegacyHierarchy) -> Bool {
+    CgroupLimit.all.contains { row in
+      hierarchy.controllers.contains(row.legacyController)
+        && (row.isForEveryGuest || (limits.flatMap { row.asked($0.asked) }) != nil)
+    }
   }
 
   static let mostGroups = 4096
@@ -155,8 +166,9 @@ public final class RunCgroup {
     throw StepError(SystemError("make", on: path, errno: number), step: "make cgroup \(name)")
   }
 
-  private func isEnabled(_ controller: String) -> Bool {
-    words((try? Files.read(folder + "/cgroup.controllers")) ?? []).contains(controller)
+  /// Those of the unified hierarchy that count in this group.
+  private func enabledControllers() -> Set<String> {
+    tree.host.unifiedControllers.isEmpty ? [] : Set(words((try? Files.read(folder + "/cgroup.controllers")) ?? []))
   }
 
   private func folder(of controller: String) -> String? {
@@ -164,13 +176,6 @@ public final class RunCgroup {
     case .unified: folder
     case .legacy: "\(tree.guestsPath(under: tree.host.legacy(controller)!))/\(name)"
     case .missing: nil
-    }
-  }
-
-  private func write(_ value: String, to file: String, of controller: String) throws(StepError) {
-    guard let folder = folder(of: controller) else { return }
-    try during("limit \(controller)") { () throws(SystemError) in
-      try Files.writeControl(value, to: "\(folder)/\(file)")
     }
   }
 
@@ -192,7 +197,7 @@ public final class RunCgroup {
     var opened: [(hierarchy: String, fd: OwnedFD)] = []
     for hierarchy in tree.host.hierarchies {
       let upper = "\(tree.guestsPath(under: hierarchy.mountPoint))/\(name)"
-      let path = Self.hasLimits(hierarchy) ? "\(upper)/\(CgroupNames.own)/tasks" : upper + "/tasks"
+      let path = hasLimits(hierarchy) ? "\(upper)/\(CgroupNames.own)/tasks" : upper + "/tasks"
       let fd = try during("join cgroup \(hierarchy.name) \(name)") { () throws(SystemError) in
         try Files.open(path, flags: O_WRONLY)
       }

@@ -25,6 +25,12 @@ public struct HostCapability: Equatable, Sendable {
       let host = try CgroupHost.detect()
       add("cgroup", true, "\(host.mode), at \(host.unified)")
       for controller in CgroupHost.needed {
+        if let missing = host.missingFiles(of: controller) {
+          add(
+            "cgroup \(controller)", false, "this kernel has no \(missing)",
+            fix: "boot a kernel that limits \(controller) by group")
+          continue
+        }
         switch host.place(of: controller) {
         case .unified: add("cgroup \(controller)", true, "cgroup v2")
         case .legacy: add("cgroup \(controller)", true, "cgroup v1, at \(host.legacy(controller) ?? "")")

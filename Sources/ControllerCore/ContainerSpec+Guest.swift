@@ -1,4 +1,3 @@
-import Cgroups
 import ContainerRuntime
 import Guest
 
@@ -67,12 +66,5 @@ extension ContainerSpec {
     if console == .pty { standard.append(EnvironmentVariable("TERM", "xterm")) }
     standard.removeAll { variable in variables.contains { $0.name == variable.name } }
     return (standard + variables).map { "\($0.name)=\($0.value)" }
-  }
-}
-
-extension CgroupLimits {
-  /// - Parameter usual: what the daemon's configuration gives guests that ask for nothing.
-  init(_ limits: Limits, usual: Usual) {
-    self.init(memoryBytes: limits.memoryBytes, pids: limits.pids, cpuMillis: limits.cpuMillis, usual: usual)
   }
 }

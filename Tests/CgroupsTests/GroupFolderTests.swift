@@ -1,5 +1,6 @@
 import Glibc
 import LinuxSystem
+import struct Guest.Limits
 import Testing
 
 @testable import Cgroups
@@ -48,7 +49,7 @@ import Testing
   @Test func everyHierarchyHasTheGroupAndLimitsAreAboveTheGuests() throws {
     defer { tree.remove() }
     let group = try RunCgroup.create(
-      in: tree, name: "limited", limits: CgroupLimits(memoryBytes: 8 << 20, pids: 9), runID: [1])
+      in: tree, name: "limited", limits: CgroupLimits(Limits(memoryBytes: 8 << 20, pids: 9)), runID: [1])
     for mountPoint in tree.mountPoints { #expect(Files.exists("\(tree.guestsPath(under: mountPoint))/limited")) }
     let tasks = try group.openLegacyTasks()
     #expect(tasks.count == tree.host.hierarchies.count)

@@ -1,5 +1,6 @@
 import Glibc
 import LinuxSystem
+import struct Guest.Limits
 import Testing
 
 @testable import Cgroups
@@ -229,7 +230,7 @@ import Testing
 
   @Test func memoryLimitKillsAndIsCounted() throws {
     let end = try bench.run(
-      bench.spec("awk 'BEGIN { x = \"x\"; while (1) x = x x }'"), limits: CgroupLimits(memoryBytes: 16 << 20))
+      bench.spec("awk 'BEGIN { x = \"x\"; while (1) x = x x }'"), limits: CgroupLimits(Limits(memoryBytes: 16 << 20)))
     #expect(end.outOfMemory.kills >= 1)
     #expect(end.outOfMemory.limit == .own)
     #expect(end.status == .exited(code: 137) || end.status == .signaled(signal: SIGKILL, core: false))
@@ -238,14 +239,14 @@ import Testing
   }
 
   @Test func aKillWithoutWantOfMemoryIsNotCounted() throws {
-    let end = try bench.run(bench.spec("kill -9 $$; sleep 1; exit 137"), limits: CgroupLimits(memoryBytes: 16 << 20))
+    let end = try bench.run(bench.spec("kill -9 $$; sleep 1; exit 137"), limits: CgroupLimits(Limits(memoryBytes: 16 << 20)))
     #expect(end.outOfMemory.kills == 0)
   }
 
   @Test func processLimitStopsAForkBombAndTheGroupIsKilledWhole() throws {
     let start = Clock.bootNanoseconds
     let end = try bench.run(
-      bench.spec("b() { b | b & }; b; while true; do sleep 1; done"), limits: CgroupLimits(pids: 100)
+      bench.spec("b() { b | b & }; b; while true; do sleep 1; done"), limits: CgroupLimits(Limits(pids: 100))
     ) { _, group in
       while group.usage().tasks ?? 0 < 90, Clock.bootNanoseconds - start < 10_000_000_000 { usleep(1000) }
       #expect(try #require(group.usage().tasks) <= 100)
@@ -257,7 +258,7 @@ import Testing
 
   @Test func cpuLimitHolds() throws {
     let end = try bench.run(
-      bench.spec("i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done"), limits: CgroupLimits(cpuMillis: 100)
+      bench.spec("i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done"), limits: CgroupLimits(Limits(cpuMillis: 100))
     ) { container, _ in
       usleep(500_000)
       try container.initProcess.signal(SIGKILL)
@@ -285,7 +286,7 @@ import Testing
     ])
     let tree = CgroupTree(host: try #require(host), parent: bench.tree.parent)
     let error = #expect(throws: ContainerError.self) {
-      try RunCgroup.create(in: tree, name: "x", limits: CgroupLimits(memoryBytes: 1 << 20), runID: [1])
+      try RunCgroup.create(in: tree, name: "x", limits: CgroupLimits(Limits(memoryBytes: 1 << 20)), runID: [1])
     }
     #expect(error?.step == "limit memory")
     #expect(error?.hint?.isEmpty == false)

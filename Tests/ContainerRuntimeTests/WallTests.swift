@@ -1,6 +1,7 @@
 import Cgroups
 import Glibc
 import LinuxSystem
+import struct Guest.Limits
 import Testing
 
 @testable import ContainerRuntime
@@ -87,7 +88,7 @@ import Testing
   @Test(.enabled(if: (try? CgroupHost.detect().legacy("pids")) != nil, "needs the v1 pids controller (hybrid host)"))
   func aGuestThatMountsItsGroupsReachesNeitherNeighboursNorItsLimits() throws {
     let neighbour = try RunCgroup.create(
-      in: bench.tree, name: "neighbour", limits: CgroupLimits(pids: 7), runID: [1])
+      in: bench.tree, name: "neighbour", limits: CgroupLimits(Limits(pids: 7)), runID: [1])
     defer { neighbour.remove() }
     var spec = bench.spec(
       """
@@ -101,7 +102,7 @@ import Testing
       set -- /proc/[0-9]*; echo $#
       """)
     spec.capabilities |= 1 << 21
-    let end = try bench.run(spec, limits: CgroupLimits(memoryBytes: 64 << 20, pids: 20))
+    let end = try bench.run(spec, limits: CgroupLimits(Limits(memoryBytes: 64 << 20, pids: 20)))
     let lines = end.output.split(separator: "\n").map(String.init)
     #expect(!lines.contains("no mount"), "\(end.output)")
     #expect(!end.output.contains("neighbour"), "\(end.output)")
@@ -121,7 +122,7 @@ import Testing
     // An explicit limit takes precedence.
     let asked = try bench.run(
       bench.spec("i=0; while [ $i -lt 40 ]; do sleep 5 & i=$((i+1)); done; set -- /proc/[0-9]*; echo $#"),
-      limits: CgroupLimits(pids: 100, usual: .init(pids: 5)))
+      limits: CgroupLimits(Limits(pids: 100), usual: .init(pids: 5)))
     #expect(asked.output.split(separator: "\n").last.flatMap { Int($0) }.map { $0 > 30 } == true, "\(asked.output)")
   }
 

@@ -75,8 +75,7 @@ import Testing
   }
 
   private static let places: Set<String> = [
-    "Guest/GuestSpec.swift", "SpecKeys/GuestKeys.swift", "ControllerCore/ContainerSpec+Guest.swift",
-    "Cgroups/CgroupLimits.swift", "Cgroups/RunCgroup.swift",
+    "Guest/GuestSpec.swift", "SpecKeys/GuestKeys.swift", "Cgroups/CgroupLimit.swift",
     // The former protocol, whose closed structs name every key.
     "FormerProtocol/FormerSpec.swift",
   ]
