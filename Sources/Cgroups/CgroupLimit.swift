@@ -51,7 +51,17 @@ struct CgroupLimit: Sendable {
       legacy: [
         [File(name: "cpu.cfs_period_us", kept: { _ in periodMicros }), File(name: "cpu.cfs_quota_us", kept: quota)]
       ]),
+    // The kernel's own weights (iocost), or those of the scheduler BFQ, which counts to 1,000.
+    CgroupLimit(
+      controller: "io", legacyController: "blkio", asked: { $0.ioWeight },
+      unified: [[File(name: "io.weight")], [File(name: "io.bfq.weight", kept: bfqWeight)]],
+      legacy: [[File(name: "blkio.bfq.weight", kept: bfqWeight)]], isForEveryGuest: false),
   ]
+
+  /// 1 to 100 as they are, and what is above in the same proportion of what is left.
+  @Sendable private static func bfqWeight(_ weight: UInt64) -> UInt64 {
+    weight <= 100 ? weight : 100 + (weight - 100) * 900 / 9900
+  }
 
   @Sendable private static func quota(_ millis: UInt64) -> UInt64 { millis * periodMicros / 1000 }
 

@@ -140,11 +140,16 @@ public struct Limits: Sendable, Hashable {
   public var pids: UInt64?
   /// Thousandths of one CPU's time.
   public var cpuMillis: UInt64?
+  /// The share of the disks among groups that want them at the same time: 1 to 10,000, 100 being a group's without any.
+  public var ioWeight: UInt64?
 
-  public init(memoryBytes: UInt64? = nil, pids: UInt64? = nil, cpuMillis: UInt64? = nil) {
+  public init(
+    memoryBytes: UInt64? = nil, pids: UInt64? = nil, cpuMillis: UInt64? = nil, ioWeight: UInt64? = nil
+  ) {
     self.memoryBytes = memoryBytes
     self.pids = pids
     self.cpuMillis = cpuMillis
+    self.ioWeight = ioWeight
   }
 }
 

@@ -178,6 +178,10 @@ public enum GuestKeys {
           .answering { ForeignValues.cpu($0) ?? ForeignValues.unlimited($0) }.optional,
         \.cpuMillis, default: .some(nil), "CPU time, 1.5 being one CPU and a half",
         traits: KeyTraits(needs: "cgroup cpu", isLive: true)),
+      Key(
+        "ioWeight", ValueKind<UInt64>.integer(in: 1...10_000).optional, \.ioWeight, default: .some(nil),
+        "share of the disks among guests that want them at the same time, 100 being that of a guest without it",
+        traits: KeyTraits(needs: "cgroup io", isLive: true)),
     ])
 
   private static let rootfs = Schema(

@@ -310,6 +310,7 @@ import Testing
     spec.mounts.shuffle(using: &random)
     pick(\.limits.memoryBytes)
     pick(\.limits.cpuMillis)
+    pick(\.limits.ioWeight)
     pick(\.rlimits)
     pick(\.capabilities.added)
     pick(\.console)

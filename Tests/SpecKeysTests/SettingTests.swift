@@ -17,7 +17,7 @@ import Testing
       .init(.tmpfs(bytes: nil), at: "/a"), .init(.bind("/srv"), at: "/a/b", readOnly: true),
       .init(.tmpfs(TmpfsOptions(bytes: 4096, mode: 0o7, uid: 1, gid: UInt32.max - 1)), at: "/c"),
     ]
-    spec.limits = Limits(memoryBytes: 512 << 20, pids: 200, cpuMillis: 1501)
+    spec.limits = Limits(memoryBytes: 512 << 20, pids: 200, cpuMillis: 1501, ioWeight: 250)
     spec.rlimits = [.init("nofile", soft: 1, hard: 2), .init("core", soft: .max, hard: .max)]
     spec.capabilities = Capabilities(added: ["net_admin"], dropped: ["all"])
     spec.noNewPrivileges = false
