@@ -17,6 +17,8 @@ extension IntegrationTests {
       let count = getenv("LODGE_UPGRADE_GUESTS").flatMap { Int(String(cString: $0)) } ?? 12
       try await withDaemon { daemon in
         try await daemon.terminate()
+        // It was of this release.
+        for suffix in ["", "-wal", "-shm"] { try Files.removeTree("\(daemon.root)/lib/lodge.db\(suffix)") }
         let former = Command("\(programs)/lodge", environment: ["LODGE_ROOT": daemon.root])
         let load = try (0..<4).map { _ in
           try SpawnPlan(executable: "/bin/sh", arguments: ["sh", "-c", "while :; do :; done"], environment: []).run()
