@@ -70,6 +70,7 @@ final class Controllers: @unchecked Sendable {
     case .callKill(let order): callKill(order, link)
     case .askForTasks(let order): askForTasks(order, link)
     case .askWhatItRuns(let isUrgent): askWhatItRuns(link, isUrgent: isUrgent)
+    case .askAboutLaunch: askAboutLaunch(link)
     case .readStatus: input(.statusRead(unreapedStatus(link)), run)
     case .destroy:
       fence.kill(name, run)
@@ -133,6 +134,20 @@ final class Controllers: @unchecked Sendable {
     case .timedOut: input(.launchOverdue, run)
     case .connectionClosed: break
     case .remote, .cancelled, .invalidArguments, .undecodable: input(.unintelligible, run)
+    }
+  }
+
+  /// An answer that came late is lost with its call, and the controller still knows it.
+  private func askAboutLaunch(_ link: ControllerLink) {
+    let run = link.run
+    link.connection?.controllerStatus(deadline: .now() + .seconds(2)) { [self] result in
+      switch result {
+      case .success(let answer):
+        if let launched = answer.reply.launched { input(.launched(.init(launched, boot: now)), run) }
+        if let ended = answer.reply.ended, let record = try? ExitRecord(ended) { input(.endHeard(record), run) }
+        input(.launchOverdue, run)
+      case .failure(let error): noAnswer(error, run)
+      }
     }
   }
 

@@ -121,6 +121,8 @@ public struct ControllerState: Sendable, Hashable {
     case askWhatItRuns(isUrgent: Bool)
     /// Read whether and how init has ended, and report it as `statusRead`.
     case readStatus
+    /// Ask how the launch went whose answer is overdue; `launchOverdue` again where that is not known either.
+    case askAboutLaunch
     /// Kill the guest through its cgroup, and once that is empty read how init ended and kill the controller.
     case destroy
     /// Kill the guest of a controller that cannot be reached, through its cgroup.
@@ -175,6 +177,7 @@ public struct ControllerState: Sendable, Hashable {
   /// The disk decides about its run.
   private var isSought = false
   private var isStatusRead = false
+  private var isLaunchDoubted = false
   private var isAsked = false
   private var reportedSilence = false
   private var failedAttempts = 0
@@ -267,6 +270,11 @@ extension ControllerState {
     case .endHeard(let record): return end([.reportEnd(record, fence: lastSeen.endingFence)])
     case .launchOverdue:
       guard phase == .launching else { return [] }
+      // The daemon itself may have stood still, and the answer may lie in its socket: the controller is asked once more.
+      guard isLaunchDoubted else {
+        isLaunchDoubted = true
+        return [.askAboutLaunch]
+      }
       return destroy(.launchOverdue)
     case .unintelligible: return destroy(.controllerDied)
     case .gaveUp(let order): return isOpen ? [.reportGivenUp(order: order)] : []

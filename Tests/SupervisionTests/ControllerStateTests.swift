@@ -31,7 +31,9 @@ import Testing
   static var unreached: State { .found(launched) }
   static var leaving: State { state(unreached, .connected, .isStranger) }
   static var gone: State { state(running, .closed) }
-  static var examples: [State] { [unreached, prepared, state(.prepared, .discarded), launching, running, ended, dismissed, leaving, gone] }
+  static var examples: [State] {
+    [unreached, prepared, state(.prepared, .discarded), launching, running, ended, dismissed, leaving, gone]
+  }
 
   @Test func theExamplesAreOfEveryPhase() {
     #expect(Self.examples.map(\.phase) == State.Phase.allCases)
@@ -64,9 +66,16 @@ import Testing
 
   @Test func aLaunchWithoutAnAnswerIsEndedByForce() {
     var state = Self.launching
+    #expect(state.input(.launchOverdue) == [.askAboutLaunch] && state.lastSeen.fence == nil)
     #expect(state.input(.launchOverdue) == [.readStatus, .destroy])
     #expect(state.lastSeen.fence == .launchOverdue)
     #expect(state.input(.closed) == [.reap, .look])
+  }
+
+  @Test func aLaunchWhoseAnswerWasOnlyReadLateIsNoReasonToKill() {
+    var state = Self.state(Self.launching, .launchOverdue)
+    #expect(state.input(.launched(Self.launched)) == [.reportLaunched(Self.launched)])
+    #expect(state.input(.launchOverdue) == [] && state.lastSeen.fence == nil)
   }
 
   @Test func aLateComplaintAboutALaunchThatSucceededIsNoReasonToKill() {
@@ -295,6 +304,7 @@ import Testing
     var state = State.found(nil, due: .init(by: Self.at(20), reason: .launchOverdue))
     #expect(state.input(.connected) == [.askWhatItRuns(isUrgent: true)])
     #expect(state.phase == .launching)
+    #expect(state.input(.launchOverdue) == [.askAboutLaunch])
     #expect(state.input(.launchOverdue) == [.readStatus, .destroy])
   }
 
@@ -474,7 +484,7 @@ import Testing
         case .callLaunch:
           launches += 1
           if before.phase != .prepared { return "ordered to launch while \(before.phase)" }
-        case .callStop, .callKill, .askForTasks, .askWhatItRuns:
+        case .callStop, .callKill, .askForTasks, .askWhatItRuns, .askAboutLaunch:
           if !state.isConnected { return "called without a connection: \(effect)" }
           if !state.isOpen { return "called after its end: \(effect)" }
           if case .askForTasks = effect {
