@@ -73,10 +73,12 @@ extension Guests {
       while let steps = book.finishNext() { carryOut(steps, rows.popFirst()) }
       if book.isSettled { storage.noteBoot() }
       write()
+    case .unanswered(let error): carryOut(book.unanswered(error))
     case .refused(let error): carryOut(book.refused(error))
     case .works: book.diskWorks()
     case .tryAgain: write()
-    case .lost: storage.keepCopy(of: book.all.compactMap(\.committed), at: now.wall)
+    case .lost: 
+      storage.keepCopy(of: book.all.compactMap(\.committed), newest: journal.range.newest, at: now.wall)
     }
     resumeSettling()
   }

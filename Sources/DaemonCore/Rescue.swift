@@ -21,6 +21,9 @@ extension Daemon {
       }
       let strangers = runsUnknown(to: state)
       guard strangers.isEmpty else { throw StoreError.stale(path: paths.database, runs: strangers) }
+      if let lost = guestsLost(to: state, newest: try store.journalRange().newest) {
+        throw StoreError.damaged(path: paths.database, reason: lost)
+      }
       // Copies that were kept because of an earlier damage are of no use any more.
       for suffix in ["", "-wal", "-shm"] {
         try? Files.removeTree(paths.copy + suffix)
@@ -45,6 +48,20 @@ extension Daemon {
       try show(known + knownGuests(error).filter { !names.contains($0.lifecycle.name) }, in: store)
       return (store, try store.load(), error)
     }
+  }
+
+  /// Why the database is not the one whose guests an earlier daemon wrote down when it lost it; nil where it is, by its
+  /// journal or by its guests.
+  private func guestsLost(to state: StoredState, newest: UInt64) -> String? {
+    guard Files.exists(paths.copy) else { return nil }
+    if let kept = GuestStore.keptSequence(path: paths.copy), newest >= kept { return nil }
+    let known = Set(state.guests.map(\.lifecycle.name))
+    let lost = GuestStore.salvage(path: paths.copy).guests.map(\.lifecycle.name.value)
+      .filter { name in !known.contains { $0.value == name } }.sorted()
+    guard !lost.isEmpty else { return nil }
+    return
+      "it does not know \(lost.prefix(5).joined(separator: ", "))\(lost.count > 5 ? " and \(lost.count - 5) more" : ""), "
+      + "which \(paths.copy) has: put the right database back, or move that file away to go on without them"
   }
 
   private var rescuePath: String { paths.runtime + "/rescue.db" }

@@ -16,6 +16,8 @@ final class StorageWatch: @unchecked Sendable {
   enum Fact {
     /// The batch is on the disk: its rows, a change each; and the guests that it has changed.
     case stored([[EncodedEntry]], of: [GuestName])
+    /// The disk does not answer for the batch that it was given: what can be refused is, and orders are carried out.
+    case unanswered(GuestError)
     /// The disk takes nothing: what waits is refused or kept, by its weight.
     case refused(GuestError)
     /// It takes something again.
@@ -28,6 +30,8 @@ final class StorageWatch: @unchecked Sendable {
 
   private static let reserveBytes = 1 << 20
   private static let retryMillis: Int64 = 500
+  /// How long the disk may take to answer for a batch before that is a fault.
+  private static let patienceMillis: Int64 = 3_000
 
   private let writer: StoreWriter
   private let paths: DaemonPaths
@@ -60,7 +64,12 @@ final class StorageWatch: @unchecked Sendable {
   func commit(_ batch: [Change], retention: Retention) {
     perform(health.input(.handedOver))
     let guests = batch.compactMap(\.guest)
+    let silence = StoreError.failed(path: paths.database, reason: "the disk does not answer").fault
+    let patience = eventLoop.scheduleTask(in: .milliseconds(Self.patienceMillis)) { [self] in
+      perform(health.input(.unanswered(silence)))
+    }
     writer.commit(batch, retention: retention, on: eventLoop) { [self] result in
+      patience.cancel()
       switch result {
       case .success(let rows):
         perform(health.input(.committed))
@@ -92,6 +101,9 @@ final class StorageWatch: @unchecked Sendable {
       isCancelled.set()
     }
   }
+
+  /// Bytes of the database and its log. No read of the database, so that a disk that does not answer can be told of.
+  var size: UInt64 { writer.store.size }
 
   /// Whether the database knows neither that run nor its end. Blocks.
   func isUnknown(_ record: ExitRecord, of name: GuestName) -> Bool {
@@ -142,6 +154,7 @@ final class StorageWatch: @unchecked Sendable {
         }
       case .releaseReserve: try? Files.removeTree(paths.reserve)
       case .restoreReserve: restoreReserve()
+      case .refuseWaiting(let fault): report(.unanswered(fault.refusal))
       case .refuse(let fault): report(.refused(fault.refusal))
       case .resume: report(.works)
       case .keepCopy: report(.lost)
@@ -192,7 +205,9 @@ final class StorageWatch: @unchecked Sendable {
 
   /// The database is lost, and this daemon still knows every guest: written down for the next one, which can then show
   /// them.
-  func keepCopy(of guests: [StoredGuest], at time: Timestamp) {
+  ///
+  /// - Parameter newest: number of the journal.
+  func keepCopy(of guests: [StoredGuest], newest: UInt64, at time: Timestamp) {
     let path = paths.copy
     writer.perform { [logger, boot] _ in
       for suffix in ["", "-wal", "-shm"] { try? Files.removeTree(path + suffix) }
@@ -201,6 +216,7 @@ final class StorageWatch: @unchecked Sendable {
         _ = try store.commit(
           guests.map { Change(guest: $0.lifecycle.name, record: .save($0), events: [], time: time) },
           retention: Retention())
+        try store.noteKept(newest)
         try store.close()
         logger.notice("wrote down what is known of the guests", metadata: ["path": "\(path)"])
       } catch {

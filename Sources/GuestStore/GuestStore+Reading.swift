@@ -135,15 +135,6 @@ extension GuestStore {
     }
   }
 
-  /// Bytes of the database and its log on the disk.
-  public func size() throws(StoreError) -> UInt64 {
-    try read { db in
-      UInt64(
-        (try Int64.fetchOne(db, sql: "PRAGMA page_count") ?? 0) * (try Int64.fetchOne(db, sql: "PRAGMA page_size") ?? 0)
-      )
-    }
-  }
-
   private func run(_ data: Data) throws -> RunRecord {
     do { return try Wire.StoredRunRow(xdr: Array(data)).restored() } catch {
       throw StoreError.damaged(path: path, reason: "run record: \(error)")

@@ -121,6 +121,34 @@ extension GuestStore {
     }
   }
 
+  /// Bytes of the database and its log on the disk.
+  public var size: UInt64 {
+    [path, path + "-wal"].reduce(0) { sum, file in
+      var status = stat()
+      return stat(file, &status) == 0 ? sum + UInt64(status.st_size) : sum
+    }
+  }
+
+  /// Of a copy of what is known: the newest number that the journal had given out.
+  public func noteKept(_ newest: UInt64) throws(StoreError) {
+    try write { db in
+      try db.execute(
+        sql: "INSERT OR REPLACE INTO meta VALUES ('kept_sequence', ?)", arguments: [Int64(clamping: newest)])
+    }
+  }
+
+  /// What `noteKept` wrote down; nil where that cannot be read.
+  public static func keptSequence(path: String) -> UInt64? {
+    var configuration = Configuration()
+    configuration.readonly = true
+    configuration.label = "lodge.kept"
+    guard let queue = try? DatabaseQueue(path: path, configuration: configuration) else { return nil }
+    let found = try? queue.read { db in
+      try Int64.fetchOne(db, sql: "SELECT value FROM meta WHERE key = 'kept_sequence'")
+    }
+    return found.flatMap { $0 }.map { UInt64($0) }
+  }
+
   /// When a database was last written to, in seconds; nil where there is none.
   public static func modified(path: String) -> Int? {
     var status = stat()

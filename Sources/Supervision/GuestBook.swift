@@ -263,7 +263,25 @@ extension GuestBook {
     let all = writing + queue
     writing = []
     queue = []
-    var kept: Set<GuestName> = []
+    return sort(all, keeping: [], error)
+  }
+
+  /// The disk has not answered for the batch that is on its way, and may yet. Orders are carried out, as when it refuses
+  /// them; requests that are not on their way are taken back, and those that are wait for its answer.
+  public mutating func unanswered(_ error: GuestError) -> [Step] {
+    guard isWriting else { return [] }
+    isRefused = true
+    var steps: [Step] = []
+    for index in writing.indices { steps += carryOutUnstored(&writing[index]) }
+    let waiting = queue
+    queue = []
+    // What a batch that may still be stored stands for is not taken back.
+    return steps + sort(waiting, keeping: Set(writing.compactMap(\.change.guest)), error)
+  }
+
+  /// Takes requests back, unless what they stand on waits to be stored, and queues the rest again.
+  private mutating func sort(_ all: [Pending], keeping names: Set<GuestName>, _ error: GuestError) -> [Step] {
+    var kept = names
     for pending in all where pending.weight != .request { if let name = pending.change.guest { kept.insert(name) } }
     var steps: [Step] = []
     for var pending in all {

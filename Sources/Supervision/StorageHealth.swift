@@ -42,6 +42,8 @@ public struct StorageHealth: Sendable, Hashable {
     case committed
     /// The batch was refused: nothing of it is on the disk.
     case refused(Fault)
+    /// The disk has not answered for the batch for some seconds; it may still.
+    case unanswered(Fault)
     /// A read has failed: a damaged database is found by the first reader of the damaged part.
     case readFailed(Fault)
     /// A second has passed. `freeBytes`: on the database's file system, nil where that is not known.
@@ -62,6 +64,8 @@ public struct StorageHealth: Sendable, Hashable {
     case restoreReserve
     /// Refuse or keep everything that waits for the disk, by its weight.
     case refuse(Fault)
+    /// Refuse what waits for its turn at the disk, and carry out the orders in the batch that is on its way.
+    case refuseWaiting(Fault)
     /// Store again what waits for the disk.
     case resume
     /// Write down elsewhere what is known of the guests.
@@ -113,6 +117,10 @@ public struct StorageHealth: Sendable, Hashable {
     case .refused(let fault):
       isWriting = false
       return fail(fault)
+    case .unanswered(let new):
+      guard isWriting, fault == nil else { return [] }
+      fault = new
+      return [.reportFault(new), .refuseWaiting(new)]
     case .readFailed(let fault):
       guard !isRescue, !isFinal, !isWriting else { return [] }
       return fail(fault)

@@ -152,6 +152,8 @@ extension IntegrationTests {
           let processInit = try await daemon.initPID(of: "web")
           async let started = daemon.lodge("create", "x", "--rootfs", "/", "--", "/bin/true", deadline: 10)
           #expect(try await daemon.lodge("ls").code == 0, "looking works")
+          let status = try await daemon.lodge("daemon", "status", deadline: 5)
+          #expect(status.code == 0, "\(status)")
           let asked = Date.now
           #expect(try await daemon.terminate() == .exited(code: 0))
           #expect(Date.now.timeIntervalSince(asked) < 5, "it ends when it is asked to")
@@ -162,6 +164,27 @@ extension IntegrationTests {
           #expect(try await daemon.initPID(of: "web") == processInit)
         }
         try await daemon.succeed("kill", "web")
+      }
+    }
+
+    /// An order is carried out though the disk does not answer, and its caller hears that it is not stored.
+    @Test(.requiresGuests, .enabled(if: FaultyDisk.missing == nil, "needs a C compiler"))
+    func aGuestIsKilledThoughTheDiskHangs() async throws {
+      try await withDaemon { daemon in
+        try await daemon.terminate()
+        let disk = try await FaultyDisk(root: daemon.root)
+        try await daemon.start(environment: disk.environment)
+        try await daemon.define("web", ["--restart", "never"], ["/bin/sleep", "1000"])
+        try await daemon.succeed("start", "web")
+        let processInit = try await daemon.initPID(of: "web")
+        try disk.hang([.write, .sync])
+        let killed = try await daemon.lodge("kill", "web", deadline: 15)
+        #expect(killed.code == 1 && killed.errors.contains("the disk does not answer"), "\(killed)")
+        #expect(!ProcessFacts.isAlive(processInit))
+        #expect(try await daemon.succeed("daemon", "status").output.contains("the disk does not answer"))
+        try disk.heal()
+        try await Self.expectWell(daemon, "a disk that hangs")
+        try await Self.expectOneEnd(of: "web", daemon, "a disk that hangs")
       }
     }
 

@@ -153,6 +153,30 @@ extension IntegrationTests {
       }
     }
 
+    /// The database goes while the daemon runs, and nothing runs when the next one starts: that one does not begin anew.
+    @Test(.requiresGuests, arguments: [false, true]) func guestsOfALostDatabaseAreKeptThoughNothingRuns(killed: Bool)
+      async throws
+    {
+      try await withDaemon { daemon in
+        for name in ["one", "two"] { try await daemon.define(name, ["--restart", "never"], ["/bin/sleep", "1000"]) }
+        let database = "\(daemon.root)/lib/lodge.db"
+        for suffix in ["", "-wal", "-shm"] { try Files.removeTree(database + suffix) }
+        try await daemon.waitForFile(daemon.logPath) { $0.contains("wrote down what is known of the guests") }
+        for _ in 0..<2 {
+          if killed { try await daemon.kill() } else { try await daemon.terminate() }
+          try await daemon.start()
+          #expect(try await daemon.guests().map(\.name) == ["one", "two"])
+          #expect(try await daemon.succeed("daemon", "status").output.contains("it does not know one, two"))
+          #expect(try await daemon.lodge("create", "x", "--rootfs", "/", "--", "/bin/true").code != 0)
+        }
+        // Their owner decides to go on without them.
+        try await daemon.terminate()
+        try await Command("/bin/mv")(["\(daemon.root)/lib/guests-kept.db", "\(daemon.root)/kept.db"]).check()
+        try await daemon.start()
+        #expect(try await daemon.guests().isEmpty)
+      }
+    }
+
     /// A backup is put back that was taken before one guest was created and before another was started.
     @Test(.requiresGuests) func anOldCopyOfTheDatabaseKillsNothingAndLosesNoEnd() async throws {
       try await withDaemon { daemon in

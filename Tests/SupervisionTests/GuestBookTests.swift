@@ -88,6 +88,31 @@ import Testing
       steps == [.discard(Self.context(1).nextRun, Self.web), .refused(decision.ticket, Self.noSpace)], "\(steps)")
   }
 
+  /// The disk keeps silent about a batch: the order in it is carried out, once; what it stands on is not taken back.
+  @Test func anOrderDoesNotWaitForADiskThatDoesNotAnswer() throws {
+    var book = try Self.book()
+    #expect(book.unanswered(Self.noSpace).isEmpty, "nothing is on its way")
+    _ = try Self.start(&book)
+    _ = Self.commit(&book)
+    let run = Self.context(1).nextRun
+    let order = try book.decide(Self.web, .order, Self.context(2)) { lifecycle, context throws(GuestError) in
+      try lifecycle.stop(EndOrder(.kill, by: Self.user), context)
+    }
+    _ = book.takeBatch()
+    let other = try book.create(try GuestName("other"), .model(), by: Self.user, at: Timestamp(nanoseconds: 1))
+    let isStop: (GuestBook.Step) -> Bool = { if case .perform(.stop, _) = $0 { true } else { false } }
+    let steps = book.unanswered(Self.noSpace)
+    #expect(steps.filter(isStop).count == 1 && steps.contains(.settled(order.ticket)), "\(steps)")
+    #expect(steps.contains(.refused(other.ticket, Self.noSpace)), "what is not on its way can be refused")
+    #expect(book[Self.web]?.current.lifecycle.run?.id == run && book.isWriting)
+    #expect(!book.unanswered(Self.noSpace).contains(where: isStop), "once")
+    // It answers after all.
+    book.stored()
+    var later: [GuestBook.Step] = []
+    while let next = book.finishNext() { later += next }
+    #expect(!later.contains(where: isStop) && !book.isRefused && book.isSettled, "\(later)")
+  }
+
   @Test func aGuestThatWasNeverStoredIsGoneAgain() throws {
     var book = GuestBook()
     let decision = try book.create(Self.web, .model(), by: Self.user, at: Timestamp(nanoseconds: 1))

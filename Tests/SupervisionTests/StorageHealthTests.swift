@@ -152,8 +152,9 @@ import Testing
         let inputs: [StorageHealth.Input] = [
           .handedOver, .committed, .refused(fault), .readFailed(Self.final), .checked(nil), .checked(fault),
           .secondPassed(freeBytes: UInt64(generator.below(8 << 20)), isSettled: generator.below(2) == 0),
+          .unanswered(Self.passing),
         ]
-        let input = inputs[[0, 1, 1, 2, 4, 5, 6, 6, 6, 3][generator.below(generator.below(4) == 0 ? 10 : 9)]]
+        let input = inputs[[0, 1, 7, 2, 4, 5, 6, 6, 6, 3][generator.below(generator.below(4) == 0 ? 10 : 9)]]
         history.append(input)
         let before = health.fault
         for effect in health.input(input) {
@@ -164,7 +165,7 @@ import Testing
             #expect(!isReserveThere, "it was given up before")
             isReserveThere = true
           case .resume: #expect(health.fault == nil)
-          case .refuse(let fault): #expect(health.fault == fault)
+          case .refuse(let fault), .refuseWaiting(let fault): #expect(health.fault == fault)
           case .reportFault: #expect(before == nil)
           case .reportRecovery(let over): #expect(before == over)
           case .check, .tryDatabase: break
