@@ -26,6 +26,7 @@ final class CallScheduler: @unchecked Sendable {
   private var queue = FairQueue<Pending>()
   private var budget = TurnBudget(limit: 1_000_000, pause: 200_000)
   private var isResuming = false
+  private var poll: NextPoll?
 
   /// - Parameters:
   ///   - cost: of a call, as its program says.
@@ -92,13 +93,20 @@ final class CallScheduler: @unchecked Sendable {
     begin(pending.call, pending.connection, held)
   }
 
-  /// A moment later and not at once: the event loop looks at its sockets only when no task is due.
+  /// When the event loop has looked at its sockets.
   private func resumeLater() {
-    isResuming = true
-    eventLoop.assumeIsolated().scheduleTask(in: .microseconds(20)) {
-      self.isResuming = false
-      self.budget.renew()
-      self.pump()
+    if poll == nil {
+      let poll = NextPoll(on: eventLoop) { [weak self] in self?.resume() }
+      poll.open()
+      self.poll = poll
     }
+    isResuming = true
+    poll?.ask()
+  }
+
+  private func resume() {
+    isResuming = false
+    budget.renew()
+    pump()
   }
 }

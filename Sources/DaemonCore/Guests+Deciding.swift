@@ -77,7 +77,7 @@ extension Guests {
     case .refused(let error): carryOut(book.refused(error))
     case .works: book.diskWorks()
     case .tryAgain: write()
-    case .lost: 
+    case .lost:
       storage.keepCopy(of: book.all.compactMap(\.committed), newest: journal.range.newest, at: now.wall)
     }
     resumeSettling()

@@ -14,10 +14,17 @@ final class ConnectionTurns: @unchecked Sendable {
 
   private let eventLoop: any EventLoop
   private var turns = TurnQueue<RPCServerConnection>()
-  private var isResuming = false
   private var isPumping = false
+  private var poll: NextPoll?
 
-  init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+  init(eventLoop: any EventLoop) {
+    self.eventLoop = eventLoop
+    let poll = NextPoll(on: eventLoop) { [weak self] in self?.resume() }
+    poll.open()
+    self.poll = poll
+  }
+
+  deinit { poll?.close() }
 
   private static var now: UInt64 { NIODeadline.now().uptimeNanoseconds }
 
@@ -57,14 +64,12 @@ final class ConnectionTurns: @unchecked Sendable {
     if !turns.isEmpty { resumeLater() }
   }
 
-  /// A moment later and not at once: the event loop looks at its sockets only when no task is due.
   private func resumeLater() {
-    guard !isResuming, !isPumping else { return }
-    isResuming = true
-    eventLoop.assumeIsolated().scheduleTask(in: .microseconds(20)) {
-      self.isResuming = false
-      self.turns.renew()
-      self.pump()
-    }
+    if !isPumping { poll?.ask() }
+  }
+
+  private func resume() {
+    turns.renew()
+    pump()
   }
 }
