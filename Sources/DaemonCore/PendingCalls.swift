@@ -56,7 +56,9 @@ final class PendingCalls: @unchecked Sendable {
   ) async throws -> Waiters.Answer {
     let id = waiters.makeID()
     return try await withTaskCancellationHandler {
-      try await withCheckedThrowingContinuation { continuation in
+      // An async closure is isolated only to what it captures: without this it would run on another thread.
+      _ = isolation
+      return try await withCheckedThrowingContinuation { continuation in
         // Cancelled before this step, the handler has found no waiter to end.
         guard !Task.isCancelled else { return continuation.resume(throwing: CancellationError()) }
         // Looked at and suspended in one step, so that no change is missed between the two.

@@ -107,18 +107,24 @@ extension Guests {
     let caller = Caller(
       actor: .user(uid: connection.peer.uid, pid: connection.peer.pid), access: client.access, scope: client.scope,
       needed: Right(call.procedure.right), procedure: call.procedure.name)
-    let task = Task.immediate {
-      defer { server.finished(held, on: connection) }
-      do {
-        guard let reply = try await program.serve(call, by: caller) else {
-          return connection.fail(call, RPCErrorBody(.notSupported, "unknown procedure \(call.procedure.number)"))
-        }
-        connection.reply(call, encoded: reply.encoded)
-        await program.sent(reply)
-      } catch {
-        connection.fail(call, server.body(error, call))
-      }
-    }
+    // It captures the actor, and so is isolated to it: one that does not goes on in another thread after its first wait.
+    let task = Task.immediate { await self.serve(call, on: connection, held: held, program, caller, server) }
     if let call = held.first { connection.scope.attach(call) { task.cancel() } }
+  }
+
+  private func serve(
+    _ call: IncomingCall, on connection: RPCServerConnection, held: [ConnectionScope.Registration],
+    _ program: any DoorProgram, _ caller: Caller, _ server: ProgramServer
+  ) async {
+    defer { server.finished(held, on: connection) }
+    do {
+      guard let reply = try await program.serve(call, by: caller) else {
+        return connection.fail(call, RPCErrorBody(.notSupported, "unknown procedure \(call.procedure.number)"))
+      }
+      connection.reply(call, encoded: reply.encoded)
+      await program.sent(reply)
+    } catch {
+      connection.fail(call, server.body(error, call))
+    }
   }
 }
