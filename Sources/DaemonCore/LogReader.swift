@@ -23,7 +23,10 @@ actor LogReader {
   }
 
   func read(_ query: LogQuery, _ name: GuestName) async throws -> LogExcerpt {
+    // Its client may have gone while it waited for its turn here: then no file is opened and no watch made for it.
+    try Task.checkCancellation()
     let (path, isLive) = try await manager.logState(of: name)
+    try Task.checkCancellation()
     let reply = try look(query, path, isLive: isLive)
     guard query.waits, reply.bytes.isEmpty, isLive else { return reply }
     let watch = try await changes.watch(path)
