@@ -1,7 +1,8 @@
 import Glibc
 import LinuxSystem
-import struct Guest.Limits
 import Testing
+
+import struct Guest.Limits
 
 @testable import Cgroups
 

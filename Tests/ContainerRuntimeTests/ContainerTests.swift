@@ -1,7 +1,8 @@
 import Glibc
 import LinuxSystem
-import struct Guest.Limits
 import Testing
+
+import struct Guest.Limits
 
 @testable import Cgroups
 @testable import ContainerRuntime
@@ -239,7 +240,8 @@ import Testing
   }
 
   @Test func aKillWithoutWantOfMemoryIsNotCounted() throws {
-    let end = try bench.run(bench.spec("kill -9 $$; sleep 1; exit 137"), limits: CgroupLimits(Limits(memoryBytes: 16 << 20)))
+    let end = try bench.run(
+      bench.spec("kill -9 $$; sleep 1; exit 137"), limits: CgroupLimits(Limits(memoryBytes: 16 << 20)))
     #expect(end.outOfMemory.kills == 0)
   }
 

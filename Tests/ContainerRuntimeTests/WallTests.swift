@@ -1,8 +1,9 @@
 import Cgroups
 import Glibc
 import LinuxSystem
-import struct Guest.Limits
 import Testing
+
+import struct Guest.Limits
 
 @testable import ContainerRuntime
 

@@ -246,7 +246,9 @@ extension IntegrationTests {
         try Files.rename("\(copy).new", to: copy)
         kill(try await daemon.initPID(of: "web"), SIGKILL)
         try await daemon.succeed("wait", "web", "--for", "running", "--timeout", "20s")
-        for _ in 0..<500 where try await daemon.guest("web").run == first { try await Task.sleep(for: .milliseconds(20)) }
+        for _ in 0..<500 where try await daemon.guest("web").run == first {
+          try await Task.sleep(for: .milliseconds(20))
+        }
         let second = try await daemon.guest("web")
         #expect(second.state == "running" && second.run != first)
         #expect(try Files.readText("/proc/\(try await daemon.controllerPID(of: "web"))/comm") == "lodge-controlle\n")

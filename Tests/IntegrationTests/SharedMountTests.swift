@@ -32,7 +32,10 @@ extension IntegrationTests {
         try Files.makeDirectories("\(daemon.root)/outer/two", mode: 0o755)
         let result = try await daemon.cli(
           ["create", "web", "--rootfs", tree, "--restart", "never"] + mode
-            + ["--mount", "\(daemon.root)/outer:/x", "--tmpfs", "/x/two", "--", "/bin/sh", "-c", "touch /x/two/mine; exit 3"])
+            + [
+              "--mount", "\(daemon.root)/outer:/x", "--tmpfs", "/x/two", "--", "/bin/sh", "-c",
+              "touch /x/two/mine; exit 3",
+            ])
         #expect(result.code == 0, "\(result)")
         try await daemon.succeed("start", "web")
         #expect(try await daemon.end(of: "web").cause.code == 3)
@@ -49,7 +52,10 @@ extension IntegrationTests {
         try await onHost(daemon, "mkdir \(daemon.root)/data/later")
         try await daemon.define(
           "web", ["--restart", "never", "--mount", "\(daemon.root)/data:/mnt:ro"],
-          ["/bin/sh", "-c", "until [ -e /mnt/go ]; do sleep 0.05; done; touch /mnt/later/mine; grep -c ' /mnt/later ' /proc/self/mounts"])
+          [
+            "/bin/sh", "-c",
+            "until [ -e /mnt/go ]; do sleep 0.05; done; touch /mnt/later/mine; grep -c ' /mnt/later ' /proc/self/mounts",
+          ])
         try await daemon.succeed("start", "web")
         try await onHost(
           daemon, "mount -t tmpfs later \(daemon.root)/data/later; touch \(daemon.root)/data/go")
