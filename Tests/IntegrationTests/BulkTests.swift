@@ -43,7 +43,17 @@ extension IntegrationTests {
         for (index, name) in guests.enumerated() {
           try await daemon.define(name, ["--restart", "never"], ["/bin/sh", "-c", "exit \(index % 100)"])
         }
-        let descriptors = daemon.descriptors
+        // What the first run of a daemon opens stays open.
+        try await daemon.define("first", ["--restart", "never"], ["/bin/true"])
+        try await daemon.succeed("start", "first")
+        _ = try await daemon.end(of: "first")
+        var descriptors = daemon.descriptors
+        for _ in 0..<40 {
+          try await Task.sleep(for: .milliseconds(100))
+          let now = daemon.descriptors
+          if now == descriptors { break }
+          descriptors = now
+        }
         let trouble = Task {
           while isStopped, !Task.isCancelled {
             try daemon.pause()
@@ -70,7 +80,7 @@ extension IntegrationTests {
         trouble.cancel()
         try await trouble.value
         for connection in connections { connection.close() }
-        let ends = try await daemon.events().filter { $0.cause != nil }
+        let ends = try await daemon.events().filter { $0.cause != nil && $0.guest != "first" }
         #expect(ends.count == rounds * guests.count)
         #expect(zip(ends, ends.dropFirst()).allSatisfy { $0.seq < $1.seq }, "in order")
         for (index, name) in guests.enumerated() {
@@ -80,9 +90,11 @@ extension IntegrationTests {
           #expect(own.allSatisfy { $0.cause?.kind == "exited" && $0.cause?.code == index % 100 })
           #expect(try await daemon.guest(name).runs == rounds)
         }
-        #expect(
-          try await daemon.descriptors(onceBackTo: descriptors) == descriptors,
-          "the daemon holds no descriptor more than before")
+        let after = try await daemon.descriptors(onceBackTo: descriptors)
+        // The two ends of the pipe by which calls that wait are taken up are made at the first crowd, and once.
+        func others(_ all: [String]) -> [String] { all.filter { $0 != "pipe" } }
+        #expect(others(after) == others(descriptors), "the daemon holds no descriptor more than before")
+        #expect(after.count <= descriptors.count + 2, "\(after), before \(descriptors)")
       }
     }
   }
