@@ -38,6 +38,8 @@ public struct AdminProgram<Daemon: DaemonOperations>: DoorProgram {
   }
 
   public func serve(_ call: IncomingCall, by caller: Caller) async throws -> ServedReply? {
+    // Rights come before arguments: not a byte of them is read for a caller that may not ask.
+    if aboutTheDaemon.contains(call.procedure.number) { try caller.checkEverything() }
     let context = Context(caller)
     let reply = try await dispatchAdmin(self, procedure: call.procedure.number, args: call.args, context: context)
     return reply.map { ServedReply(encoded: $0, subscription: context.subscription) }
@@ -56,6 +58,12 @@ public struct AdminProgram<Daemon: DaemonOperations>: DoorProgram {
     init(_ caller: Caller) { self.caller = caller }
   }
 }
+
+/// What is about no guest, and so needs its right on everything.
+private let aboutTheDaemon: Set = [
+  Admin.HookAdd.number, Admin.HookRemove.number, Admin.HookList.number, Admin.HostInfo.number,
+  Admin.DaemonStatus.number, Admin.DaemonClients.number, Admin.DaemonLimits.number, Admin.DaemonTrace.number,
+]
 
 extension RPCErrorBody {
   /// Every error that a program's handlers throw leaves through here.
