@@ -77,10 +77,11 @@ public struct ContainerPlan: Equatable, Sendable {
     add("set hostname \(spec.hostname)", .setHostname(spec.hostname))
     add("start session", .newSession)
     add("make keyring", .newKeyring)
-    steps += ResourceLimits.steps(spec.rlimits)
     add("look up user \(spec.user)", .hearUser)
     addConsole(spec, prepared)
     add("change to folder \(spec.workingDirectory)", .changeFolder(spec.workingDirectory))
+    // After the last descriptor is opened: a low number of them is the guest's limit, and none for its set-up.
+    steps += ResourceLimits.steps(spec.rlimits)
     addRights(spec, prepared)
     add("reset signals", .defaultSignals)
     // Changing the user has cleared the parent's death signal (prctl(2)).
