@@ -100,6 +100,7 @@ extension ControllerProcess {
 
   func hearReports() {
     guard let container, machine.phase == .launching else { return }
+    var isReported = false
     do throws(ContainerError) {
       while let report = try container.receive() {
         switch report {
@@ -109,15 +110,20 @@ extension ControllerProcess {
           try? epoll.add(listener.rawValue, .readable, token: Token.reboot)
         case .crash: Glibc.kill(getpid(), SIGKILL)
         case .executed: return launched(container)
-        case .failed(let error): throw error
+        case .failed(let error):
+          isReported = true
+          throw error
         }
       }
     } catch {
+      // A child that was killed leaves a broken connection, which is no error of the step that finds it broken.
+      let isBroken = !isReported && (error.errno == ECONNRESET || error.errno == EPIPE)
       try? epoll.remove(container.reportFD)
       // Whatever it was doing, it is over; the child of a failed step ends by itself.
       killAll()
       _ = try? container.initProcess.wait(blocking: true)
-      launchFailed(error)
+      launchFailed(
+        isBroken ? ContainerError(step: "launch", errno: 0, reason: "the child ended before it executed init") : error)
     }
   }
 
