@@ -173,85 +173,92 @@ struct ControllerMachine {
   var isStopping: Bool { phase == .running && stop != nil }
 
   mutating func handle(_ input: Input, at now: BootTime) -> [Effect] {
-    switch (phase, input) {
-    case (.idle, .launch):
-      phase = .launching
+    switch input {
+    case .launch:
+      if phase == .idle { phase = .launching }
       return []
-    case (.idle, .daemonGone):
-      phase = .done
-      return [.exit]
-
-    case (.launching, .launched):
+    case .launched:
+      guard phase == .launching else { return [] }
       phase = .running
       // A stop that came too late to prevent init has killed it by now, but it was executed.
       return stop == nil ? [.tellLaunched] : [.tellLaunched, killAll()]
-    case (.launching, .launchFailed(let failure)):
+    case .launchFailed(let failure):
+      guard phase == .launching else { return [] }
       end = .startFailed(failure)
       return beginRecording()
-    case (.launching, .stop(let order)):
-      return kill(order, at: now)
-    case (.launching, .kill(let order)), (.running, .kill(let order)):
-      return kill(StopOrder(force: order), at: now)
 
-    case (.running, .stop(let order)):
-      return begin(order, at: now)
-    case (.running, .overdue(let order)):
+    case .stop(let order):
+      if phase == .launching { return kill(order, at: now) }
+      return phase == .running ? begin(order, at: now) : []
+    case .kill(let order):
+      return phase == .launching || phase == .running ? kill(StopOrder(force: order), at: now) : []
+    case .overdue(let order):
+      guard phase == .running else { return [] }
       orders.take(order)
       orders.update(order.number) { $0.givenUp = true }
       return [.tellGaveUp(order: order.number)]
-    case (.running, .signalHeard(let heard)):
+    case .signalHeard(let heard):
+      guard phase == .running else { return [] }
       if heard, let asked {
         orders.update(asked.order) { $0.note(sent: asked.signal) }
         if asked.signal == stop?.signal { stop?.repeatAt = nil }
       }
       asked = nil
       return []
-    case (.running, .rebootNoted(let command)):
-      if !reboots.contains(command) { reboots.append(command) }
+    case .rebootNoted(let command):
+      if phase == .running, !reboots.contains(command) { reboots.append(command) }
       return []
-    case (_, .initEnded(let status)) where phase == .running || phase == .launching:
+
+    case .initEnded(let status):
+      guard phase == .running || phase == .launching else { return [] }
       end = .initEnded(status)
       stop?.repeatAt = nil
       phase = .emptying
       emptyingSince = now
       return [.drainConsole, .lookAtGroup]
-    case (.running, .timePassed), (.launching, .timePassed):
-      return advanceStop(at: now)
-
-    case (.emptying, .group(isEmpty: true)):
-      return beginRecording()
-    case (.emptying, .group(isEmpty: false)):
+    case .group(let isEmpty):
+      guard phase == .emptying else { return [] }
+      if isEmpty { return beginRecording() }
       phaseDeadline = now.adding(milliseconds: emptyInterval)
       emptyInterval = min(emptyInterval * 2, Stop.killInterval)
       let isSlow = now.since(emptyingSince ?? now) >= 1_000_000_000
       return isSlow ? [.killAll, .noteStuck] : [.killAll]
-    case (.emptying, .timePassed):
-      guard let due = phaseDeadline, due <= now else { return [] }
-      phaseDeadline = nil
-      return [.lookAtGroup]
-
-    case (.recording, .recordWritten), (.recording, .acknowledged):
+    case .recordWritten, .acknowledged:
+      guard phase == .recording else { return [] }
       phase = .delivering
       phaseDeadline = nil
-      defer { hasTold = true }
-      return (hasTold ? [] : [.tellEnd]) + [.closeConnections, .removeGroup]
-    case (.recording, .recordRefused):
+      return sendEndOnce() + [.closeConnections, .removeGroup]
+    case .recordRefused:
+      guard phase == .recording else { return [] }
       // A connected daemon still gets the end: its own disk may have room. It answers by removing the directory.
       phaseDeadline = now.adding(milliseconds: 1000)
-      defer { hasTold = true }
-      return hasTold ? [] : [.tellEnd]
-    case (.recording, .timePassed):
+      return sendEndOnce()
+
+    case .delivered: return phase == .delivering ? exit() : []
+    case .daemonGone: return phase == .delivering || phase == .idle ? exit() : []
+    case .timePassed: return timePassed(at: now)
+    }
+  }
+
+  private mutating func timePassed(at now: BootTime) -> [Effect] {
+    switch phase {
+    case .launching, .running: return advanceStop(at: now)
+    case .emptying, .recording:
       guard let due = phaseDeadline, due <= now else { return [] }
       phaseDeadline = nil
-      return [.writeRecord]
-
-    case (.delivering, .delivered), (.delivering, .daemonGone):
-      phase = .done
-      return [.exit]
-
-    default:
-      return []
+      return phase == .emptying ? [.lookAtGroup] : [.writeRecord]
+    case .idle, .delivering, .done: return []
     }
+  }
+
+  private mutating func exit() -> [Effect] {
+    phase = .done
+    return [.exit]
+  }
+
+  private mutating func sendEndOnce() -> [Effect] {
+    defer { hasTold = true }
+    return hasTold ? [] : [.tellEnd]
   }
 
   private mutating func beginRecording() -> [Effect] {

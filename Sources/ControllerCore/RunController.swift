@@ -36,12 +36,23 @@ public func runController(_ arguments: ControllerArguments) -> Int32 {
     // The host's want of memory is not solved by killing the one who has to report it. Needs CAP_SYS_RESOURCE; without
     // it the daemon's own value is kept.
     try? Files.writeControl("-900", to: "/proc/self/oom_score_adj")
-    let controller = try ControllerProcess(arguments)
-    try controller.serve()
+    try serve(arguments)
     return 0
   } catch {
-    var line = "lodge-controller: \(arguments.guest): \(error)\n"
-    line.withUTF8 { _ = write(2, $0.baseAddress, $0.count) }
+    ControllerLog(guest: arguments.guest).note("\(error)")
     return 70
   }
+}
+
+/// Takes over the descriptors that the arguments name.
+private func serve(_ arguments: ControllerArguments) throws(SystemError) {
+  // Held until this process ends: its lock says that a controller lives.
+  let lock = OwnedFD(adopting: arguments.lock)
+  let runDirectory = OwnedFD(adopting: arguments.runDirectory)
+  let connection = OwnedFD(adopting: arguments.connection)
+  for descriptor in [lock, runDirectory, connection] { try descriptor.setCloseOnExec(true) }
+  let run = try Run(arguments, connection: connection, runDirectory: runDirectory, on: try Reactor())
+  CrashPoint.reach("controller.started")
+  try run.serve()
+  withExtendedLifetime(lock) {}
 }

@@ -13,24 +13,24 @@ import XDR
 // Recording the end, and sending it. First it is written, then sent, then the rest is cleared away: after a death in
 // between, one true record is there.
 
-extension ControllerProcess {
+extension Run {
   func reapInit(blocking: Bool = false) {
     guard let container, machine.phase == .running else { return }
     // A call of reboot(2) that ended init came before its end did; it may still wait to be read.
-    hearReboot([])
+    reboots?.hear()
     do throws(SystemError) {
       guard let reaped = try container.initProcess.wait(blocking: blocking) else { return }
-      try epoll.remove(container.initProcess.fd.rawValue)
+      stopWatching()
       ended(reaped)
     } catch {
-      complain("\(error)")
+      log.note("\(error)")
     }
   }
 
   private func ended(_ reaped: ReapedProcess) {
-    endedAt = Self.now
-    endUsage = reaped.usage
-    memory?.close(at: Self.now.boot)
+    let now = Clock.now
+    ended = (now, reaped.usage)
+    resources?.close(at: now.boot)
     CrashPoint.reach("controller.end.seen")
     let status: Guest.WaitStatus =
       switch reaped.status {
@@ -40,15 +40,8 @@ extension ControllerProcess {
     input(.initEnded(status))
   }
 
-  /// To the last byte: everybody who could write is dead, and what they wrote is in the kernel's hands.
   func drainConsole() {
-    guard let run else { return }
-    for console in consoles {
-      console.drain(into: run.log)
-      try? epoll.remove(console.descriptor)
-    }
-    run.log.flush(last: true)
-    flushAt = nil
+    console?.drain()
     CrashPoint.reach("controller.end.drained")
   }
 
@@ -65,7 +58,7 @@ extension ControllerProcess {
       try Files.writeAtomically(bytes, to: ExitRecordFile.name, at: runDirectory.rawValue)
     } catch {
       if runDirectoryIsGone { return input(.acknowledged) }
-      complain("exit record: \(error); it is kept in memory and tried again every second")
+      log.note("exit record: \(error); it is kept in memory and tried again every second")
       return input(.recordRefused)
     }
     CrashPoint.reach("controller.end.recorded")
@@ -79,75 +72,57 @@ extension ControllerProcess {
   }
 
   private func makeRecord() -> ExitRecord? {
-    guard let (guest, id) = run.map({ ($0.guest, $0.id) }) ?? failedRun, let end = machine.end else { return nil }
-    let endedAt = endedAt ?? Self.now
-    let recordBoot = (try? Kernel.bootID()).flatMap { BootID($0) }
-    let facts = facts(end, endBoot: recordBoot)
+    guard let assignment, let end = machine.end else { return nil }
+    let endedAt = ended?.at ?? Clock.now
+    let endBoot = (try? Kernel.bootID()).flatMap { BootID($0) }
     return ExitRecord(
-      guest: guest, run: id, boot: recordBoot ?? .zero, facts: facts, startedAt: startedAt?.wall,
-      endedAt: endedAt.wall, lengthNanos: startedAt.map { endedAt.boot.since($0.boot) } ?? 0, usage: usage(end),
-      logTail: run?.log.tail ?? [])
+      guest: assignment.guest, run: assignment.id, boot: endBoot ?? .zero, facts: facts(end, endBoot: endBoot),
+      startedAt: startedAt?.wall, endedAt: endedAt.wall,
+      lengthNanos: startedAt.map { endedAt.boot.since($0.boot) } ?? 0, usage: usage(end),
+      logTail: console?.log.tail ?? [])
   }
 
   /// The observed facts, each by itself; `EndFacts.headline` makes one reason of them.
   private func facts(_ end: ControllerMachine.End, endBoot: BootID?) -> EndFacts {
     var facts = EndFacts(
-      initExecuted: .no, rebootWatched: container?.watchesReboot ?? false, orders: machine.orders, startBoot: boot,
-      endBoot: endBoot)
+      initExecuted: .no, rebootWatched: container?.watchesReboot ?? false, orders: machine.orders,
+      startBoot: assignment?.boot, endBoot: endBoot)
     switch end {
     case .startFailed(let failure): facts.startFailure = failure
     case .initEnded(let status):
       facts.initExecuted = .yes
       facts.status = InitStatus(status)
       facts.reboots = machine.reboots
-      facts.memory = memory?.facts(
-        status, initPID: container?.initProcess.pid ?? 0, limitBytes: run?.spec.limits.memoryBytes)
+      facts.memory = resources?.memoryKills(
+        status, initPID: container?.initProcess.pid ?? 0, limitBytes: assignment?.spec.limits.memoryBytes)
     }
     return facts
   }
 
   private func usage(_ end: ControllerMachine.End) -> RunUsage {
-    var usage = RunUsage(memoryLimitBytes: run?.spec.limits.memoryBytes)
+    var usage = RunUsage(memoryLimitBytes: assignment?.spec.limits.memoryBytes)
     switch end {
     case .startFailed: break
     case .initEnded:
-      // Nothing that has run took no memory and no time: 0 is what a host says that counts neither.
-      func counted(_ figure: UInt64?) -> UInt64? { figure.flatMap { $0 > 0 ? $0 : nil } }
-      let used = group?.usage()
-      usage.memoryPeakBytes = counted(used?.memoryPeakBytes)
-      usage.cpuMicros = counted(used?.cpuMicros)
-      guard let endUsage else { break }
-      // Then init's own, and that of those it waited for.
-      if usage.cpuMicros == nil {
-        usage.cpuMicros = UInt64(clamping: endUsage.userMicroseconds + endUsage.systemMicroseconds)
-      }
-      if usage.memoryPeakBytes == nil {
-        usage.memoryPeakBytes = counted(UInt64(clamping: endUsage.maxResidentKilobytes) << 10)
-      }
+      let total = resources?.total(initUsage: ended?.usage)
+      usage.memoryPeakBytes = total?.memoryPeakBytes
+      usage.cpuMicros = total?.cpuMicros
     }
     return usage
   }
 
   // MARK: Sending
 
-  func tellEnd() {
+  func sendEnd() {
     guard let record else { return }
-    let failed = openLaunch
+    let opened = openLaunch
     openLaunch = nil
-    let event = Wire.ExitEvent(record: .init(record))
-    for connection in Array(connections.values) {
-      if let failed, failed.connection === connection {
-        connection.fail(failed.call, launchError(record))
-      } else {
-        do throws(XDRError) { try connection.send(Controller.Exit.self, event) } catch {
-          complain("send the end: \(error)")
-        }
-      }
-    }
+    if let (call, connection) = opened { connection.fail(call, Self.launchError(record)) }
+    connections.send(Controller.Exit.self, Wire.ExitEvent(record: .init(record)), except: opened?.connection)
     CrashPoint.reach("controller.end.told")
   }
 
-  private func launchError(_ record: ExitRecord) -> RPCErrorBody {
+  private static func launchError(_ record: ExitRecord) -> RPCErrorBody {
     guard case .startFailed(let failure) = record.cause else {
       return RPCErrorBody(.cancelled, "start \(record.guest): it was stopped before its init was executed")
     }
@@ -155,8 +130,13 @@ extension ControllerProcess {
       .startFailed, failure.message, errno: failure.errno == 0 ? nil : failure.errno, step: failure.step)
   }
 
+  func closeConnections() {
+    connections.closeDelayed()
+    if connections.isEmpty { input(.delivered) }
+  }
+
   func removeGroup() {
-    if group?.remove() == false { complain("cgroup \(group?.name ?? "") could not be removed") }
+    if let group = resources?.group, !group.remove() { log.note("cgroup \(group.name) could not be removed") }
     CrashPoint.reach("controller.end.cleaned")
   }
 }
