@@ -12,41 +12,71 @@ internal import XDR
 // if something does, a stranger has written, replaced or removed them, and what is in memory is no longer what is on the
 // disk. This is looked for before every write, and once a second.
 
-/// Attributes of the database and its log that change with every write by another process.
-struct StoreFiles: Sendable, Hashable {
-  private struct File: Sendable, Hashable {
-    var device: UInt64
-    var inode: UInt64
-    var size: Int64
-    var modified: [Int]
-    var changed: [Int]
-  }
-
-  private var database: File?
-  private var log: File?
-
-  /// As they are now; a file that is not there is nil.
-  init(path: String) {
-    database = Self.look(path)
-    log = Self.look(path + "-wal")
-  }
-
-  /// Another file by now, or none.
-  func isReplaced(by other: StoreFiles) -> Bool {
-    func differ(_ own: File?, _ other: File?) -> Bool {
-      guard let own else { return false }
-      return own.device != other?.device || own.inode != other?.inode
+extension DatabaseFiles.Part {
+  /// Behind the path of the database.
+  fileprivate var suffix: String {
+    switch self {
+    case .database: ""
+    case .log: "-wal"
     }
-    return differ(database, other.database) || differ(log, other.log)
+  }
+}
+
+extension DatabaseFiles.Identity {
+  fileprivate init(_ status: stat) {
+    self.init(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+  }
+}
+
+/// The edge of `DatabaseFiles`: asks the kernel.
+enum StoreFiles {
+  typealias Part = DatabaseFiles.Part
+
+  /// What the paths lead to; a file that is not there is absent.
+  static func look(_ path: String) -> [Part: DatabaseFiles.Look] {
+    func nanoseconds(_ time: timespec) -> Int64 { Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec) }
+    var found: [Part: DatabaseFiles.Look] = [:]
+    for part in Part.allCases {
+      var status = stat()
+      guard stat(path + part.suffix, &status) == 0 else { continue }
+      found[part] = .init(
+        .init(status), size: Int64(status.st_size), modified: nanoseconds(status.st_mtim),
+        changed: nanoseconds(status.st_ctim))
+    }
+    return found
   }
 
-  private static func look(_ path: String) -> File? {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    return File(
-      device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
-      modified: [status.st_mtim.tv_sec, status.st_mtim.tv_nsec],
-      changed: [status.st_ctim.tv_sec, status.st_ctim.tv_nsec])
+  /// A descriptor of this process, and the file behind it.
+  struct Descriptor: Hashable {
+    let number: Int32
+    let file: DatabaseFiles.Identity
+  }
+
+  /// Descriptors that were opened by the path of a part, also where another file lies there by now: the link in
+  /// `/proc/self/fd` has the path, or the path and ` (deleted)` (proc_pid_fd(5)).
+  static func descriptors(of part: Part, _ path: String) -> Set<Descriptor> {
+    guard let folder = realpath(parent(of: path), nil) else { return [] }
+    defer { free(folder) }
+    let name = String(cString: folder) + "/" + (path.split(separator: "/").last ?? "") + part.suffix
+    let names = [name, name + " (deleted)"]
+    var found: Set<Descriptor> = []
+    guard let listing = opendir("/proc/self/fd") else { return [] }
+    defer { closedir(listing) }
+    while let entry = readdir(listing) {
+      let text = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      guard let number = Int32(text) else { continue }
+      var link = [UInt8](repeating: 0, count: Int(PATH_MAX))
+      let length = readlink("/proc/self/fd/\(text)", &link, link.count)
+      var status = stat()
+      guard length > 0, names.contains(String(decoding: link[..<length], as: UTF8.self)), fstat(number, &status) == 0
+      else { continue }
+      found.insert(Descriptor(number: number, file: .init(status)))
+    }
+    return found
+  }
+
+  private static func parent(of path: String) -> String {
+    path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
   }
 }
 
@@ -86,21 +116,30 @@ extension GuestStore {
 
   /// The files are as they should be: from here on every change is a stranger's.
   func noteFiles() {
-    let now = StoreFiles(path: path)
-    files.withLock { $0 = now }
+    let now = StoreFiles.look(path)
+    files.withLock { files in
+      for part in files.unknown {
+        let new = StoreFiles.descriptors(of: part, path).subtracting(strangers[part] ?? [])
+        let opened = Set(new.map(\.file))
+        // Two mean that another database was opened at the path meanwhile: which one is ours is not known then.
+        if opened.count == 1, let file = opened.first { files.opened([part: file]) }
+      }
+      files.leave(now)
+    }
   }
 
   private func checkFiles(_ db: Database) throws {
-    let now = StoreFiles(path: path)
-    guard let known = files.withLock({ $0 }), known != now else { return }
-    if known.isReplaced(by: now) {
+    switch files.withLock({ $0.finding(StoreFiles.look(path)) }) {
+    case .asLeft: return
+    case .replaced:
       throw StoreError.damaged(path: path, reason: "the file was removed or replaced while the daemon had it open")
+    case .touched:
+      // The log may hide what happened to the database until it is begun anew, so that comes first; and our own
+      // connections have pages in memory, so a new one looks.
+      try db.checkpoint(.truncate)
+      try Self.verify(path: path)
+      noteFiles()
     }
-    // Touched, or written to. The log may hide what happened to the database until it is begun anew, so that comes first;
-    // and our own connections have pages in memory, so a new one looks.
-    try db.checkpoint(.truncate)
-    try Self.verify(path: path)
-    noteFiles()
   }
 
   /// Reads all that a start reads, and the structure of the rest.

@@ -1,6 +1,7 @@
 internal import GRDB
 internal import Glibc
 public import Guest
+internal import Supervision
 internal import Synchronization
 
 /// Guests, runs and the event journal in one SQLite database, so that a state, its events and its history are written
@@ -14,8 +15,10 @@ public final class GuestStore: Sendable {
 
   public let path: String
   let pool: DatabasePool
-  /// As our last write left them; nil before the first.
-  let files = Mutex<StoreFiles?>(nil)
+  /// Which they are, and as our last write left them.
+  let files = Mutex(DatabaseFiles())
+  /// Descriptors of files at the same path that were open before this database was: they are not its own.
+  let strangers: [DatabaseFiles.Part: Set<StoreFiles.Descriptor>]
   let boot: BootID
 
   /// Opens or makes the database.
@@ -25,6 +28,8 @@ public final class GuestStore: Sendable {
   public init(path: String, boot: BootID) throws(StoreError) {
     self.path = path
     self.boot = boot
+    strangers = Dictionary(
+      uniqueKeysWithValues: DatabaseFiles.Part.allCases.map { ($0, StoreFiles.descriptors(of: $0, path)) })
     do {
       var configuration = Configuration()
       configuration.maximumReaderCount = 3

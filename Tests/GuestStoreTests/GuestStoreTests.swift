@@ -29,6 +29,22 @@ import XDR
     }
   }
 
+  /// In the middle of a write of ours, and between two.
+  @Test(arguments: ["", "-wal"], [false, true]) func aFileThatIsReplacedIsNoticed(_ suffix: String, writing: Bool) throws {
+    try withStore { store, path in
+      _ = try store.commit([Self.change(Self.stored("web"), events: 1)], retention: Retention())
+      try store.check()
+      func replace() throws {
+        try FileManager.default.copyItem(atPath: path + suffix, toPath: path + ".copy")
+        #expect(rename(path + ".copy", path + suffix) == 0)
+      }
+      if writing { try store.write { _ in try replace() } } else { try replace() }
+      #expect { try store.check() } throws: { error in
+        if case StoreError.damaged = error { true } else { false }
+      }
+    }
+  }
+
   @Test func everyPhaseOfALifeReadsBack() throws {
     let defined = Self.stored("web").lifecycle.defined
     var replaced = defined
