@@ -217,9 +217,10 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "TestSupport", "LodgeClient", "FormerProtocol", "Guest", "GuestWire", "LinuxSystem", "RPCSocket", "XDR", grdb,
+        "TestSupport", "LodgeClient", "CLICore", "FormerProtocol", "Guest", "GuestWire", "LinuxSystem", "RPCSocket",
+        "SpecFile", "XDR", grdb,
       ],
-      swiftSettings: common),
+      exclude: ["Golden"], swiftSettings: common),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -61,7 +61,7 @@ public struct AdminProgram<Daemon: DaemonOperations>: DoorProgram {
 
 /// What is about no guest, and so needs its right on everything.
 private let aboutTheDaemon: Set = [
-  Admin.HookAdd.number, Admin.HookRemove.number, Admin.HookList.number, Admin.HostInfo.number,
+  Admin.HookAdd.number, Admin.HookRemove.number, Admin.HookTest.number, Admin.HookList.number, Admin.HostInfo.number,
   Admin.DaemonStatus.number, Admin.DaemonClients.number, Admin.DaemonLimits.number, Admin.DaemonTrace.number,
 ]
 
@@ -92,6 +92,15 @@ extension AdminProgram: AdminService {
     let request = try identity(Admin.GuestCreate.self, args, args.request)
     let result = try await daemon.create(
       GuestName(args.name), GuestSpec(args.spec), replacing: args.replace, request, by: context.caller)
+    return Wire.GuestCreateReply(guest: .init(result.guest), atNextStart: result.atNextStart)
+  }
+
+  public func guestChange(_ args: Wire.GuestChangeArgs, context: Context) async throws -> Wire.GuestCreateReply {
+    let request = try identity(Admin.GuestChange.self, args, args.request)
+    // The second is only compared: rules that came after it was defined do not matter.
+    let result = try await daemon.change(
+      GuestName(args.name), GuestSpec(args.spec), expecting: GuestSpec(args.expected, checkingRules: false), request,
+      by: context.caller)
     return Wire.GuestCreateReply(guest: .init(result.guest), atNextStart: result.atNextStart)
   }
 
@@ -218,6 +227,11 @@ extension AdminProgram: AdminService {
 
   public func hookRemove(_ args: Wire.HookRemoveArgs, context: Context) async throws {
     try await daemon.removeHook(args.name, by: context.caller)
+  }
+
+  public func hookTest(_ args: Wire.HookTestArgs, context: Context) async throws -> Wire.HookTestReply {
+    let trial = try await daemon.testHook(args.name, by: context.caller)
+    return Wire.HookTestReply(failure: trial.failure ?? "", log: trial.log)
   }
 
   public func hookList(context: Context) async throws -> Wire.HookListReply {

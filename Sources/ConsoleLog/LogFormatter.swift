@@ -11,6 +11,19 @@ extension LogLine.Stream {
   }
 }
 
+/// Lines of Lodge's own in a log that it does not format otherwise.
+public enum LogNote {
+  /// The line, with its newline.
+  ///
+  /// - Parameter time: nanoseconds since 1970-01-01 UTC.
+  public static func line(_ text: String, time: Int64) -> [UInt8] {
+    var formatter = LogFormatter()
+    var entry: [UInt8] = []
+    formatter.note(text, time: time, into: &entry)
+    return entry
+  }
+}
+
 /// Turns console bytes into log entries: any bytes in, bounded well-formed text out.
 ///
 /// It holds at most one unfinished piece a stream.

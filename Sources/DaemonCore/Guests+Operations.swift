@@ -49,6 +49,15 @@ extension Guests: DaemonOperations {
     return (try await lastKnown(name, for: caller.access), atNextStart)
   }
 
+  func change(
+    _ name: GuestName, _ spec: GuestSpec, expecting expected: GuestSpec, _ request: RequestIdentity?, by caller: Caller
+  ) async throws -> (guest: GuestSummary, atNextStart: Bool) {
+    try check(name, caller)
+    try caller.check(name, spec.labels)
+    let atNextStart = try await define(name, spec, replacing: true, expected: expected, Asked(caller, request))
+    return (try await lastKnown(name, for: caller.access), atNextStart)
+  }
+
   func remove(_ name: GuestName, force: Bool, _ request: RequestIdentity?, by caller: Caller) async throws {
     try check(name, caller)
     try await remove(name, force: force, Asked(caller, request))
@@ -187,6 +196,11 @@ extension Guests: DaemonOperations {
   func removeHook(_ name: String, by caller: Caller) async throws {
     try caller.checkEverything()
     try await parts.hooks.remove(name)
+  }
+
+  func testHook(_ name: String, by caller: Caller) async throws -> HookTrial {
+    try caller.checkEverything()
+    return try await parts.hooks.test(name, at: now.wall)
   }
 
   func hooks(by caller: Caller) async throws -> [HookReport] {

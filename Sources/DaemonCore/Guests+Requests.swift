@@ -2,6 +2,7 @@ internal import Guest
 internal import GuestStore
 internal import Layout
 internal import NIOCore
+internal import SpecKeys
 internal import Supervision
 
 // Requests in. Each is decided, once for each id; then its answer follows from the decision alone, when that is true on the
@@ -66,13 +67,19 @@ extension Guests {
 
   /// Defines a guest, or changes it with `replacing`.
   ///
+  /// - Parameter expected: the spec that it has to have now; nil takes any.
   /// - Returns: true if a run with another spec goes on, so that the change waits for the next start.
-  func define(_ name: GuestName, _ spec: GuestSpec, replacing: Bool, _ asked: Asked) async throws -> Bool {
+  func define(
+    _ name: GuestName, _ spec: GuestSpec, replacing: Bool, expected: GuestSpec? = nil, _ asked: Asked
+  ) async throws -> Bool {
     let sequel =
       replacing
       ? try await request(
         asked, name, begins: "change", sequel: { lifecycle, _ in .defined(atNextStart: lifecycle.isSpecPending) },
-        { lifecycle, _ throws(GuestError) in lifecycle.configure(spec, by: asked.actor) }
+        { lifecycle, _ throws(GuestError) in
+          if let expected, lifecycle.defined != expected { throw Refusal.changedMeanwhile(name) }
+          return lifecycle.configure(spec, by: asked.actor)
+        }
       )
       : try await create(name, spec, asked)
     switch sequel {
@@ -141,14 +148,14 @@ extension Guests {
     let present = book[name]?.current.lifecycle.run
     let timeout = order.patienceMillis(present?.spec.stop ?? StopPolicy())
     do {
-      return try await end(of: run, name, timeoutMillis: timeout, intent: "stop \(name)")
+      return try await end(of: run, name, timeoutMillis: timeout, intent: "\(order.verb.word) \(name)")
     } catch let error as GuestError where error.code == .timedOut && order.noKill {
       // Its controller says so too, at the same moment or later; what is answered here has to be true already.
       if let number = present?.orders.kept.last(where: { $0.by == asked.actor && $0.noKill })?.number {
         note(name) { lifecycle, _ in lifecycle.orderGivenUp(run, number: number) }
         await settled()
       }
-      throw Refusal.stillRuns(name, afterMillis: timeout ?? 0)
+      throw Refusal.stillRuns(name, after: Quantity.text(milliseconds: UInt64(clamping: timeout ?? 0)))
     }
   }
 

@@ -1,3 +1,4 @@
+internal import ConsoleLog
 internal import Dispatch
 internal import Guest
 internal import Layout
@@ -28,7 +29,7 @@ struct HookProgram: Sendable {
 
   /// Runs the program to its end, or to its timeout; a task that is cancelled kills it, with all it has started. Nil if it
   /// ended with code 0, otherwise why not.
-  func run(_ spec: HookSpec, _ entry: JournalEntry, attempt: UInt64) async -> String? {
+  func run(_ spec: HookSpec, _ entry: JournalEntry, attempt: UInt64, isTest: Bool = false) async -> String? {
     let group = "\(Self.prefix)\(spec.name)+\(counter.next())"
     let process: ProcessHandle
     let output: OwnedFD
@@ -39,13 +40,16 @@ struct HookProgram: Sendable {
       output = ends.reading
       let nothing = try Files.open("/dev/null", flags: Files.reading)
       var plan = SpawnPlan(
-        executable: spec.program, arguments: [spec.program],
-        environment: HookEnvironment.variables(entry, attempt: attempt, socket: paths.socket, root: paths.root))
+        executable: spec.program, arguments: [spec.program] + spec.arguments,
+        environment: HookEnvironment.variables(entry, attempt: attempt, socket: paths.socket, root: paths.root)
+          + (isTest ? ["LODGE_TEST=1"] : []))
       plan.descriptors = [(nothing.rawValue, 0), (ends.writing.rawValue, 1), (ends.writing.rawValue, 2)]
       plan.newSession = true
       plan.workingDirectory = "/"
       let folder = fence.hookGroup(group)
       plan.cgroup = folder?.rawValue
+      let subject = isTest ? "a test" : "event \(entry.sequence), attempt \(attempt)"
+      note("\(spec.program) begins for \(subject)", in: log)
       process = try plan.run()
     } catch {
       await end(group)
@@ -71,14 +75,27 @@ struct HookProgram: Sendable {
       _ = try? process.signal(9)
     }
     timer.cancel()
+    let failure = timedOut.isSet ? "it took more than \(timeout) ms and was killed" : Self.failure(status)
+    note(failure ?? "exit 0", in: log)
     // What it left running in the background goes with it.
     await end(group)
-    if timedOut.isSet { return "it took more than \(timeout) ms and was killed" }
+    return failure
+  }
+
+  /// Nil for a program that ended with code 0.
+  private static func failure(_ status: LinuxSystem.WaitStatus?) -> String? {
     switch status {
-    case .exited(0): return nil
-    case .exited(let code): return "exit \(code)"
-    case .signaled(let signal, _): return SignalName.name(signal)
-    case nil: return "its end could not be seen"
+    case .exited(0): nil
+    case .exited(let code): "exit \(code)"
+    case .signaled(let signal, _): SignalName.name(signal)
+    case nil: "its end could not be seen"
+    }
+  }
+
+  /// A line of the log in the form of a console log's, so that output can be told from it.
+  private func note(_ text: String, in log: OwnedFD) {
+    LogNote.line(text, time: Clock.wallNanoseconds).withUnsafeBytes {
+      try? Files.write($0, to: log.rawValue, named: "the log of a hook")
     }
   }
 
@@ -97,8 +114,25 @@ struct HookProgram: Sendable {
     }
   }
 
+  /// Refuses a program that could not be run: what is found here may change, and is looked at again at each run.
+  static func check(_ program: String, _ intent: String) throws(GuestError) {
+    let shown = Visible.text(program, limit: 80)
+    guard program.hasPrefix("/") else {
+      throw GuestError(.invalidArgument, "\(intent): \(shown) is not an absolute path")
+    }
+    let isExecutable: Bool
+    do throws(SystemError) { isExecutable = try Files.isExecutable(program) } catch {
+      throw GuestError(.invalidArgument, "\(intent): \(shown): \(error.reason)", errno: error.errno)
+    }
+    guard isExecutable else {
+      throw GuestError(
+        .invalidArgument, "\(intent): \(shown): it is not an executable file", hint: "chmod +x \(shown)", errno: 13)
+    }
+  }
+
   private func openLog(_ name: String) throws(SystemError) -> OwnedFD {
     let path = paths.log(ofHook: name)
+    try Files.makeDirectories(paths.hookLogs, mode: 0o750)
     if let status = try? Files.status(path), status.size > Self.logLimit { try Files.rename(path, to: path + ".1") }
     return try Files.open(path, flags: Files.appending, mode: 0o640)
   }
@@ -161,6 +195,7 @@ enum HookEnvironment {
       HookVariable.message.set(event.message),
     ]
     if root != DaemonPaths.system.root { variables.append("\(EnvironmentName.root)=\(root)") }
+    if let notice = event.notice { variables.append("LODGE_NOTICE=\(notice.word)") }
     if let headline = event.ended?.headline {
       let cause = headline.cause
       variables += [

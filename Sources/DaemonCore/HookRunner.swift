@@ -89,22 +89,14 @@ actor HookRunner {
   }
 
   func add(_ spec: HookSpec) async throws {
-    let name = try GuestName(spec.name).value
+    let name = try Self.checked(spec.name)
     guard hooks[name] == nil else {
       throw GuestError(.alreadyExists, "add hook \(name): there is one of that name", hint: "lodge on rm \(name)")
     }
     guard hooks.count < Int(Wire.hooksMax) else {
       throw GuestError(.limitReached, "add hook \(name): there are \(Wire.hooksMax) already")
     }
-    guard spec.program.hasPrefix("/") else {
-      throw GuestError(
-        .invalidArgument, "add hook \(name): \(Visible.text(spec.program, limit: 80)) is not an absolute path")
-    }
-    guard Files.exists(spec.program) else {
-      throw GuestError(
-        .invalidArgument, "add hook \(name): \(Visible.text(spec.program, limit: 80)): No such file or directory",
-        errno: 2)
-    }
+    try HookProgram.check(spec.program, "add hook \(name)")
     let stored = StoredHook(name: name, spec: try Wire.HookSpec(spec).xdrEncoded(), position: newest)
     let hook = try Hook(stored, newest: newest)
     // Its name is taken while it is being stored.
@@ -115,6 +107,27 @@ actor HookRunner {
     }
     // It may be removed already.
     if hooks[name] === hook { begin(hook) }
+  }
+
+  /// Runs the program of a hook once, for no event of the journal. The hook's position and counts stay as they are.
+  func test(_ name: String, at time: Timestamp) async throws -> HookTrial {
+    guard let hook = hooks[name] else {
+      throw GuestError(
+        .notFound, "test hook \(Visible.text(name, limit: 80)): there is none of that name", hint: "lodge on ls")
+    }
+    let spec = hook.spec
+    try HookProgram.check(spec.program, "test hook \(name)")
+    let event = GuestEvent(.hook, guest: nil, by: .daemon, message: "a test of hook \(name)")
+    let entry = JournalEntry(sequence: newest, time: time, boot: .zero, event: event)
+    let failure = await program.run(spec, entry, attempt: 1, isTest: true)
+    return HookTrial(failure: failure, log: program.paths.log(ofHook: name))
+  }
+
+  /// A hook's name has the rules of a guest's, and words of its own.
+  private static func checked(_ name: String) throws(GuestError) -> String {
+    do throws(GuestError) { return try GuestName(name).value } catch {
+      throw GuestError(.invalidArgument, error.message.replacingPrefix("guest name", with: "hook name"))
+    }
   }
 
   /// Removes a hook and kills its program if that runs.
@@ -133,12 +146,14 @@ actor HookRunner {
     }
   }
 
-  /// The last output of programs is for callers with the right to inspect.
+  /// Arguments and errors of programs are for callers with the right to inspect.
   func list(for access: Access) -> [HookReport] {
     hooks.values.sorted { $0.name < $1.name }.map {
       let record = $0.cursor.record
+      var spec = $0.spec
+      if access.base < .inspect { spec.arguments = [] }
       return HookReport(
-        hook: $0.spec, position: record.position, runs: record.runs, failures: record.failures,
+        hook: spec, position: record.position, runs: record.runs, failures: record.failures,
         lastError: access.base >= .inspect ? record.lastError : "")
     }
   }
@@ -238,5 +253,11 @@ extension StoredHook {
   fileprivate var record: HookCursor<EncodedEntry>.Record {
     .init(
       position: position, runs: runs, failures: failures, lastError: lastError, started: started, attempt: attempt)
+  }
+}
+
+extension String {
+  fileprivate func replacingPrefix(_ prefix: String, with other: String) -> String {
+    hasPrefix(prefix) ? other + dropFirst(prefix.count) : self
   }
 }

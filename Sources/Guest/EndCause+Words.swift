@@ -134,3 +134,15 @@ extension EndOrder.Verb {
     }
   }
 }
+
+extension GuestEvent.Notice {
+  /// As JSON and hooks have it.
+  public var word: String {
+    switch self {
+    case .restartsGivenUp: "restartsGivenUp"
+    case .controllerSilent: "controllerSilent"
+    case .controllerAnswers: "controllerAnswers"
+    case .tasksStuck: "tasksStuck"
+    }
+  }
+}

@@ -46,12 +46,18 @@ public struct HookSpec: Sendable, Hashable {
   public var timeoutMillis: UInt64
   /// How often a program that failed is run again for the same event.
   public var retries: UInt32
+  /// After the program's path.
+  public var arguments: [String]
 
-  public init(name: String, filter: EventFilter, program: String, timeoutMillis: UInt64, retries: UInt32) {
+  public init(
+    name: String, filter: EventFilter, program: String, timeoutMillis: UInt64, retries: UInt32,
+    arguments: [String] = []
+  ) {
     self.name = name
     self.filter = filter
     self.program = program
     self.timeoutMillis = timeoutMillis
     self.retries = retries
+    self.arguments = arguments
   }
 }

@@ -27,7 +27,18 @@ public struct GuestEvent: Sendable, Hashable {
     case order = 7
   }
 
+  /// Which notice.
+  public enum Notice: Int32, Sendable, Hashable, CaseIterable {
+    case restartsGivenUp = 1
+    case controllerSilent = 2
+    case controllerAnswers = 3
+    /// A kill has not ended them.
+    case tasksStuck = 4
+  }
+
   public var kind: Kind
+  /// Of the kind `notice`; nil for one that a version without codes recorded.
+  public var notice: Notice?
   /// Nil for the daemon's own events.
   public var guest: GuestName?
   public var run: RunID?
@@ -47,9 +58,10 @@ public struct GuestEvent: Sendable, Hashable {
   public init(
     _ kind: Kind, guest: GuestName?, run: RunID? = nil, runNumber: UInt32 = 0, from: GuestState = .stopped,
     to: GuestState = .stopped, by: Actor, message: String = "", ended: ExitRecord? = nil, order: EndOrder? = nil,
-    labels: [Label] = []
+    labels: [Label] = [], notice: Notice? = nil
   ) {
     self.kind = kind
+    self.notice = notice
     self.guest = guest
     self.run = run
     self.runNumber = runNumber

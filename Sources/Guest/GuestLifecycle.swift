@@ -438,7 +438,8 @@ extension GuestLifecycle {
       note = "restarts given up: \(count) within \(settings.restart.limitWindowMillis / 1000) s"
       transition.events.append(
         GuestEvent(
-          .notice, guest: name, from: .stopped, to: .stopped, by: .policy, message: note, labels: settings.labels))
+          .notice, guest: name, from: .stopped, to: .stopped, by: .policy, message: note, labels: settings.labels,
+          notice: .restartsGivenUp))
     case .restart(let delay, let history):
       restarts = history
       if delay == 0 {
@@ -520,6 +521,7 @@ extension GuestLifecycle {
     guard now != degraded, run != nil else { return transition }
     degraded = now
     notice(
+      now ? .controllerSilent : .controllerAnswers,
       now ? "its controller does not answer; lodge kill \(name) works without it" : "its controller answers again",
       &transition)
     return transition
@@ -530,7 +532,7 @@ extension GuestLifecycle {
     var transition = Transition()
     guard tasks != stuckTasks, run != nil else { return transition }
     stuckTasks = tasks
-    if !tasks.isEmpty { notice("tasks do not end: \(tasks)", &transition) }
+    if !tasks.isEmpty { notice(.tasksStuck, "tasks do not end: \(tasks)", &transition) }
     return transition
   }
 }
@@ -608,11 +610,11 @@ extension GuestLifecycle {
         message: message, ended: ended, labels: settings.labels))
   }
 
-  private func notice(_ message: String, _ transition: inout Transition) {
+  private func notice(_ notice: GuestEvent.Notice, _ message: String, _ transition: inout Transition) {
     transition.events.append(
       GuestEvent(
         .notice, guest: name, run: run?.id, runNumber: run?.number ?? 0, from: state, to: state, by: .daemon,
-        message: message, labels: settings.labels))
+        message: message, labels: settings.labels, notice: notice))
   }
 
   private func byWhom(_ cause: EndCause) -> Actor {

@@ -31,7 +31,8 @@ extension HookSpec {
       throw GuestError(.notSupported, "hook \(Visible.text(wire.name, limit: 80)): it selects events that are unknown")
     }
     self.init(
-      name: wire.name, filter: filter, program: wire.program, timeoutMillis: wire.timeoutMillis, retries: wire.retries)
+      name: wire.name, filter: filter, program: wire.program, timeoutMillis: wire.timeoutMillis, retries: wire.retries,
+      arguments: wire.arguments)
   }
 }
 
@@ -39,6 +40,6 @@ extension Wire.HookSpec {
   public init(_ hook: HookSpec) {
     self.init(
       name: hook.name, filter: .init(hook.filter), program: hook.program, timeoutMillis: hook.timeoutMillis,
-      retries: hook.retries)
+      retries: hook.retries, arguments: hook.arguments)
   }
 }

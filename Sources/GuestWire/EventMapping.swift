@@ -59,6 +59,31 @@ extension GuestEvent.Kind {
   }
 }
 
+extension Wire.NoticeCode {
+  public init(_ notice: GuestEvent.Notice?) {
+    switch notice {
+    case nil: self = .none
+    case .restartsGivenUp: self = .restartsGivenUp
+    case .controllerSilent: self = .controllerSilent
+    case .controllerAnswers: self = .controllerAnswers
+    case .tasksStuck: self = .tasksStuck
+    }
+  }
+}
+
+extension GuestEvent.Notice {
+  /// Nil for one that a newer peer invented, or that has no code.
+  public init?(_ wire: Wire.NoticeCode) {
+    switch wire {
+    case .restartsGivenUp: self = .restartsGivenUp
+    case .controllerSilent: self = .controllerSilent
+    case .controllerAnswers: self = .controllerAnswers
+    case .tasksStuck: self = .tasksStuck
+    case .none, .unknown: return nil
+    }
+  }
+}
+
 extension Wire.Event {
   public init(_ entry: JournalEntry) {
     let event = entry.event
@@ -68,7 +93,7 @@ extension Wire.Event {
       detail: .init(
         from: .init(event.from), to: .init(event.to), by: .init(event.by), message: cut(event.message, Wire.textMax),
         ended: event.ended.map { .init($0) }, order: event.order.map { .init($0) },
-        labels: event.labels.map { .init($0) }))
+        labels: event.labels.map { .init($0) }, notice: .init(event.notice)))
   }
 }
 
@@ -92,6 +117,6 @@ extension JournalEntry {
         GuestEvent.Kind(wire.type) ?? .notice, guest: name, run: run, runNumber: wire.runNumber,
         from: GuestState(detail.from) ?? .stopped, to: GuestState(detail.to) ?? .stopped, by: Actor(detail.by),
         message: detail.message, ended: ended, order: detail.order.map { EndOrder($0) },
-        labels: detail.labels.map { Label($0) }))
+        labels: detail.labels.map { Label($0) }, notice: GuestEvent.Notice(detail.notice)))
   }
 }

@@ -73,7 +73,9 @@ public struct DaemonPaths: Sendable, Hashable {
   public static func logName(of guest: String) -> String { guest + ".log" }
 
   /// The output of a hook's programs.
-  public func log(ofHook name: String) -> String { logs + "/hook-" + name + ".log" }
+  public func log(ofHook name: String) -> String { hookLogs + "/" + name + ".log" }
+  /// Apart from the logs of guests: a guest may have any name that a file beside its log could have.
+  public var hookLogs: String { logs + "/hooks" }
 
   /// FNV-1a, 32 bits: short, and the same for the same folder at every start.
   private static func digest(_ text: String) -> String {

@@ -9,6 +9,13 @@ public struct FileStatus: Equatable, Sendable {
 }
 
 extension Files {
+  /// Whether execve(2) could be asked to run it: a regular file with an execute bit.
+  public static func isExecutable(_ path: String) throws(SystemError) -> Bool {
+    var status = stat()
+    try check("stat", on: path) { stat(path, &status) }
+    return status.st_mode & S_IFMT == S_IFREG && status.st_mode & 0o111 != 0
+  }
+
   public static func status(_ path: String) throws(SystemError) -> FileStatus {
     var status = stat()
     try check("stat", on: path) { stat(path, &status) }

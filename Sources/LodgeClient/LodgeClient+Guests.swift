@@ -60,6 +60,22 @@ extension LodgeClient {
     ).atNextStart
   }
 
+  /// Changes the spec of a guest that was read before, unless it was changed by someone else meanwhile. True when it
+  /// runs, so that the change takes effect at its next start.
+  ///
+  /// - Throws: `GuestError` with code `conflict` if its spec is not `expected` any more.
+  @discardableResult
+  public func change(
+    _ name: GuestName, from expected: GuestSpec, to spec: GuestSpec
+  ) async throws(GuestError) -> Bool {
+    try await call(
+      Admin.GuestChange.self,
+      .init(
+        request: newRequest(), name: name.value, spec: Wire.GuestSettings(spec),
+        expected: Wire.GuestSettings(expected))
+    ).atNextStart
+  }
+
   /// Forgets a guest. Its events stay in the journal.
   ///
   /// - Parameter force: kill it first if it runs.

@@ -13,16 +13,19 @@ public struct Hook: Sendable, Hashable {
   public var timeout: Duration
   /// How often a program that failed is run again for the same event.
   public var retries: UInt32
+  /// After the program's path; at most 8, of 512 bytes each.
+  public var arguments: [String]
 
   public init(
     _ name: String, program: String, selection: EventSelection = .all, timeout: Duration = .seconds(30),
-    retries: UInt32 = 3
+    retries: UInt32 = 3, arguments: [String] = []
   ) {
     self.name = name
     self.selection = selection
     self.program = program
     self.timeout = timeout
     self.retries = retries
+    self.arguments = arguments
   }
 }
 
@@ -46,7 +49,16 @@ extension LodgeClient {
       Admin.HookAdd.self,
       .init(
         name: hook.name, filter: hook.selection.wire, program: hook.program,
-        timeoutMillis: UInt64(max(Self.milliseconds(hook.timeout), 0)), retries: hook.retries))
+        timeoutMillis: UInt64(max(Self.milliseconds(hook.timeout), 0)), retries: hook.retries,
+        arguments: hook.arguments))
+  }
+
+  /// Runs a hook's program once, for no event; the right `admin` is needed.
+  ///
+  /// - Returns: why it failed; nil if it ended with code 0.
+  public func testHook(_ name: String) async throws(GuestError) -> String? {
+    let reply = try await call(Admin.HookTest.self, .init(name: name))
+    return reply.failure.isEmpty ? nil : reply.failure
   }
 
   /// Removes a hook; the right `admin` is needed.
@@ -60,7 +72,8 @@ extension LodgeClient {
       HookStatus(
         hook: Hook(
           $0.spec.name, program: $0.spec.program, selection: EventSelection($0.spec.filter),
-          timeout: .milliseconds(Int64(clamping: $0.spec.timeoutMillis)), retries: $0.spec.retries),
+          timeout: .milliseconds(Int64(clamping: $0.spec.timeoutMillis)), retries: $0.spec.retries,
+          arguments: $0.spec.arguments),
         position: $0.position, runs: $0.runs, failures: $0.failures, lastError: $0.lastError)
     }
   }

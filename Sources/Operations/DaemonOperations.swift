@@ -15,6 +15,14 @@ public protocol DaemonOperations: Sendable {
   func create(
     _ name: GuestName, _ spec: GuestSpec, replacing: Bool, _ request: RequestIdentity?, by caller: Caller
   ) async throws -> (guest: GuestSummary, atNextStart: Bool)
+  /// Changes the spec of a guest that nothing else has changed since it was read.
+  ///
+  /// - Parameter expected: the spec that was read.
+  /// - Returns: `atNextStart` where a run with another spec goes on.
+  /// - Throws: `conflict` if it has another spec by now.
+  func change(
+    _ name: GuestName, _ spec: GuestSpec, expecting expected: GuestSpec, _ request: RequestIdentity?, by caller: Caller
+  ) async throws -> (guest: GuestSummary, atNextStart: Bool)
   /// Removes a guest; with `force` after killing it.
   func remove(_ name: GuestName, force: Bool, _ request: RequestIdentity?, by caller: Caller) async throws
   /// Starts a guest. Returns once its init was executed.
@@ -81,6 +89,8 @@ public protocol DaemonOperations: Sendable {
 
   func addHook(_ hook: HookSpec, by caller: Caller) async throws
   func removeHook(_ name: String, by caller: Caller) async throws
+  /// Runs the program of a hook once, for no event. Returns once it has ended.
+  func testHook(_ name: String, by caller: Caller) async throws -> HookTrial
   func hooks(by caller: Caller) async throws -> [HookReport]
 
   // MARK: The host and the daemon

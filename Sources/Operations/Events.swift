@@ -105,3 +105,16 @@ public struct HookReport: Sendable, Hashable {
     self.lastError = lastError
   }
 }
+
+/// How one run of a hook's program went that was for no event.
+public struct HookTrial: Sendable, Hashable {
+  /// Why it failed; nil if it ended with code 0.
+  public var failure: String?
+  /// The file that holds its output.
+  public var log: String
+
+  public init(failure: String?, log: String) {
+    self.failure = failure
+    self.log = log
+  }
+}

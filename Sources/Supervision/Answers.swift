@@ -79,9 +79,15 @@ public enum Refusal {
   }
 
   /// An order without force has had its time.
-  public static func stillRuns(_ name: GuestName, afterMillis: Int64) -> GuestError {
+  public static func stillRuns(_ name: GuestName, after time: String) -> GuestError {
+    GuestError(.timedOut, "stop \(name): it still runs after \(time), and goes on", hint: "lodge kill \(name)")
+  }
+
+  /// The spec is another one than its editor has read.
+  public static func changedMeanwhile(_ name: GuestName) -> GuestError {
     GuestError(
-      .timedOut, "stop \(name): it still runs after \(afterMillis / 1000) s, and goes on", hint: "lodge kill \(name)")
+      .conflict, "change \(name): its spec was changed meanwhile by another request",
+      hint: "look at it again: lodge show \(name) --spec")
   }
 
   public static func removed(_ name: GuestName) -> GuestError {

@@ -178,6 +178,28 @@ import XDR
     #expect(refusal?.code == .notSupported && daemon.asked.isEmpty)
   }
 
+  @Test func aChangeCarriesTheSpecThatWasRead() async throws {
+    var spec = GuestSpec(rootfs: Rootfs(path: "/"), command: ["/init"])
+    spec.hostname = "old"
+    let expected = Wire.GuestSettings(spec)
+    spec.hostname = "new"
+    let reply = try await ask(
+      Admin.GuestChange.self, .init(request: request, name: "web", spec: .init(spec), expected: expected))
+    #expect(daemon.asked == ["change web old to new"])
+    #expect(daemon.requests.first??.id.bytes == request)
+    #expect(reply.atNextStart)
+  }
+
+  @Test func aHookKeepsItsArgumentsAndItsTrialSaysWhyItFailed() async throws {
+    let hook = HookSpec(
+      name: "page", filter: EventFilter(noFilter), program: "/bin/page", timeoutMillis: 5, retries: 1,
+      arguments: ["", "--to", "ops"])
+    #expect(try HookSpec(Wire.HookSpec(xdr: Wire.HookSpec(hook).xdrEncoded()[...])) == hook)
+    let reply = try await ask(Admin.HookTest.self, .init(name: "page"))
+    #expect(reply.failure == "exit 3" && reply.log == "/log")
+    #expect(daemon.asked == ["testHook page"])
+  }
+
   @Test func aSubscriptionToEventsThatAreUnknownGetsNone() async throws {
     var filter = noFilter
     filter.types = [.unknown(99)]

@@ -29,6 +29,13 @@ final class FakeDaemon: DaemonOperations, @unchecked Sendable {
     return (guest(name), replacing)
   }
 
+  func change(
+    _ name: GuestName, _ spec: GuestSpec, expecting expected: GuestSpec, _ request: RequestIdentity?, by caller: Caller
+  ) async throws -> (guest: GuestSummary, atNextStart: Bool) {
+    try note("change \(name) \(expected.hostname ?? "-") to \(spec.hostname ?? "-")", request, caller)
+    return (guest(name), true)
+  }
+
   func remove(_ name: GuestName, force: Bool, _ request: RequestIdentity?, by caller: Caller) async throws {
     try note("remove \(name) \(force)", request, caller)
   }
@@ -136,6 +143,11 @@ final class FakeDaemon: DaemonOperations, @unchecked Sendable {
   }
 
   func removeHook(_ name: String, by caller: Caller) async throws { try note("remove hook \(name)", nil, caller) }
+
+  func testHook(_ name: String, by caller: Caller) async throws -> HookTrial {
+    try note("testHook \(name)", nil, caller)
+    return HookTrial(failure: "exit 3", log: "/log")
+  }
 
   func hooks(by caller: Caller) async throws -> [HookReport] {
     try note("hooks", nil, caller)

@@ -90,6 +90,16 @@ import Testing
     #expect(failure?.message.contains("web.yaml:1:1: there is another spec for web") == true, "\(failure as Any)")
   }
 
+  /// A FIFO of a spec's name is refused, and not waited for.
+  @Test func onlyRegularFilesOfAFolderAreRead() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("fifo-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    #expect(mkfifo(folder.appendingPathComponent("web.yaml").path, 0o600) == 0)
+    let failure = #expect(throws: Failure.self) { try SpecFolder.read([folder.path], only: []) }
+    #expect(failure?.message.hasSuffix("web.yaml is not a regular file") == true, "\(failure?.message ?? "")")
+  }
+
   @Test func whatWasDoneIsSaid() {
     let change = SpecChange(key: "limits.memory", from: "256M", to: "512M")
     #expect(Applied(action: .created, changes: []).words(isDry: true) == "would be created")

@@ -1,5 +1,8 @@
 import Guest
+import RPC
 import Testing
+import WireProtocol
+import XDR
 
 @testable import CLICore
 
@@ -80,6 +83,24 @@ import Testing
     let failure = #expect(throws: Failure.self) { try Endpoint.find(option: "ssh://a", environment: [:]) }
     #expect(failure?.status == .notSupported)
     #expect(failure?.message == "--connect: ssh is not supported; unix:///PATH is")
+  }
+
+  /// An error about a call as a whole has the verb and its object, and not the procedure's name, and a next step.
+  @Test func errorsNameTheVerbAndNotTheProcedure() {
+    func failure(_ code: RPCErrorCode, _ message: String) -> Failure {
+      Failure(.remote(RPCErrorBody(code, message)), "rm web")
+    }
+    let denied = failure(.denied, "needs the right to admin, and this user has no right (ADMIN_GUEST_REMOVE)")
+    #expect(denied.message == "rm web: needs the right to admin, and this user has no right")
+    #expect(denied.hint != nil && denied.status == .denied)
+    let former = failure(.unknownProgram, "program ADMIN_PROGRAM: version 2 is not served, 1 is")
+    #expect(former.message.hasPrefix("rm web: this command and the daemon are of different releases"))
+    #expect(former.hint?.contains("systemctl restart lodged") == true)
+    let other = failure(.wrongState, "rm web: it runs (ADMIN_X)")
+    #expect(other.message == "rm web: it runs (ADMIN_X)" && other.hint == nil)
+    let large = Failure(
+      .invalidArguments(XDRError(.tooLong(count: 1_834_188, limit: 1_800_000), offset: 12)), "create web")
+    #expect(large.message.hasPrefix("create web: it is too large for one message: 1834188 bytes"))
   }
 
   @Test func errorsForProgramsAreJSON() {

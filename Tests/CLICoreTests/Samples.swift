@@ -212,8 +212,10 @@ enum Samples {
           message: "restart in 1s (attempt 1 of 10)")))
     all.append(
       next(
-        31, GuestEvent(.notice, guest: name("web"), by: .policy, message: "restarts given up: 10 within 600 s\u{1B}[2J")
-      ))
+        31,
+        GuestEvent(
+          .notice, guest: name("web"), by: .policy, message: "restarts given up: 10 within 600 s\u{1B}[2J",
+          notice: .restartsGivenUp)))
     all.append(
       next(32, GuestEvent(.hook, guest: name("web"), by: .daemon, message: "hook page: exit 1, given up after 3 tries"))
     )

@@ -138,6 +138,51 @@ extension IntegrationTests {
       }
     }
 
+    /// --prune removes stopped guests of its label that no file names, and nothing else.
+    @Test(.requiresGuests) func pruneTakesWhatNoFileNames() async throws {
+      try await withDaemon { daemon in
+        let folder = "\(daemon.root)/guests"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let tree = try RootTrees.busybox()
+        try Files.writeText(
+          "rootfs: {path: \(tree), mode: overlay}\ncommand: [/bin/sleep, \"60\"]\nlabels: {stack: shop}\n",
+          to: "\(folder)/web.yaml")
+        for (name, stack) in [("old", "shop"), ("busy", "shop"), ("foreign", "mail")] {
+          try await daemon.define(name, ["--label", "stack=\(stack)"], ["/bin/sleep", "60"])
+        }
+        try await daemon.succeed("start", "busy")
+        let dry = try await daemon.lodge("apply", "-f", folder, "--prune", "stack=shop", "--dry-run")
+        #expect(dry.code == 2, "\(dry)")
+        #expect(dry.output.contains("old: would be removed"), "\(dry)")
+        #expect(try await daemon.lodge("ls", "-q").output == "busy\nforeign\nold\n")
+        let done = try await daemon.lodge("apply", "-f", folder, "--prune", "stack=shop")
+        #expect(done.output == "web: created\nold: removed: no file names it\n", "\(done)")
+        #expect(done.code == 1 && done.errors.contains("busy"), "a guest that runs is left, and said: \(done)")
+        #expect(try await daemon.lodge("ls", "-q").output == "busy\nforeign\nweb\n")
+        #expect(try await daemon.lodge("apply", "web", "-f", folder, "--prune", "stack=shop").code == 64)
+      }
+    }
+
+    /// Orders go on over a restart of the daemon: the same request is sent again, and answered by the first decision.
+    @Test(.requiresGuests, arguments: ["stop web --timeout 3s", "restart web --timeout 3s", "kill web"])
+    func anOrderGoesOnOverARestartOfTheDaemon(line: String) async throws {
+      try await withDaemon { daemon in
+        try await daemon.define(
+          "web", ["--restart", "never"], ["/bin/sh", "-c", "trap 'sleep 1; exit 0' TERM; while :; do sleep 0.05; done"])
+        try await daemon.succeed("start", "web")
+        let words = line.split(separator: " ").map(String.init)
+        async let result = daemon.cli(words)
+        // The order is in the journal, so it was decided; its end is not there yet, or was a moment ago.
+        _ = try await daemon.cli(["wait", "web", "--for", "event=type=order", "--since", "0", "--timeout", "10s"])
+        try await daemon.kill()
+        try await daemon.start()
+        let answer = try await result
+        #expect(answer.code == 0, "\(answer)")
+        let orders = try await daemon.events().filter { $0.type == "order" }
+        #expect(orders.count == 1, "one order, whatever was sent again: \(orders.count)")
+      }
+    }
+
     /// Blocks of a page that a shell runs, by the name that stands behind the fence.
     private func recipes() throws -> [(name: String, script: String)] {
       let parts = try page("docs/recipes.md").components(separatedBy: "```sh recipe=").dropFirst()

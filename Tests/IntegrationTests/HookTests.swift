@@ -69,6 +69,44 @@ extension IntegrationTests {
       }
     }
 
+    /// The kind of X11: what cannot be run is refused at once, words after the hyphens arrive, a test needs no event, and
+    /// no guest's log is a hook's.
+    @Test(.requiresGuests) func aHookIsCheckedAndTested() async throws {
+      try await withDaemon { daemon in
+        let plain = "\(daemon.root)/plain"
+        try Files.writeText("#!/bin/sh\n", to: plain)
+        for path in [plain, daemon.root, "\(daemon.root)/nothing"] {
+          let refused = try await daemon.lodge("on", "add", "page", "--exec", path)
+          #expect(refused.code == 64 && refused.errors.contains("add hook page: "), "\(refused)")
+        }
+        let path = try program("report", #"echo "$LODGE_TEST:$1:$2"; exit "$3""#, daemon)
+        try await daemon.succeed(
+          "on", "add", "page", "--filter", "type=removed", "--exec", path, "--", "a b", "$HOME", "0")
+        try await daemon.succeed(
+          "on", "add", "bad", "--filter", "type=removed", "--exec", path, "--", "x", "y", "4")
+        #expect(
+          try await daemon.succeed("on", "ls", "-o", "jsonl").output.contains(#""arguments":["a b","$HOME","0"]"#))
+        let well = try await daemon.succeed("on", "test", "page")
+        #expect(well.output == "page: exit 0; its output is in \(daemon.root)/log/hooks/page.log\n", "\(well)")
+        let failed = try await daemon.lodge("on", "test", "bad")
+        #expect(failed.code == 1 && failed.errors.contains("on test bad: exit 4"), "\(failed)")
+        #expect(try await daemon.lodge("on", "test", "nobody").code == 3)
+        let log = Files.textOrEmpty("\(daemon.root)/log/hooks/page.log").split(separator: "\n")
+        #expect(log.count == 3, "\(log)")
+        #expect(log.first?.contains(" l \(path) begins for a test") == true, "\(log)")
+        #expect(log.dropFirst().first == "1:a b:$HOME", "\(log)")
+        #expect(log.last?.hasSuffix("Z l exit 0") == true, "\(log)")
+        // A guest of the name that the hook's log once had.
+        try await daemon.define("hook-page", ["--restart", "never"], ["/bin/echo", "of the guest"])
+        try await daemon.succeed("start", "hook-page")
+        _ = try await daemon.end(of: "hook-page")
+        try await daemon.succeed("rm", "hook-page")
+        #expect(Files.textOrEmpty("\(daemon.root)/log/hooks/page.log").contains("1:a b"))
+        let bad = try await daemon.lodge("on", "add", "../x", "--exec", "/bin/true")
+        #expect(bad.errors.contains("hook name"), "\(bad)")
+      }
+    }
+
     /// kill -9 of the daemon while a program runs: it is ended, the event is given again, none is passed over.
     @Test(.requiresGuests) func afterACrashTheEventIsGivenAgain() async throws {
       try await withDaemon { daemon in
@@ -151,7 +189,7 @@ extension IntegrationTests {
         try await daemon.define("web", ["--restart", "never"], ["/bin/sh", "-c", "exit 0"])
         try await daemon.succeed("start", "web")
         try await daemon.waitForFile("\(daemon.root)/done") { $0 == "said\n" }
-        let log = "\(daemon.root)/log/hook-flood.log"
+        let log = "\(daemon.root)/log/hooks/flood.log"
         try await daemon.waitForFile(log) { $0.contains("more bytes of output are not kept") }
         #expect(Files.textOrEmpty(log).utf8.count < 70_000)
         // 3 is that of ls itself.

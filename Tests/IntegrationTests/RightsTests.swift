@@ -53,7 +53,7 @@ extension IntegrationTests {
       switch procedure {
       case 0: return Raw.string("test")
       // Procedures that change something are only asked about a guest that does not exist: refused or not found.
-      case 1, 27: return []
+      case 1, 27, 28: return []
       case 2, 3: return zeros(4) + Raw.string("nobody") + zeros(4)
       case 4, 6: return zeros(4) + Raw.string("nobody") + zeros(4) + [UInt8](repeating: 0xff, count: 8) + zeros(4)
       case 5: return zeros(4) + Raw.string("nobody") + Raw.bytes(9)
@@ -67,7 +67,7 @@ extension IntegrationTests {
       case 13: return Raw.bytes(9999)
       case 14: return Raw.bytes(1) + zeros(8) + zeros(16) + zeros(4)
       case 19: return []
-      case 20: return Raw.string("nobody")
+      case 20, 29: return Raw.string("nobody")
       case 21, 22, 23, 24, 25: return []
       case 26: return Raw.string("nonsense")
       default: return nil

@@ -11,6 +11,27 @@ extension IntegrationTests {
       try await LodgeClient.connect(.init(socket: LodgeClient.Options.socket(under: daemon.root), name: "sdk test"))
     }
 
+    /// The kind of X9: of two who change a guest from what they read, the second is refused.
+    @Test(.requiresGuests) func theSecondOfTwoChangesIsRefused() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("web", ["--memory", "32M"], ["/bin/sleep", "60"])
+        let client = try await connect(daemon)
+        let name = try GuestName("web")
+        let read = try await client.guest(name).defined
+        var mine = read
+        mine.limits.pids = 7
+        var other = read
+        other.limits.memoryBytes = 64 << 20
+        try await client.change(name, from: read, to: other)
+        let refused = await #expect(throws: GuestError.self) { try await client.change(name, from: read, to: mine) }
+        #expect(refused?.code == .conflict, "\(refused as Any)")
+        let kept = try await client.guest(name).defined
+        #expect(kept == other)
+        try await client.change(name, from: kept, to: mine)
+        #expect(try await client.guest(name).defined == mine)
+      }
+    }
+
     @Test(.requiresGuests) func aGuestsWholeLife() async throws {
       try await withDaemon { daemon in
         let lodge = try await connect(daemon)

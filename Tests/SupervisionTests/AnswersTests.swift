@@ -130,11 +130,12 @@ import Testing
   @Test func everyOtherRefusalNamesTheGuestAndTheNextStep() {
     let errors = [
       Refusal.otherSequel(Self.web), Refusal.stoppedMeanwhile(Self.web),
-      Refusal.stillRuns(Self.web, afterMillis: 2_000), Refusal.removed(Self.web), Refusal.noInit(Self.web, .stopped),
+      Refusal.stillRuns(Self.web, after: "2s"), Refusal.removed(Self.web), Refusal.changedMeanwhile(Self.web),
+      Refusal.noInit(Self.web, .stopped),
       Refusal.tooManyGuests("create web", count: 3, configuration: "/etc/lodge/lodged.yaml"),
     ]
     for error in errors { #expect(error.message.contains("web"), "\(error)") }
-    #expect(Refusal.stillRuns(Self.web, afterMillis: 2_000).message.contains("2 s"))
+    #expect(Refusal.stillRuns(Self.web, after: "2s").message.contains("2s"))
     #expect(Refusal.tooManyGuests("create web", count: 3, configuration: "/c").message.contains("/c"))
   }
 }

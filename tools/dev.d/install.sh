@@ -79,6 +79,10 @@ stage() {
     "$bin/lodge" completion "${shell%%:*}" | sed '1{/^#!/d}' >"$stage/${shell#*:}"
   done
 
+  for page in contrib/schema/*.json; do
+    install -D -m 644 "$page" "$stage/share/lodge/schema/$(basename "$page")"
+  done
+
   man=$stage/man
   mkdir "$man"
   "$bin/lodge" --generate-man "$man"

@@ -112,7 +112,7 @@ enum HelpText {
 
   /// Topics that are no verbs.
   static let topics: [String: @Sendable (Screen) -> String] = [
-    "spec": spec, "formats": formats, "exit-codes": exitCodes,
+    "spec": spec, "json": json, "formats": formats, "exit-codes": exitCodes,
   ]
 
   @Sendable static func spec(_ screen: Screen) -> String {
@@ -120,14 +120,28 @@ enum HelpText {
     lines += ["", "  rootfs: /srv/trees/web", "  command: [/bin/httpd, -f]", ""]
     lines += screen.lines(
       "Sizes are bytes or have a unit (512M, 1.5G), durations seconds or with units (10s, 1h30m, 250ms).")
+    lines += screen.lines(
+      """
+      Editors with yaml-language-server check it by this line at its top: \
+      # yaml-language-server: $schema=/usr/share/lodge/schema/guest-spec.schema.json
+      """)
     lines.append("")
-    for row in GuestSpecFile.reference {
-      let value = row.allowed.isEmpty ? row.type : "\(row.type): \(row.allowed)"
-      let standard = row.defaultText.isEmpty ? "" : " (default: \(row.defaultText))"
-      lines.append(row.path)
-      lines += screen.lines(row.meaning, indent: 4) + screen.lines(value + standard, indent: 4)
-    }
+    for row in GuestSpecFile.reference { lines += Self.lines(row, screen) }
     return lines.map { $0 + "\n" }.joined()
+  }
+
+  /// `lodge help spec KEY`: the key and those below it; nil if there is none of that name.
+  static func spec(_ key: String, _ screen: Screen) -> String? {
+    let rows = GuestSpecFile.reference.filter {
+      $0.path == key || $0.path.hasPrefix(key + ".") || $0.path.hasPrefix(key + "[")
+    }
+    return rows.isEmpty ? nil : rows.flatMap { lines($0, screen) }.map { $0 + "\n" }.joined()
+  }
+
+  private static func lines(_ row: ReferenceRow, _ screen: Screen) -> [String] {
+    let value = row.allowed.isEmpty ? row.type : "\(row.type): \(row.allowed)"
+    let standard = row.defaultText.isEmpty ? "" : " (default: \(row.defaultText))"
+    return [row.path] + screen.lines(row.meaning, indent: 4) + screen.lines(value + standard, indent: 4)
   }
 
   @Sendable static func formats(_ screen: Screen) -> String {
@@ -145,7 +159,7 @@ enum HelpText {
       """
       In JSON, YAML and CSV sizes are bytes, durations seconds, and times RFC 3339 in UTC. Names of fields do not change \
       within a schemaVersion; new ones may come. With -o json an error is one JSON object on standard error, with code, \
-      message and hint.
+      message and hint. lodge help json lists every field.
       """,
       """
       On a terminal tables are fitted to its width: the least important columns are left out first, and long texts end \

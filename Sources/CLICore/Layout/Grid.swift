@@ -45,10 +45,13 @@ struct Grid {
       let text = screen.fitted(span.text, to: width)
       let room = width - CharacterWidth.of(text)
       switch columns[index].alignment {
-      case .left: line += String(repeating: " ", count: padding) + screen.style(span.color, text)
-      case .right: line += String(repeating: " ", count: padding + room) + screen.style(span.color, text)
+      case .left:
+        line += String(repeating: " ", count: padding) + screen.style(span.color, text)
+        padding = Self.gap + room
+      case .right:
+        line += String(repeating: " ", count: padding + room) + screen.style(span.color, text)
+        padding = Self.gap
       }
-      padding = Self.gap + (columns[index].alignment == .left ? room : 0)
     }
     // An empty cell at the end, aligned right.
     while line.last == " " { line.removeLast() }

@@ -28,6 +28,9 @@ struct Action<Procedure: RPCProcedure> {
   /// The question after the connection was lost, where it can be asked again: with the journal's newest number
   /// at a moment when the first question was still open.
   var again: ((String, UInt64) -> Procedure.Args)?
+  /// The request has an id: after the connection was lost the very same is sent again, and answered by what was decided
+  /// the first time.
+  var isIdempotent = false
   /// How long to wait, nanoseconds; what was asked for goes on after it.
   var timeout: UInt64?
   /// A refusal with `wrongState` is no failure of a guest that is in one of these states already.
@@ -68,6 +71,8 @@ private final class ActionRun<Procedure: RPCProcedure> {
   private let begin = Clock.bootNanoseconds
   /// Of the first names; those of the others are not asked yet.
   private var tickets: [Result<BlockingClient.Ticket<Procedure>, RPCCallError>] = []
+  /// The requests as they were made, for the same indexes.
+  private var asked: [Procedure.Args] = []
   /// Replies that had come, by index, when the connection they came over was lost.
   private var saved: [Int: Procedure.Reply] = [:]
   /// The journal's newest number at a moment when what is waited for was still to come.
@@ -117,7 +122,10 @@ private final class ActionRun<Procedure: RPCProcedure> {
   private func ask(through end: Int) {
     while tickets.count < end {
       let name = names[tickets.count]
-      let arguments = sequence.flatMap { action.again?(name, $0) } ?? action.arguments(name)
+      let index = tickets.count
+      // Made once for each guest: another time it would be another request.
+      if index == asked.count { asked.append(action.arguments(name)) }
+      let arguments = sequence.flatMap { action.again?(name, $0) } ?? asked[index]
       do throws(RPCCallError) {
         tickets.append(.success(try client.send(Procedure.self, arguments)))
       } catch {
@@ -186,13 +194,17 @@ private final class ActionRun<Procedure: RPCProcedure> {
     }
   }
 
+  /// For an order that is under way: a daemon that is restarted or upgraded is back sooner.
+  private static var daemonPatience: Int64 { 60 * 1_000_000_000 }
+
   /// False where the question cannot be asked again.
   private func reconnect(at index: Int) throws(Failure) -> Bool {
-    guard action.again != nil, sequence != nil else { return false }
+    guard action.isIdempotent || action.again != nil && sequence != nil else { return false }
     for (index, ticket) in tickets.enumerated().dropFirst(index) {
       if let ticket = try? ticket.get(), let reply = try? client.receive(ticket, within: 0) { saved[index] = reply }
     }
-    try context.awaitDaemon(for: Procedure.self, "\(action.verb) \(names[index])")
+    let deadline = action.isIdempotent ? Clock.bootNanoseconds + Self.daemonPatience : nil
+    try context.awaitDaemon(for: Procedure.self, "\(action.verb) \(names[index])", deadline: deadline)
     client = try context.client(for: Procedure.self)
     tickets.removeSubrange(index...)
     return true

@@ -2,6 +2,7 @@ import Guest
 import GuestWire
 import RPC
 import SpecFile
+import XDR
 
 /// The reason why a verb did not do what was asked, ready to be printed.
 struct Failure: Error {
@@ -39,11 +40,7 @@ struct Failure: Error {
   init(_ error: RPCCallError, _ intent: String, isLook: Bool = false) {
     let doubt = isLook ? "" : "; whether it was done is not known"
     switch error {
-    case .remote(let body):
-      var error = GuestError(body)
-      // Refused before anybody looked at what it was about.
-      if error.code == .denied, error.message.hasPrefix("not allowed") { error.message = "\(intent): \(error.message)" }
-      self.init(error)
+    case .remote(let body): self.init(Self.completed(GuestError(body), intent))
     case .timedOut:
       self.init(
         .timedOut, code: "timedOut", "\(intent): no answer in time\(doubt)",
@@ -55,12 +52,41 @@ struct Failure: Error {
         hint: isLook ? nil : "whether it was done is not known; see lodge ls")
     case .cancelled: self.init(.interrupted, code: "cancelled", "\(intent): given up")
     case .invalidArguments(let error):
-      self.init(.usage, code: GuestError.Code.invalidArgument.word, "\(intent): \(error)")
+      self.init(
+        .usage, code: GuestError.Code.invalidArgument.word, "\(intent): \(Self.words(error))",
+        hint: "lodge help spec has the bounds of a spec")
     case .undecodable(let error):
       self.init(
         .failed, code: GuestError.Code.badFrame.word, "\(intent): the daemon's answer cannot be read: \(error)",
         hint: "lodge version shows whether daemon and command are of one version")
     }
+  }
+
+  /// The daemon's error about a call as a whole, in which it names the procedure: here it is the verb and its object.
+  private static func completed(_ error: GuestError, _ intent: String) -> GuestError {
+    var error = error
+    switch error.code {
+    case .denied:
+      if error.message.hasSuffix(")"), let open = error.message.firstRange(of: " (ADMIN_") {
+        error.message = String(error.message[..<open.lowerBound])
+      }
+      if !error.message.contains(intent) { error.message = "\(intent): \(error.message)" }
+      error.hint = error.hint ?? "grants in lodged.yaml give rights; root has all of them"
+    case .unknownProgram:
+      error.message = "\(intent): this command and the daemon are of different releases (\(error.message))"
+      error.hint = "lodge version shows both; a daemon that was upgraded has to be restarted: systemctl restart lodged"
+    case .internalError, .invalidArgument, .notFound, .alreadyExists, .wrongState, .notSupported, .timedOut,
+      .limitReached, .unavailable, .startFailed, .cancelled, .badFrame, .storage, .conflict:
+      break
+    }
+    return error
+  }
+
+  /// A bound of the protocol that an argument breaks.
+  private static func words(_ error: XDRError) -> String {
+    guard case .tooLong(let count, let limit) = error.reason else { return "\(error)" }
+    return "it is too large for one message: \(count) bytes where \(limit) are allowed; "
+      + "shorten the environment, the arguments or the lists of the spec"
   }
 
   init(_ error: SpecFileError) {

@@ -4,7 +4,7 @@ import RPC
 import RPCSocket
 import WireProtocol
 
-/// Tells what a stop is at, from the guest's stop policy and the time that has passed.
+/// The stage of a stop, from the guest's stop policy and the time that has passed.
 final class StopProgress {
   private let context: Context
   private let order: StopOrder

@@ -135,7 +135,7 @@ enum CSV {
     switch value {
     case .null: ""
     case .text(let text): text
-    default: value.json
+    case .bool, .integer, .unsigned, .decimal, .list, .object: value.json
     }
   }
 

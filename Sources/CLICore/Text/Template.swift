@@ -81,14 +81,9 @@ struct Template: Equatable {
     return line
   }
 
-  /// Fields that an object has only where they apply, in lower case: absent they are empty, and no mistake.
-  private static let sometimes: Set<String> = [
-    "guest", "run", "runnumber", "from", "to", "cause", "bad", "whilestopping", "facts", "order", "startedat",
-    "endedat",
-    "length", "usage", "message", "code", "signal", "signalname", "coredumped", "victim", "limit", "limitbytes",
-    "kills",
-    "by", "how", "step", "errno", "uid", "pid", "last", "labels",
-  ]
+  /// Fields that an object may leave out, in lower case: absent they are empty, and no mistake.
+  private static let sometimes = Set(
+    OutputSchema.objects.flatMap(\.fields).filter(\.mayBeLeftOut).map { $0.name.lowercased() })
 
   private static func find(_ path: [String], in value: DataValue) throws(Failure) -> DataValue {
     var value = value

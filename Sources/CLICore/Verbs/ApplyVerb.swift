@@ -13,7 +13,8 @@ struct ApplyVerb: Verb {
       A file is for the guest of its name (web.yaml for web), or for the one that its key name says; several specs in one \
       file are parted by lines of three hyphens, and each has a name then. Of a folder every .yaml, .yml and .json file is \
       taken. All files are checked before anything is done. What is as it should be is left alone; what changes while a \
-      guest runs takes effect at its next start. With --dry-run, and with --detailed-exit-code, the exit code is 2 if \
+      guest runs takes effect at its next start. A guest that someone else changes in the same moment is left to them, with \
+      exit code 4. With --prune guests that have these labels and that no file names are removed, unless they run. With --dry-run, and with --detailed-exit-code, the exit code is 2 if \
       anything was, or would be, changed.
       """,
     examples: [
@@ -40,6 +41,11 @@ struct ApplyVerb: Verb {
   @Flag(name: [.customShort("n"), .customLong("dry-run")], help: "Change nothing, and say what would change.")
   var dryRun = false
   @Flag(help: "Start those that do not run.") var start = false
+  @Option(
+    help: ArgumentHelp(
+      "Remove stopped guests with this label that are in no file. May be repeated: all must hold.",
+      valueName: "key=value"))
+  var prune: [String] = []
   @Flag(name: .customLong("detailed-exit-code"), help: "Exit with 2 if anything was changed.") var detailedExitCode =
     false
   @OptionGroup var patience: TimeoutOption
@@ -47,17 +53,35 @@ struct ApplyVerb: Verb {
 
   func execute(in context: Context) throws -> ExitStatus {
     if files.isEmpty { throw Failure.usage("apply: -f FILE is missing", hint: "lodge apply -f web.yaml") }
+    if !prune.isEmpty, !guests.isEmpty {
+      throw Failure.usage("apply: --prune takes whole files, without names", hint: "lodge rm NAME removes one guest")
+    }
+    let labels = try prune.map { text throws(Failure) in try Self.label(text) }
     let wanted = try SpecFolder.read(files, only: guests)
     let timeout = try patience.nanoseconds()
     var documents: [DataValue] = []
     var changed = 0
-    let statuses = context.forEach(wanted.map(\.name)) { name throws(Failure) in
+    var statuses = context.forEach(wanted.map(\.name)) { name throws(Failure) in
       guard let spec = wanted.first(where: { $0.name == name })?.spec else { return }
       let done = try apply(name, spec, context, timeout)
       if done.action != .unchanged { changed += 1 }
       documents.append(done.json(name))
       context.tell("\(name): \(done.words(isDry: dryRun))")
       if start, !dryRun { try begin(name, context, timeout) }
+    }
+    if !labels.isEmpty {
+      let extra = try surplus(labels, beside: wanted, context)
+      statuses += context.forEach(extra) { name throws(Failure) in
+        if !dryRun {
+          _ = try context.call(
+            Admin.GuestRemove.self, .init(request: context.newRequest, name: name, force: false), "prune \(name)",
+            timeout: timeout)
+        }
+        changed += 1
+        let done = Applied(action: .removed, changes: [])
+        documents.append(done.json(name))
+        context.tell("\(name): \(done.words(isDry: dryRun))")
+      }
     }
     if context.format.isForPrograms { try context.write(documents, as: "guests") }
     let status = ExitStatus.combined(statuses)
@@ -81,14 +105,37 @@ struct ApplyVerb: Verb {
       applied.changes = SpecChange.between(old, spec)
       if old == spec { return Applied(action: .unchanged, changes: []) }
     }
-    if !dryRun {
-      let reply = try context.call(
-        Admin.GuestCreate.self,
-        .init(request: context.newRequest, name: name, spec: .init(spec), replace: old != nil), "apply \(name)",
-        timeout: timeout)
-      applied.atNextStart = reply.atNextStart
-    }
+    if dryRun { return applied }
+    // The differences are those to the spec that was read, so no other one may be overwritten.
+    let reply =
+      if let old {
+        try context.call(
+          Admin.GuestChange.self,
+          .init(request: context.newRequest, name: name, spec: .init(spec), expected: .init(old)), "apply \(name)",
+          timeout: timeout)
+      } else {
+        try context.call(
+          Admin.GuestCreate.self,
+          .init(request: context.newRequest, name: name, spec: .init(spec), replace: false), "apply \(name)",
+          timeout: timeout)
+      }
+    applied.atNextStart = reply.atNextStart
     return applied
+  }
+
+  /// `env=prod`, or `label.env=prod` as a filter has it.
+  private static func label(_ text: String) throws(Failure) -> Label {
+    let (key, value) = try Flags.pair(text, "--prune")
+    return Label(key.hasPrefix("label.") ? String(key.dropFirst("label.".count)) : key, value)
+  }
+
+  /// Guests with all the labels that no file names. Those that run are left to the daemon to refuse.
+  private func surplus(
+    _ labels: [Label], beside wanted: [SpecFolder.Entry], _ context: Context
+  ) throws(Failure) -> [String] {
+    try context.guests().guests.filter { guest in
+      labels.allSatisfy(guest.labels.contains) && !wanted.contains { $0.name == guest.name.value }
+    }.map(\.name.value)
   }
 
   private func begin(_ name: String, _ context: Context, _ timeout: UInt64?) throws(Failure) {
@@ -104,7 +151,7 @@ struct ApplyVerb: Verb {
 
 /// The result of `apply` for one guest, done or planned.
 struct Applied {
-  enum Action: String { case created, changed, unchanged }
+  enum Action: String, CaseIterable { case created, changed, unchanged, removed }
 
   var action: Action
   var changes: [SpecChange]
@@ -114,6 +161,7 @@ struct Applied {
     switch action {
     case .created: return isDry ? "would be created" : "created"
     case .unchanged: return "unchanged"
+    case .removed: return isDry ? "would be removed" : "removed: no file names it"
     case .changed:
       let list = changes.map(\.words).joined(separator: ", ")
       return "\(isDry ? "would be changed" : "changed"): \(list)"
@@ -215,6 +263,14 @@ enum SpecFolder {
       let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
       let isSpec = [".yaml", ".yml", ".json"].contains { name.hasSuffix($0) }
       if isSpec, !name.hasPrefix(".") { names.append(name) }
+    }
+    // Reading something else could wait for ever, as it does for a FIFO without a writer.
+    if let odd = names.first(where: {
+      fstatat(dirfd(folder), $0, &status, 0) != 0 || status.st_mode & S_IFMT != S_IFREG
+    }) {
+      throw .usage(
+        "apply: \(Visible.text(path))/\(Visible.text(odd)) is not a regular file",
+        hint: "lodge apply -f FILE takes one alone")
     }
     if names.isEmpty {
       throw .usage("apply: \(Visible.text(path)) has no spec file", hint: "spec files end with .yaml, .yml or .json")

@@ -85,6 +85,7 @@ struct StartVerb: Verb {
       follow: { "it goes on starting: lodge show \($0)" },
       outcome: { context.started($0, $1) })
     action.timeout = try patience.nanoseconds()
+    action.isIdempotent = true
     if !strictness.strict { (action.isDone, action.doneWords) = ([.starting, .running], "already running") }
     let choice = Choice(verb: "start", states: [.stopped, .waiting], hasAll: true)
     return try action.run(on: try context.select(selection, choice, all: all), in: context)
@@ -133,6 +134,7 @@ struct KillVerb: Verb {
           json: context.json(reply.guest))
       })
     action.timeout = try patience.nanoseconds()
+    action.isIdempotent = true
     if number == 9, !strictness.strict { (action.isDone, action.doneWords) = ([.stopped], "already stopped") }
     return try action.run(on: chosen, in: context)
   }
@@ -172,6 +174,7 @@ struct RemoveVerb: Verb {
         Outcome(line: "\(name): removed", json: .members(["name": .text(name), "removed": .bool(true)]))
       })
     action.timeout = try patience.nanoseconds()
+    action.isIdempotent = true
     return try action.run(on: chosen, in: context)
   }
 }

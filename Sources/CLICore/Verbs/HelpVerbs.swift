@@ -61,19 +61,33 @@ struct CompletionVerb: Verb {
 
 struct HelpVerb: Verb {
   static let page = VerbPage(
-    words: ["help"], group: .host, abstract: "Explain a verb, the exit codes, or the keys of a spec file",
+    words: ["help"], group: .host, abstract: "Explain a verb, exit codes, formats, or the keys of a spec file",
     examples: [
       Example("lodge help", "all verbs"),
       Example("lodge help stop", "one verb"),
-      Example("lodge help spec", "every key of a spec file"),
+      Example("lodge help spec limits", "some keys of a spec file"),
     ], formats: [.table], quiet: .refused)
 
-  @Argument(help: ArgumentHelp("A verb, spec, formats or exit-codes.", valueName: "topic")) var topic: [String] = []
+  @Argument(
+    help: ArgumentHelp(
+      "A verb, spec, json, formats or exit-codes; after spec a key, after json an object.", valueName: "topic"))
+  var topic: [String] = []
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
 
   func execute(in context: Context) throws -> ExitStatus {
     guard let first = topic.first else {
       context.console.write(HelpText.overview(context.screen))
+      return .done
+    }
+    if topic.count == 2, first == "spec" || first == "json" {
+      let text = first == "spec" ? HelpText.spec(topic[1], context.screen) : HelpText.json(topic[1], context.screen)
+      guard let text else {
+        let known = first == "spec" ? GuestSpecFile.reference.map(\.path) : OutputSchema.objects.map(\.name)
+        throw Failure.usage(
+          "help \(first): there is no \"\(Visible.text(topic[1], limit: 60))\"",
+          hint: nearest(to: topic[1], in: known).map { "did you mean \($0)?" } ?? "lodge help \(first) lists them")
+      }
+      context.console.write(text)
       return .done
     }
     if topic.count == 1, let text = HelpText.topics[first] {

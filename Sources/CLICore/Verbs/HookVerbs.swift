@@ -11,8 +11,8 @@ struct OnAddVerb: Verb {
     abstract: "Have the daemon run a program at events: once for each, whatever crashes",
     discussion: """
       The event comes in the program's environment: LODGE_SEQUENCE, LODGE_TYPE, LODGE_GUEST, LODGE_RUN, LODGE_FROM, \
-      LODGE_TO, LODGE_ACTOR, LODGE_MESSAGE, LODGE_CAUSE with LODGE_CODE or LODGE_SIGNAL, and LODGE_LABEL_key for each \
-      label. A program that fails is tried again --retries times; LODGE_ATTEMPT counts. It never holds up a guest, and it \
+      LODGE_TO, LODGE_ACTOR, LODGE_MESSAGE, LODGE_NOTICE, LODGE_CAUSE with LODGE_BAD, LODGE_CAUSE_TEXT and LODGE_CODE or \
+      LODGE_SIGNAL, and LODGE_LABEL_key for each label. Words after -- are its arguments. A program that fails is tried again --retries times; LODGE_ATTEMPT counts. It never holds up a guest, and it \
       may call lodge.
       """,
     examples: [
@@ -21,8 +21,8 @@ struct OnAddVerb: Verb {
         "lodge on add log --filter guest='web*' --filter type=state --exec /bin/true --timeout 5s",
         "at every change of some guests"),
       Example(
-        "lodge on add prod --filter label.env=prod --exec /bin/true --retries 5",
-        "at every event of guests with a label"),
+        "lodge on add mail --filter label.env=prod --exec /bin/echo -- an event",
+        "at every event of guests with a label; with arguments"),
     ], formats: [.table, .wide, .json, .jsonl, .yaml])
 
   @Argument(help: ArgumentHelp("A name for the hook.", valueName: "name")) var name: String
@@ -34,16 +34,25 @@ struct OnAddVerb: Verb {
   var exec: String
   @Option(help: ArgumentHelp("Time it may take.", valueName: "time")) var timeout = "30s"
   @Option(help: ArgumentHelp("How often it is tried again when it fails.", valueName: "number")) var retries: UInt32 = 3
+  @Argument(
+    parsing: .postTerminator,
+    help: ArgumentHelp("After --: arguments of the program.", valueName: "argument"))
+  var arguments: [String] = []
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
 
   func execute(in context: Context) throws -> ExitStatus {
+    if arguments.count > Int(Wire.hookArgumentsMax) {
+      throw Failure.usage(
+        "on add: \(arguments.count) arguments; at most \(Wire.hookArgumentsMax) are passed",
+        hint: "a script of your own can pass more")
+    }
     guard exec.hasPrefix("/") else {
       throw Failure.usage("--exec: \"\(Visible.text(exec, limit: 80))\" is not an absolute path")
     }
     let filter = try Filter(filters, of: .events).events("--filter")
     let spec = Wire.HookSpec(
       name: name, filter: filter, program: exec, timeoutMillis: try Flags.milliseconds(timeout, "--timeout"),
-      retries: retries)
+      retries: retries, arguments: arguments)
     _ = try context.call(Admin.HookAdd.self, spec, "on add \(Visible.text(name, limit: 80))")
     context.tell("\(name): added; it runs \(Visible.text(exec)) at every event from now on that matches")
     if context.format.isForPrograms {
@@ -80,6 +89,10 @@ struct OnListVerb: Verb {
       Column(
         "PROGRAM", "program", rank: 2, minimum: 16, text: { Visible.text($0.spec.program) },
         value: { .text($0.spec.program) }),
+      Column(
+        "ARGUMENTS", "arguments", isWide: true, rank: 7,
+        text: { $0.spec.arguments.isEmpty ? "-" : Visible.text($0.spec.arguments.joined(separator: " ")) },
+        value: { .list($0.spec.arguments.map { .text($0) }) }),
       Column("RUNS", "runs", alignment: .right, rank: 5, text: { "\($0.runs)" }, value: { .unsigned($0.runs) }),
       Column(
         "FAILURES", "failures", alignment: .right, color: { $0.failures > 0 ? .red : nil }, text: { "\($0.failures)" },
@@ -102,6 +115,50 @@ struct OnListVerb: Verb {
       name: "hooks", columns: columns, json: { hook in .object(columns.map { .init($0.field, $0.value(hook)) }) },
       rowName: \.spec.name)
     try context.show(listing, reply.hooks, whenEmpty: "no hooks; lodge on add makes one")
+    return .done
+  }
+}
+
+struct OnTestVerb: Verb {
+  static let page = VerbPage(
+    words: ["on", "test"], group: .host, abstract: "Run a hook's program once, for no event, and say how it ended",
+    discussion: """
+      It runs as for an event, with LODGE_TYPE=hook and LODGE_TEST=1; position and counts of the hook stay as they are. \
+      Its output goes to the hook's log.
+      """,
+    examples: [
+      Example("lodge on test page", "does it work?", given: [.hook("page")]),
+      Example("lodge on test page --timeout 10s", "wait so long for its end", given: [.hook("page")]),
+      Example("lodge on test page -o json", "for programs", given: [.hook("page")]),
+    ], formats: [.table, .wide, .json, .jsonl, .yaml])
+
+  @Argument(
+    help: ArgumentHelp("Name of a hook.", valueName: "name"),
+    completion: .shellCommand("lodge on ls --quiet --timeout 1s 2>/dev/null"))
+  var name: String
+  @OptionGroup var patience: TimeoutOption
+  @OptionGroup(title: "Options of every verb") var global: GlobalOptions
+
+  func execute(in context: Context) throws -> ExitStatus {
+    let shown = Visible.text(name, limit: 80)
+    let reply = try context.call(
+      Admin.HookTest.self, .init(name: name), "on test \(shown)", timeout: try patience.nanoseconds())
+    let log = Visible.text(reply.log)
+    if context.format.isForPrograms {
+      try context.write(
+        [
+          .members([
+            "name": .text(name), "failure": reply.failure.isEmpty ? .null : .text(reply.failure),
+            "log": .text(reply.log),
+          ])
+        ], as: "hooks")
+    }
+    if !reply.failure.isEmpty {
+      throw Failure(
+        .failed, code: GuestError.Code.startFailed.word, "on test \(shown): \(Visible.text(reply.failure))",
+        hint: "its output is in \(log)")
+    }
+    context.tell("\(shown): exit 0; its output is in \(log)")
     return .done
   }
 }

@@ -123,10 +123,10 @@ struct ShowVerb: Verb {
     }
     if spec {
       for (index, details) in found.enumerated() {
-        if context.format == .json || context.format == .jsonl {
-          let value = GuestSpecFile.value(details.defined)
-          context.console.line(context.format == .json ? value.indentedJSON : value.json)
-        } else {
+        switch context.format {
+        case .json: context.console.line(GuestSpecFile.value(details.defined).indentedJSON)
+        case .jsonl: context.console.line(GuestSpecFile.value(details.defined).json)
+        case .table, .wide, .yaml, .csv, .name:
           context.console.write((index > 0 ? "---\n" : "") + GuestSpecFile.yaml(details.defined))
         }
       }

@@ -37,6 +37,7 @@ struct StopVerb: Verb {
       status: { progress.text($0, elapsed: $1) },
       follow: { "it goes on stopping: lodge wait \($0) --for stopped" },
       outcome: { context.ended($0, $1, verb: "stopped") })
+    action.isIdempotent = true
     if !strictness.strict { (action.isDone, action.doneWords) = ([.stopped], "already stopped") }
     return try action.run(on: chosen, in: context)
   }
@@ -63,12 +64,13 @@ struct RestartVerb: Verb {
       selection, Choice(verb: "restart", states: GuestState.present, isEnding: true, hasAll: true),
       all: everything.all, consent: everything.yes)
     let progress = StopProgress(context, order)
-    let action = Action<Admin.GuestRestart>(
+    var action = Action<Admin.GuestRestart>(
       verb: "restart",
       arguments: { order.arguments($0, context.newRequest) },
       status: { progress.text($0, elapsed: $1) },
       follow: { "it goes on restarting: lodge show \($0)" },
       outcome: { context.started($0, $1) })
+    action.isIdempotent = true
     return try action.run(on: chosen, in: context)
   }
 }

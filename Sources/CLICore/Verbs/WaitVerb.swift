@@ -36,10 +36,13 @@ struct WaitVerb: Verb {
       return try waitForEvent(String(condition.dropFirst("event=".count)), millis, context)
     }
     let wire: Wire.WaitCondition
+    let words: String
+    // A run that is to begin has no end to show.
+    var showsEnd = true
     switch condition {
-    case "ended": wire = .ended
-    case "running": wire = .running
-    case "stopped": wire = .stopped
+    case "ended": (wire, words) = (.ended, "has ended")
+    case "running": (wire, words, showsEnd) = (.running, "runs", false)
+    case "stopped": (wire, words) = (.stopped, "is stopped")
     default:
       throw Failure.usage(
         "--for: expected ended, running, stopped or event=EXPR, found \"\(Visible.text(condition, limit: 40))\"")
@@ -56,11 +59,11 @@ struct WaitVerb: Verb {
       verb: "wait",
       arguments: { arguments($0, since: since ?? 0) },
       status: {
-        "\($0): waiting until it \(wire == .running ? "runs" : wire == .stopped ? "is stopped" : "has ended"), \(TimeText.wholeSeconds($1))"
+        "\($0): waiting until it \(words), \(TimeText.wholeSeconds($1))"
       },
       follow: { "lodge wait \($0) --for \(condition)" },
       outcome: { name, reply in
-        let record = wire == .running ? nil : reply.ended.flatMap { try? RunRecord($0) }
+        let record = showsEnd ? reply.ended.flatMap { try? RunRecord($0) } : nil
         codes.append(record?.ended.cause.exitCode ?? 0)
         let state = GuestState(reply.guest.state)?.word ?? ""
         return Outcome(

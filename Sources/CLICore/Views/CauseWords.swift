@@ -16,7 +16,7 @@ extension ExitRecord {
     }
   }
 
-  /// What happened, with the guest as "it": `its init exited with code 3`.
+  /// The end, with the guest as "it": `its init exited with code 3`.
   var sentence: String {
     guard let order = headline.whileStopping else { return causeSentence }
     return "\(causeSentence), while it was being stopped (\(order.verb.word) by \(order.by.description))"
@@ -105,7 +105,7 @@ extension ExitRecord {
     }
   }
 
-  /// What else was seen, in sentences; nothing where the headline has it all.
+  /// Further facts, in sentences; nothing where the headline has it all.
   var otherFacts: [String] {
     guard facts.areRecorded else { return ["A former version recorded it, without the facts."] }
     var sentences: [String] = []
@@ -235,7 +235,10 @@ extension OutOfMemory {
       case .parent: "a limit above the guest reached"
       case .host: "host out of memory"
       }
-    return victim == .initProcess ? "init killed, \(reason)" : "a child killed, \(reason); init: \(status.short)"
+    switch victim {
+    case .initProcess: return "init killed, \(reason)"
+    case .child: return "a child killed, \(reason); init: \(status.short)"
+    }
   }
 }
 

@@ -62,7 +62,7 @@ struct DetailsPage {
     var fields = Fields(indent: 2)
     fields.add("Command", spec.command.map(ShellWord.quoted).joined(separator: " "))
     fields.add("Root", "\(Visible.text(spec.rootfs.path)) (\(mode(spec.rootfs)))")
-    fields.add("Network", spec.network == .host ? "the host's" : "its own, loopback only")
+    fields.add("Network", network(spec.network))
     fields.add("Restart", restart(spec.restart))
     fields.add("Stop", stop(spec.stop))
     fields.add("Limits", limits(spec))
@@ -91,7 +91,7 @@ struct DetailsPage {
       let texts = items.map(inline)
       let isShort = items.allSatisfy { if case .object = $0 { false } else { true } }
       return isShort ? [(member.name, texts.joined(separator: ", "))] : texts.map { (member.name, $0) }
-    default: return [(member.name, inline(member.value))]
+    case .null, .bool, .integer, .unsigned, .decimal, .text: return [(member.name, inline(member.value))]
     }
   }
 
@@ -117,9 +117,20 @@ struct DetailsPage {
 
   private func since(_ guest: GuestView) -> String {
     guard guest.isUp, let startedAt = guest.startedAt else { return "" }
-    let link = guest.state == .running ? "" : "; it runs"
+    let link =
+      switch guest.state {
+      case .running: ""
+      case .stopped, .starting, .stopping, .waiting: "; it runs"
+      }
     let length = TimeText.span(nanoseconds: guest.upNanos)
     return "\(link) for \(length), since \(TimeText.moment(startedAt, screen.zone))"
+  }
+
+  private func network(_ mode: NetworkMode) -> String {
+    switch mode {
+    case .none: "its own, loopback only"
+    case .host: "the host's"
+    }
   }
 
   private func mode(_ rootfs: Rootfs) -> String {

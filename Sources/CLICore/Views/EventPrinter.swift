@@ -26,9 +26,10 @@ final class EventPrinter {
       Column("GUEST", "guest", text: { $0.event.guest?.value ?? "" }, value: { .text($0.event.guest?.value ?? "") }),
       Column(
         "FROM", "from", text: { $0.event.from.word },
-        value: { $0.event.kind == .state ? .text($0.event.from.word) : .null }),
+        value: { .optional($0.event.transition.map { .text($0.from.word) }) }),
       Column(
-        "TO", "to", text: { $0.event.to.word }, value: { $0.event.kind == .state ? .text($0.event.to.word) : .null }),
+        "TO", "to", text: { $0.event.to.word },
+        value: { .optional($0.event.transition.map { .text($0.to.word) }) }),
       Column(
         "CAUSE", "cause", text: { $0.event.ended?.cause.kind ?? "" },
         value: { .optional($0.event.ended.map { .text($0.cause.kind) }) }),
@@ -39,6 +40,8 @@ final class EventPrinter {
         "RUN", "runNumber", text: { "\($0.event.runNumber)" },
         value: { $0.event.runNumber == 0 ? .null : .unsigned(UInt64($0.event.runNumber)) }),
       Column("MESSAGE", "message", text: { $0.event.message }, value: { .text($0.event.message) }),
+      Column(data: "bad") { .optional($0.event.ended.map { .bool($0.headline.isBad) }) },
+      Column(data: "notice") { .optional($0.event.notice.map { .text($0.word) }) },
     ]
   }
 

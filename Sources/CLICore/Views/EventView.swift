@@ -5,7 +5,7 @@ extension JournalEntry {
   /// One object, the same in every format for programs.
   var json: DataValue {
     let event = event
-    let isTransition = event.kind == .state
+    let transition = event.transition
     return .members([
       "seq": .unsigned(sequence),
       "time": .time(time),
@@ -14,13 +14,14 @@ extension JournalEntry {
       "guest": event.guest.map { .text($0.value) },
       "run": event.run.map { .text($0.description) },
       "runNumber": event.runNumber == 0 ? nil : .unsigned(UInt64(event.runNumber)),
-      "from": isTransition ? .text(event.from.word) : nil,
-      "to": isTransition ? .text(event.to.word) : nil,
+      "from": transition.map { .text($0.from.word) },
+      "to": transition.map { .text($0.to.word) },
       "cause": event.ended?.cause.json,
       "bad": event.ended.map { .bool($0.headline.isBad) },
       "whileStopping": event.ended?.headline.whileStopping?.json,
       "facts": event.ended?.facts.json,
       "order": event.order?.json,
+      "notice": event.notice.map { .text($0.word) },
       "startedAt": event.ended.map { .time($0.startedAt) },
       "endedAt": event.ended.map { .time($0.endedAt) },
       "length": event.ended?.lengthJSON,
@@ -29,6 +30,16 @@ extension JournalEntry {
       "message": event.message.isEmpty ? nil : .text(event.message),
       "labels": .labels(event.labels),
     ])
+  }
+}
+
+extension GuestEvent {
+  /// The states before and after; nil for an event that is no transition.
+  var transition: (from: GuestState, to: GuestState)? {
+    switch kind {
+    case .state: (from, to)
+    case .created, .changed, .removed, .notice, .daemon, .hook, .order: nil
+    }
   }
 }
 
@@ -82,12 +93,12 @@ struct EventLines {
     guestWidth = max(guestWidth, min(name.utf8.count, room))
     let sequence = String(entry.sequence)
     sequenceWidth = max(sequenceWidth, sequence.utf8.count)
-    let what = event.kind == .state ? "\(event.from.word) -> \(event.to.word)" : event.kind.word
+    let what = event.transition.map { "\($0.from.word) -> \($0.to.word)" } ?? event.kind.word
     let cause = event.ended?.cause
     var details = [event.ended?.details ?? "", event.order?.details ?? "", Visible.text(event.message)]
       .filter { !$0.isEmpty }
     if let length = event.ended?.knownLength { details.append("after \(TimeText.span(nanoseconds: length))") }
-    let color = cause?.color ?? (event.kind == .state ? event.to.color : nil)
+    let color = cause?.color ?? event.transition?.to.color
     let shownName = screen.width == nil ? name : screen.fitted(name, to: guestWidth)
     let isNarrow = screen.width.map { $0 < 100 } ?? false
     let clock = TimeText.clock(entry.time, screen.zone, milliseconds: !isNarrow)

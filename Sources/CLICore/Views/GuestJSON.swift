@@ -114,7 +114,7 @@ extension EndCause {
     case .exited(let code): add(.exited(code))
     case .signaled(let signal, let coreDumped): add(.signaled(signal, coreDumped: coreDumped))
     case .oom(let oom):
-      add("victim", .text(oom.victim == .initProcess ? "init" : "child"))
+      add("victim", .text(oom.victim.word))
       add("limit", .text(oom.limit.word))
       add("limitBytes", oom.limitBytes == 0 ? .null : .unsigned(oom.limitBytes))
       add("kills", .unsigned(UInt64(oom.kills)))
@@ -130,6 +130,15 @@ extension EndCause {
       add("message", .text(failure.message))
     }
     return .object(members)
+  }
+}
+
+extension OutOfMemory.Victim {
+  var word: String {
+    switch self {
+    case .initProcess: "init"
+    case .child: "child"
+    }
   }
 }
 

@@ -91,6 +91,7 @@ extension Listing where Row == RunRecord {
         Column(
           "RUN ID", "run", isWide: true, rank: 10, text: { $0.ended.run.description },
           value: { .text($0.ended.run.description) }),
+        Column(data: "bad") { .bool($0.ended.headline.isBad) },
       ],
       json: \.json, rowName: { "\($0.ended.guest.value)/\($0.number)" })
   }
