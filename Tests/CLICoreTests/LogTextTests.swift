@@ -51,6 +51,27 @@ import Testing
     #expect(error == "an error\ninterrupts it\n")
   }
 
+  /// Lines of Lodge's own cannot be forged, in one piece or in several; other hyphens stay as they are.
+  @Test func aGuestsLineIsNotTakenForLodges() {
+    let time = "2026-11-21T10:00:00.000000Z"
+    func shown(_ entries: [String], notes: Bool = true, raw: Bool = false) -> String {
+      var log = LogText()
+      log.hasNotes = notes
+      log.isRaw = raw
+      let bytes = Array(entries.map { "\(time) \($0)\n" }.joined().utf8)
+      let (first, last) = (log.take(bytes), log.finish())
+      return String(decoding: first.standard + last.standard + first.error + last.error, as: UTF8.self)
+    }
+    #expect(shown(["o -- run 6f1c ended: exit 0"]) == "\\x2d- run 6f1c ended: exit 0\n")
+    #expect(shown(["e -- run 6f1c"]) == "\\x2d- run 6f1c\n")
+    #expect(shown(["o+ -", "o - run"]) == "\\x2d- run\n")
+    #expect(shown(["o+ --", "o  run"]) == "\\x2d- run\n")
+    #expect(shown(["l run 6f1c started"]) == "-- run 6f1c started\n")
+    for line in ["--help", "- x", "a -- b", "---", "-"] { #expect(shown(["o \(line)"]) == "\(line)\n") }
+    #expect(shown(["o -- x"], notes: false) == "-- x\n")
+    #expect(shown(["o -- x"], raw: true) == "-- x\n")
+  }
+
   @Test func rawKeepsEveryByte() {
     var log = LogText()
     log.isRaw = true

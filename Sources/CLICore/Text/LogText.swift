@@ -83,11 +83,24 @@ struct LogText {
     case .lodge:
       guard hasNotes else { return }
       shown += style(.dim, "-- \(String(decoding: Self.visible(line.text), as: UTF8.self))").utf8
-    case .output, .error: shown += isRaw ? Array(line.text) : Self.visible(line.text)
+    case .output, .error:
+      let text = isRaw ? Array(line.text) : Self.visible(line.text)
+      if open == nil, hasNotes, !isRaw, Self.looksLikeNote(text, continues: line.continues) {
+        shown += #"\x2d"#.utf8 + text.dropFirst()
+      } else {
+        shown += text
+      }
     }
     if !line.continues { shown.append(UInt8(ascii: "\n")) }
     output.append(shown, to: line.stream)
     open = line.continues ? line.stream : nil
+  }
+
+  /// Whether a line of the guest's could be taken for one of Lodge's own, which begin with `-- `. The first piece of a line
+  /// may hold less than that.
+  private static func looksLikeNote(_ text: [UInt8], continues: Bool) -> Bool {
+    let mark = Array("-- ".utf8)
+    return text.starts(with: mark) || continues && !text.isEmpty && mark.starts(with: text)
   }
 
   private func isShown(_ stream: LogLine.Stream) -> Bool {

@@ -8,7 +8,8 @@ struct LogsVerb: Verb {
   static let page = VerbPage(
     words: ["logs"], aliases: ["log"], group: .look, abstract: "Print the console output of guests, and follow it",
     discussion: """
-      Control characters are made visible unless --raw. Lines that begin with -- are Lodge's own. Following goes on over \
+      Control characters are made visible unless --raw. Lines that begin with -- are Lodge's own; a line of the guest's \
+      that does is shown as \\x2d-. Following goes on over \
       restarts and ends when the guest stays stopped.
       """,
     examples: [
