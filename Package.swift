@@ -220,7 +220,7 @@ let package = Package(
         "TestSupport", "LodgeClient", "CLICore", "FormerProtocol", "Guest", "GuestWire", "LinuxSystem", "RPCSocket",
         "SpecFile", "XDR", grdb,
       ],
-      exclude: ["Golden"], swiftSettings: common),
+      swiftSettings: common),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -105,15 +105,15 @@ import Testing
   /// A library that is not ours reads the schemas, and takes what is printed.
   @Test(.enabled(if: Self.hasLibrary, "needs python3-jsonschema")) func aLibraryTakesWhatIsPrinted() throws {
     var documents: [(String, DataValue)] = []
-    for guest in Samples.guests { documents.append(("ls line", guest.json.versioned)) }
+    for guest in Samples.guests { documents.append(("lodge ls line", guest.json.versioned)) }
     for cause in Samples.causes {
-      documents.append(("runs line", Samples.record("web", number: 3, cause).json.versioned))
+      documents.append(("lodge runs line", Samples.record("web", number: 3, cause).json.versioned))
     }
-    for entry in Samples.events { documents.append(("events line", entry.json.versioned)) }
-    documents.append(("show line", OutputTests.details.json.versioned))
+    for entry in Samples.events { documents.append(("lodge events line", entry.json.versioned)) }
+    documents.append(("lodge show line", OutputTests.details.json.versioned))
     documents.append(
       (
-        "ls",
+        "lodge ls",
         .members([
           "schemaVersion": .integer(1), "sequence": .integer(7), "guests": .list(Samples.guests.map(\.json)),
         ])
@@ -131,7 +131,7 @@ import Testing
         for error in check(name).iter_errors(document): sys.exit(f"{name}: {error.message[:500]}")
         count += 1
       wrong = {"schemaVersion": 1, "name": 5}
-      if check("ls line").is_valid(wrong): sys.exit("takes anything")
+      if check("lodge ls line").is_valid(wrong): sys.exit("takes anything")
       spec = json.load(open(sys.argv[2]))
       Validator.check_schema(spec)
       good = {"name": "web", "rootfs": "/srv", "command": ["/init"], "limits": {"memory": "512M"}}

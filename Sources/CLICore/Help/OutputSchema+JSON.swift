@@ -3,8 +3,8 @@ import SpecFile
 // The table of the output for programs as JSON Schema (json-schema.org, draft 2020-12) and as text.
 
 extension OutputSchema {
-  /// `contrib/schema/lodge-output.schema.json`: the document of a verb is `#/$defs/VERB`, a line of `-o jsonl` is
-  /// `#/$defs/VERB line`, and every object has its own name there.
+  /// `contrib/schema/lodge-output.schema.json`: the document of a verb is `#/$defs/lodge VERB`, a line of `-o jsonl` is
+  /// `#/$defs/lodge VERB line`, and every object has its own name there.
   static var jsonSchema: DataValue {
     let definitions =
       objects.map { DataValue.Member($0.name, $0.jsonSchema) } + documents.flatMap(\.jsonSchemas)
@@ -163,7 +163,7 @@ extension OutputDocument {
       ])
     }
     return verbs.flatMap { verb in
-      [DataValue.Member(verb, whole ?? line), DataValue.Member("\(verb) line", line)]
+      [DataValue.Member("lodge \(verb)", whole ?? line), DataValue.Member("lodge \(verb) line", line)]
     }
   }
 }
@@ -178,7 +178,7 @@ extension HelpText {
       3339 in UTC. A field that is not marked is always there; "or null" where there is no value, or it is not known; "may \
       be left out" where it does not apply. Programs pass over fields that they do not know.
       """)
-    lines += screen.lines("As JSON Schema: /usr/share/lodge/schema/lodge-output.schema.json, with #/$defs/VERB.")
+    lines += screen.lines("As JSON Schema: /usr/share/lodge/schema/lodge-output.schema.json, with #/$defs/lodge VERB.")
     lines.append("")
     for document in OutputSchema.documents {
       let extra = document.extra.map { "\($0.name): \($0.shape.words); " }.joined()
