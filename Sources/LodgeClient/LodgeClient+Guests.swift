@@ -60,8 +60,8 @@ extension LodgeClient {
     ).atNextStart
   }
 
-  /// Changes the spec of a guest that was read before, unless it was changed by someone else meanwhile. True when it
-  /// runs, so that the change takes effect at its next start.
+  /// Changes the spec of a guest that nothing else has changed since it was read. True when it runs, so that the change
+  /// takes effect at its next start.
   ///
   /// - Throws: `GuestError` with code `conflict` if its spec is not `expected` any more.
   @discardableResult

@@ -105,6 +105,7 @@ import XDR
     let spec = GuestSpec(rootfs: Rootfs(path: "/srv/web"), command: ["/sbin/init"])
     // Only the request matters here, not the fake daemon's answer.
     _ = try? await lodge.create(web, spec)
+    _ = try? await lodge.change(web, from: spec, to: spec)
     try? await lodge.remove(web)
     _ = try? await lodge.run(web, spec)
     _ = try? await lodge.start(web)
@@ -118,6 +119,7 @@ import XDR
     _ = try? await lodge.log(of: web)
     _ = try? await lodge.journal(since: .sequence(0))
     try? await lodge.add(Hook("page", program: "/bin/true"))
+    _ = try? await lodge.testHook("page")
     try? await lodge.removeHook("page")
     _ = try? await lodge.hooks()
     _ = try? await lodge.host()

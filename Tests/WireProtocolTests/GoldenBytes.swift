@@ -83,7 +83,7 @@ enum GoldenBytes {
   // MARK: Admin
 
   static let event = words(
-    "00000170",  // length: 368
+    "00000174",  // length: 372
     "20000001 00000002 0000000f",  // admin, version 2, EVENT
     "00000002 00000000 00000000",  // event, no serial, ok
     "00000002",  // subscription 2
@@ -95,7 +95,7 @@ enum GoldenBytes {
     "00000003 77656200",  // guest: "web"
     "00000001 30313233 34353637 38393a3b 3c3d3e3f",  // a run is there
     "00000005",  // its number: 5
-    "00000104",  // the rest can grow: so many bytes
+    "00000108",  // the rest can grow: so many bytes
     "00000002 00000000",  // from running to stopped
     "00000000 00000000 00000000",  // by: the guest itself
     "00000000",  // message: empty
@@ -115,7 +115,8 @@ enum GoldenBytes {
     "00000010 6d656d6f 72792e70 65616b42 79746573 00000000 00100000",  // memory.peakBytes: 1 MiB
     "0000000a 6370752e 6d696372 6f730000 00000000 000003e8",  // cpu.micros: 1000
     "00000000",  // no order
-    "00000001 00000003 74696500 00000001 61000000")  // one label: tie=a
+    "00000001 00000003 74696500 00000001 61000000",  // one label: tie=a
+    "00000000")  // no notice
 
   static let gap = words(
     "00000030",

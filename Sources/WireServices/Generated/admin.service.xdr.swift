@@ -83,13 +83,13 @@ public protocol AdminService: Sendable {
 
   /// Defines a guest and starts it, both or neither: a client that dies after this leaves no guest that was never
   /// started. The reply comes after its init has been executed.
-  func guestRun(_ args: Wire.GuestCreateArgs, context: Context) async throws -> Wire.GuestStartReply
+  nonisolated(nonsending) func guestRun(_ args: Wire.GuestCreateArgs, context: Context) async throws -> Wire.GuestStartReply
 
   /// Changes the spec of a guest, unless someone else has changed it meanwhile.
-  func guestChange(_ args: Wire.GuestChangeArgs, context: Context) async throws -> Wire.GuestCreateReply
+  nonisolated(nonsending) func guestChange(_ args: Wire.GuestChangeArgs, context: Context) async throws -> Wire.GuestCreateReply
 
   /// Runs a hook's program once, for no event; the reply comes when it has ended.
-  func hookTest(_ args: Wire.HookTestArgs, context: Context) async throws -> Wire.HookTestReply
+  nonisolated(nonsending) func hookTest(_ args: Wire.HookTestArgs, context: Context) async throws -> Wire.HookTestReply
 }
 
 /// Decodes a call, has it served and encodes the reply; nil when there is no such procedure.
