@@ -27,7 +27,7 @@ public struct AdminProgram<Daemon: DaemonOperations>: DoorProgram {
     ]
   }
 
-  public var served: ServedProgram { ServedProgram(Admin.self, features: Self.features) }
+  public let served = ServedProgram(Admin.self, features: Self.features)
 
   public func cost(of procedure: Int32) -> CallCost {
     switch procedure {

@@ -34,17 +34,25 @@ public protocol DoorProgram: Sendable {
 
 /// The programs that a door serves, a row each.
 public struct ProgramTable: Sendable {
-  public let programs: [any DoorProgram]
+  private struct Key: Hashable {
+    let number: UInt32
+    let version: UInt32
+  }
+
+  private let programs: [Key: any DoorProgram]
+  /// What each program said of itself when the table was made. A look-up asks none of them: it is made several times a call.
+  public let served: [ServedProgram]
 
   /// - Precondition: no two programs have one number and version.
   public init(_ programs: [any DoorProgram]) {
-    let names = programs.map { [$0.served.number, $0.served.version] }
-    precondition(Set(names).count == names.count, "two programs of one number and version")
-    self.programs = programs
+    served = programs.map(\.served)
+    let keys = served.map { Key(number: $0.number, version: $0.version) }
+    precondition(Set(keys).count == keys.count, "two programs of one number and version")
+    self.programs = Dictionary(uniqueKeysWithValues: zip(keys, programs))
   }
 
   public subscript(number: UInt32, version: UInt32) -> (any DoorProgram)? {
-    programs.first { $0.served.number == number && $0.served.version == version }
+    programs[Key(number: number, version: version)]
   }
 }
 

@@ -17,6 +17,7 @@ final class CallScheduler: @unchecked Sendable {
     let call: IncomingCall
     let connection: RPCServerConnection
     let registration: ConnectionScope.Registration
+    let cost: CallCost
   }
 
   private let eventLoop: any EventLoop
@@ -44,7 +45,7 @@ final class CallScheduler: @unchecked Sendable {
   func submit(_ call: IncomingCall, on connection: RPCServerConnection) {
     do throws(RPCErrorBody) {
       let pending = Pending(
-        call: call, connection: connection, registration: try connection.scope.register(.calls))
+        call: call, connection: connection, registration: try connection.scope.register(.calls), cost: cost(call))
       queue.append(pending, user: connection.peer.uid, connection: connection.id)
     } catch {
       return connection.fail(call, error)
@@ -71,7 +72,7 @@ final class CallScheduler: @unchecked Sendable {
 
   private func isReady(_ pending: Pending) -> Bool {
     guard pending.connection.isWritable else { return false }
-    switch cost(pending.call) {
+    switch pending.cost {
     case .plain, .waits: return true
     case .readsJournal: return limits.hasRoom(for: .journalReads, user: pending.connection.peer.uid)
     }
@@ -81,7 +82,7 @@ final class CallScheduler: @unchecked Sendable {
     let scope = pending.connection.scope
     var held = [pending.registration]
     do throws(RPCErrorBody) {
-      switch cost(pending.call) {
+      switch pending.cost {
       case .plain: break
       case .readsJournal: held.append(try scope.register(.journalReads))
       case .waits: held.append(try scope.register(.waits))

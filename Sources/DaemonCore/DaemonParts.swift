@@ -217,7 +217,7 @@ final class DoorsPart: DaemonPart, @unchecked Sendable {
       limits: guests.contents.limits, accessTable: accessTable, logger: daemon.logger)
     self.server = server
     let session = ServerSession.Configuration(
-      programs: table.programs.map(\.served), serverName: "lodged \(LodgeVersion.current)")
+      programs: table.served, serverName: "lodged \(LodgeVersion.current)")
     let log = daemon.logger
     let shared = RPCServer.Configuration(
       session: session, limits: guests.contents.limits,

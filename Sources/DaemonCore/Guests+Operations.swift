@@ -172,16 +172,19 @@ extension Guests: DaemonOperations {
     let interest = EventInterest(filter: filter, access: caller.access)
     var found: [Item] = []
     var lost: ClosedRange<UInt64>?
+    // Most filters let most rows through; one that lets few through looks at more of them in one go.
+    var rows = limit
     while position < newest, found.count < limit {
       let from = position
-      let wanted = limit - found.count
+      let (size, wanted) = (rows, limit - found.count)
       // The client may go while a long journal is searched.
       try Task.checkCancellation()
-      let part = try await reading { try JournalPage(of: $0, after: from, wanted: wanted, interest, make) }
+      let part = try await reading { try JournalPage(of: $0, after: from, rows: size, wanted: wanted, interest, make) }
       let first = part.first ?? newest + 1
       if first > position + 1, lost == nil { lost = position + 1...first - 1 }
       position = part.last ?? newest
       found += part.items
+      rows = JournalPage<Item>.longest
     }
     return EventPage(events: found, next: position, hasMore: position < newest, lost: lost)
   }
@@ -249,11 +252,14 @@ private struct JournalPage<Item: Sendable>: Sendable {
   var last: UInt64?
   var items: [Item] = []
 
+  /// Rows that are looked at in one go.
+  static var longest: Int { 500 }
+
   init(
-    of store: GuestStore, after position: UInt64, wanted: Int, _ interest: EventInterest,
+    of store: GuestStore, after position: UInt64, rows: Int, wanted: Int, _ interest: EventInterest,
     _ make: (JournalEntry) -> Item
   ) throws(StoreError) {
-    for row in try store.journal(after: position, limit: 500) where items.count < wanted {
+    for row in try store.journal(after: position, limit: rows) where items.count < wanted {
       if first == nil { first = row.sequence }
       last = row.sequence
       if interest.wants(row) { items.append(make(row.entry)) }

@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import Guest
 internal import GuestStore
 internal import LinuxSystem
@@ -32,8 +31,6 @@ final class Journal {
     /// It goes on in a later turn of the event loop.
     var isResuming = false
   }
-
-  private static let readers = DispatchQueue(label: "lodge.journal", qos: .userInitiated)
 
   private let store: GuestStore
   private let eventLoop: any EventLoop
@@ -183,7 +180,7 @@ final class Journal {
     guard !isReading, let read = feed.nextRead() else { return }
     isReading = true
     let journal = UnsafeTransfer(self)
-    Self.readers.async { [store, eventLoop] in
+    ReaderThreads.shared.perform { [store, eventLoop] in
       let result = Result { () throws(StoreError) in try store.journal(after: read.after, limit: read.limit) }
       eventLoop.execute { journal.value.haveRead(read, result) }
     }

@@ -86,7 +86,7 @@ final class StorageWatch: @unchecked Sendable {
     let isCancelled = CancelFlag()
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
-        StoreWriter.readers.async { [self] in
+        ReaderThreads.shared.perform { [self] in
           guard !isCancelled.isSet else { return continuation.resume(throwing: CancellationError()) }
           continuation.resume(
             with: Result {

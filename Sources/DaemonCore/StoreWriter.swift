@@ -7,7 +7,6 @@ internal import Supervision
 /// Does the blocking part, the write to the disk, on a thread of its own; one transaction at a time.
 final class StoreWriter: Sendable {
   let store: GuestStore
-  static let readers = DispatchQueue(label: "lodge.readers", qos: .userInitiated, attributes: .concurrent)
   private let thread = DispatchQueue(label: "lodge.store", qos: .userInitiated)
 
   init(store: GuestStore) { self.store = store }

@@ -2,6 +2,7 @@ import Guest
 import GuestWire
 import Operations
 import SpecKeys
+import Synchronization
 import Testing
 import WireProtocol
 import XDR
@@ -346,5 +347,26 @@ import XDR
     #expect(table[Admin.number, Admin.version]?.served.name == Admin.name)
     #expect(table[7, 1]?.served.name == "OTHER")
     #expect(table[7, 2] == nil && table[8, 1] == nil)
+  }
+
+  private final class CountingProgram: DoorProgram {
+    let asked = Mutex(0)
+    var served: ServedProgram {
+      asked.withLock { $0 += 1 }
+      return ServedProgram(number: 7, version: 1, name: "OTHER", procedures: [])
+    }
+    func cost(of procedure: Int32) -> CallCost { .plain }
+    func serve(_ call: IncomingCall, by caller: Caller) async throws -> ServedReply? { nil }
+    func sent(_ reply: ServedReply) async {}
+  }
+
+  /// Programs are looked up several times a call, and for each call that waits: that makes nothing anew.
+  @Test func aLookUpAsksNoProgramWhatItServes() {
+    let program = CountingProgram()
+    let table = ProgramTable([program])
+    let before = program.asked.withLock { $0 }
+    for _ in 0..<100 { _ = table[7, 1]?.cost(of: 1) }
+    #expect(program.asked.withLock { $0 } == before)
+    #expect(table.served.map(\.name) == ["OTHER"])
   }
 }

@@ -30,7 +30,9 @@ import XDR
   }
 
   /// In the middle of a write of ours, and between two.
-  @Test(arguments: ["", "-wal"], [false, true]) func aFileThatIsReplacedIsNoticed(_ suffix: String, writing: Bool) throws {
+  @Test(arguments: ["", "-wal"], [false, true]) func aFileThatIsReplacedIsNoticed(_ suffix: String, writing: Bool)
+    throws
+  {
     try withStore { store, path in
       _ = try store.commit([Self.change(Self.stored("web"), events: 1)], retention: Retention())
       try store.check()

@@ -9,7 +9,7 @@ extension IntegrationTests {
   /// a neighbour that behaves is served meanwhile, and everything is as before when they have gone.
   ///
   /// `tools/dev attack floods` runs it at full size and prints the table. `LODGE_FLOOD_SECONDS` is the length of each
-  /// attack, `LODGE_EARLY_CLOSES` how often each waiting procedure is left early.
+  /// attack, `LODGE_EARLY_CLOSES` how often each waiting procedure is left early, `LODGE_FLOOD_ATTACKS` which attacks.
   @Suite struct Floods {
     static let seconds = getenv("LODGE_FLOOD_SECONDS").flatMap { Double(String(cString: $0)) } ?? 1
     static let earlyCloses = getenv("LODGE_EARLY_CLOSES").flatMap { Int(String(cString: $0)) } ?? 20
@@ -30,23 +30,29 @@ extension IntegrationTests {
     typealias Raw = RawConnection
 
     enum Attack: String, CaseIterable, Sendable {
-      case pings, hellos, unknownProcedures, lists, journalReads, journalReadsRead, subscriptions, halfFrames,
-        slowLoris,
-        descriptors, connections, unsolicitedReplies, hangUps
+      case pings, hellos, unknownProcedures, lists, listsRead, journalReads, journalReadsRead, subscriptions,
+        subscriptionsRead, halfFrames, slowLoris, descriptors, connections, unsolicitedReplies, hangUps
+
+      /// Those that `LODGE_FLOOD_ATTACKS` names, separated by commas; all where it is not set.
+      static let wanted: [Attack] = {
+        guard let names = getenv("LODGE_FLOOD_ATTACKS") else { return allCases }
+        return String(cString: names).split(separator: ",").map { Attack(rawValue: String($0))! }
+      }()
 
       /// Connections of each user.
       var crowd: Int {
         switch self {
         case .connections: 1000
         case .slowLoris: 50
-        case .subscriptions: 20
-        case .pings, .hellos, .unknownProcedures, .lists, .journalReads, .journalReadsRead, .halfFrames, .descriptors,
-          .unsolicitedReplies, .hangUps:
+        case .subscriptions, .subscriptionsRead: 20
+        case .pings, .hellos, .unknownProcedures, .lists, .listsRead, .journalReads, .journalReadsRead, .halfFrames,
+          .descriptors, .unsolicitedReplies, .hangUps:
           10
         }
       }
 
-      var reads: Bool { self == .journalReadsRead }
+      /// Takes the replies, so that nothing but the daemon's turns holds it up.
+      var reads: Bool { [.listsRead, .journalReadsRead, .subscriptionsRead].contains(self) }
 
       /// The message that a client sends again and again.
       func bytes(_ round: UInt32) -> [UInt8] {
@@ -58,10 +64,11 @@ extension IntegrationTests {
         case .pings: return (0..<200).flatMap { _ in Raw.frame(program: Raw.keepalive, procedure: 1, type: 2) }
         case .hellos: return calls(0, 64, Raw.string("flood"))
         case .unknownProcedures: return calls(99, 64, [])
-        case .lists: return calls(7, 64, zeros(16))
+        case .lists, .listsRead: return calls(7, 64, zeros(16))
         case .journalReads, .journalReadsRead: return calls(14, 64, Raw.bytes(1) + zeros(8) + zeros(16) + zeros(4))
         // The whole journal, with a snapshot.
-        case .subscriptions: return calls(12, 64, Raw.bytes(1) + zeros(8) + Raw.bytes(1) + zeros(16) + Raw.bytes(10))
+        case .subscriptions, .subscriptionsRead:
+          return calls(12, 64, Raw.bytes(1) + zeros(8) + Raw.bytes(1) + zeros(16) + Raw.bytes(10))
         case .halfFrames:
           return round == 0 ? Array(Raw.frame(procedure: 7, payload: [], length: 4 << 20)) + zeros((4 << 20) - 29) : []
         case .slowLoris: return Array(Raw.frame(procedure: 7, payload: [], length: 4096)) + zeros(1)
@@ -96,8 +103,8 @@ extension IntegrationTests {
               client.close()
             case .connections:
               break
-            case .pings, .hellos, .unknownProcedures, .lists, .journalReads, .journalReadsRead, .subscriptions,
-              .halfFrames, .unsolicitedReplies:
+            case .pings, .hellos, .unknownProcedures, .lists, .listsRead, .journalReads, .journalReadsRead,
+              .subscriptions, .subscriptionsRead, .halfFrames, .unsolicitedReplies:
               client.push(client.isIdle ? bytes(rounds[index]) : [])
             }
             if reads { client.drain() }
@@ -188,15 +195,20 @@ extension IntegrationTests {
 
     /// Usage of clients by `daemon limits`, once it is `like` this or ten seconds have gone.
     static func idleUsage(_ daemon: TestDaemon, like expected: [String: Int]? = nil) async throws -> [String: Int] {
-      let kinds = ["connections", "calls", "waits", "subscriptions", "journalReads", "messageBytes"]
       var usage: [String: Int] = [:]
       for _ in 0..<200 {
-        let lines: [LimitLine] = try await daemon.succeed("daemon", "limits", "-o", "jsonl").decoded()
-        usage = Dictionary(uniqueKeysWithValues: lines.filter { kinds.contains($0.name) }.map { ($0.name, $0.used) })
+        usage = try await Self.usage(daemon)
         if expected == nil || usage == expected { break }
         try await Task.sleep(for: .milliseconds(50))
       }
       return usage
+    }
+
+    /// What clients hold, by `daemon limits`.
+    static func usage(_ daemon: TestDaemon) async throws -> [String: Int] {
+      let kinds = ["connections", "calls", "waits", "subscriptions", "journalReads", "messageBytes"]
+      let lines: [LimitLine] = try await daemon.succeed("daemon", "limits", "-o", "jsonl").decoded()
+      return Dictionary(uniqueKeysWithValues: lines.filter { kinds.contains($0.name) }.map { ($0.name, $0.used) })
     }
 
     static let configuration = """
@@ -216,7 +228,7 @@ extension IntegrationTests {
         try Self.fillJournal(daemon, runs: Self.isFull ? 500 : 40)
         try await daemon.succeed("start", "web", "deaf")
         print(Row.heading)
-        for attack in Attack.allCases {
+        for attack in Attack.wanted {
           let row = try await Self.measure(attack.rawValue, daemon) { attack.run($0) }
           print(row.line)
           #expect(row.neighbour.p99 < (Self.isFull ? 50 : 5000), "\(row.line)")
@@ -238,6 +250,55 @@ extension IntegrationTests {
         let last = Self.residentKilobytes(daemon)
         #expect(last < Self.memoryBound, "\(last) kB")
         try await daemon.succeed("kill", "web", "deaf")
+      }
+    }
+
+    /// Root's places and those of controllers are lent to no client: guests start, and their ends are stored, while ten
+    /// users hold every connection they can get and go on knocking.
+    @Test(.requiresGuests, .timeLimit(.minutes(5))) func guestsStartAndEndBesideTenThousandConnections() async throws {
+      let each = Self.isFull ? 1_000 : 100
+      let configuration = """
+        socket: {groupRight: inspect}
+        limits: {connections: \(each * 10), connectionsPerUser: \(each)}
+        """
+      try await withDaemon(configuration: configuration) { daemon in
+        try await daemon.define("first", ["--restart", "never"], ["/bin/sh", "-c", "read x; exit 3"])
+        try await daemon.define("second", ["--restart", "never"], ["/bin/sh", "-c", "exit 4"])
+        try await daemon.succeed("start", "first")
+        let processInit = try await daemon.initPID(of: "first")
+        let path = daemon.readOnlySocketPath
+        let crowd = try await onOwnThread {
+          let users = Self.users.flatMap { Array(repeating: $0, count: each) }
+          return Crowd(users.map { HostileClient(to: path, as: $0) })
+        }
+        // Root's own connection is one of those in use, and tells of them.
+        let usage = try await Self.usage(daemon)
+        let connections = try #require(usage["connections"])
+        #expect(connections > each * 8, "\(connections) connections are open")
+
+        // An end that nobody asked for.
+        #expect(kill(processInit, SIGKILL) == 0)
+        let killed = try await daemon.end(of: "first")
+        #expect(killed.cause.kind == "signaled", "\(killed.cause)")
+        for _ in 0..<3 {
+          try await daemon.succeed("start", "second")
+          let ended = try await daemon.end(of: "second")
+          #expect(ended.cause.kind == "exited" && ended.cause.code == 4, "\(ended.cause)")
+        }
+        #expect(try await daemon.lodge("ls").code == 0)
+        let left = try await Self.usage(daemon)
+        #expect(try #require(left["connections"]) > each * 8, "they were open all the time")
+        await crowd.close()
+      }
+    }
+
+    /// Clients that stay.
+    private final class Crowd: @unchecked Sendable {
+      private var clients: [HostileClient?]
+      init(_ clients: [HostileClient?]) { self.clients = clients }
+      func close() async {
+        for client in clients { client?.close() }
+        clients = []
       }
     }
 
