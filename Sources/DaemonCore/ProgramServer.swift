@@ -107,9 +107,10 @@ extension Guests {
     let caller = Caller(
       actor: .user(uid: connection.peer.uid, pid: connection.peer.pid), access: client.access, scope: client.scope,
       needed: Right(call.procedure.right), procedure: call.procedure.name)
-    // It captures the actor, and so is isolated to it: one that does not goes on in another thread after its first wait.
-    let task = Task.immediate { await self.serve(call, on: connection, held: held, program, caller, server) }
-    if let call = held.first { connection.scope.attach(call) { task.cancel() } }
+    connection.scope.begin(held) {
+      // It captures the actor, and so is isolated to it: one that does not goes on in another thread after its first wait.
+      Task.immediate { await self.serve(call, on: connection, held: held, program, caller, server) }
+    }
   }
 
   private func serve(

@@ -6,7 +6,8 @@ public import WireProtocol
 ///
 /// Each of them registers, says how to end it, and is released when it is done. When the connection ends, whatever is
 /// still registered is ended, and nothing can register any more. What is registered counts against the quotas of the
-/// connection's user. Safe to use from anywhere.
+/// connection's user. The place of a call that a task serves is given back when the task has ended, not when the
+/// connection has: so a user that connects again and again never has more tasks than its quota. Safe to use from anywhere.
 public final class ConnectionScope: Sendable {
   /// Something that is registered on a scope.
   public struct Registration: Sendable, Hashable {
@@ -35,7 +36,7 @@ public final class ConnectionScope: Sendable {
 
   /// Registers something that is to end with the connection.
   ///
-  /// - Parameter cancel: ends it; called at most once, and not after `release`. May be given later, by `attach`.
+  /// - Parameter cancel: ends it at once; called at most once, and not after `release`. A call's is given to `begin`.
   /// - Throws: `cancelled` when the connection has ended, `limitReached` when its user has enough of the kind.
   public func register(
     _ kind: QuotaKind, cancel: (@Sendable () -> Void)? = nil
@@ -53,13 +54,21 @@ public final class ConnectionScope: Sendable {
     return Registration(id: id)
   }
 
-  /// Says how to end something; ends it at once when the connection has ended meanwhile. Does nothing after `release`.
-  public func attach(_ registration: Registration, cancel: @escaping @Sendable () -> Void) {
+  /// Begins the task that serves what is registered. It is cancelled when the connection ends, and has to release each
+  /// registration as the last thing it does.
+  ///
+  /// - Parameter start: called at once, unless the connection has ended; then nothing is registered any more.
+  public func begin(_ registrations: [Registration], start: () -> Task<Void, Never>) {
+    let ids = registrations.map(\.id)
+    let isOpen = state.withLock { state in (try? state.ledger.begin(ids)) != nil }
+    guard isOpen, let first = ids.first else { return }
+    let task = start()
     let isLate = state.withLock { state in
-      if state.ledger.contains(registration.id) { state.cancellations[registration.id] = cancel }
+      // It may have ended in its first step.
+      if state.ledger.contains(first) { state.cancellations[first] = { task.cancel() } }
       return !state.ledger.isOpen
     }
-    if isLate { cancel() }
+    if isLate { task.cancel() }
   }
 
   /// It is done. Does nothing the second time, or after the end.
@@ -71,25 +80,16 @@ public final class ConnectionScope: Sendable {
     if let kind { limits.give(kind, by: user) }
   }
 
-  /// Registered for as long as `body` runs.
-  public func holding<Value>(
-    _ kind: QuotaKind, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Value
-  ) async throws -> Value {
-    let registration = try register(kind)
-    defer { release(registration) }
-    return try await body()
-  }
-
-  /// The connection has ended: ends everything that is registered, oldest first.
+  /// The connection has ended: ends everything that is registered, oldest first. Tasks are asked to end.
   func close() {
     let left = state.withLock { state in
       let entries = state.ledger.close()
       defer { state.cancellations = [:] }
-      return entries.map { (kind: $0.kind, cancel: state.cancellations[$0.id]) }
+      return entries.map { (entry: $0, cancel: state.cancellations[$0.id]) }
     }
-    for entry in left {
-      limits.give(entry.kind, by: user)
-      entry.cancel?()
+    for (entry, cancel) in left {
+      if !entry.isAtWork { limits.give(entry.kind, by: user) }
+      cancel?()
     }
   }
 }

@@ -87,16 +87,18 @@ import Testing
 }
 
 @Suite struct ScopeLedgerTests {
-  /// Random registrations, releases and ends: each entry ends exactly once, by its release or with its scope, and a
-  /// closed scope takes nothing.
+  /// Random registrations, beginnings, releases and ends: each entry ends exactly once, by its release or with its scope;
+  /// one that a task works for ends by its release alone; and a closed scope takes and begins nothing.
   @Test func everyEntryEndsOnce() throws {
     var random = TestRandom()
     for _ in 0..<2000 {
       var ledger = ScopeLedger()
       var live: [ScopeLedger.EntryID: QuotaKind] = [:]
+      var atWork: Set<ScopeLedger.EntryID> = []
       var ended: Set<ScopeLedger.EntryID> = []
       for _ in 0..<Int.random(in: 0...60, using: &random) {
-        switch Int.random(in: 0...9, using: &random) {
+        let known = Array(live.keys) + Array(ended)
+        switch Int.random(in: 0...11, using: &random) {
         case 0...5:
           let kind = QuotaKind.allCases.randomElement(using: &random) ?? .calls
           if ledger.isOpen {
@@ -104,17 +106,26 @@ import Testing
           } else {
             #expect(throws: ScopeClosed.self) { try ledger.register(kind) }
           }
-        case 6...8:
-          let known = Array(live.keys) + Array(ended)
+        case 6...7:
+          let ids = known.filter { _ in Bool.random(using: &random) }
+          if ledger.isOpen {
+            try ledger.begin(ids)
+            atWork.formUnion(live.keys.filter(ids.contains))
+          } else {
+            #expect(throws: ScopeClosed.self) { try ledger.begin(ids) }
+          }
+        case 8...10:
           guard let id = known.randomElement(using: &random) else { continue }
           #expect(ledger.release(id) == live.removeValue(forKey: id), "seed \(random.seed)")
           ended.insert(id)
         default:
+          let expected = ledger.isOpen ? live.keys.sorted() : []
           let left = ledger.close()
-          #expect(left.map(\.id) == live.keys.sorted(), "seed \(random.seed)")
-          #expect(left.allSatisfy { live[$0.id] == $0.kind })
-          ended.formUnion(live.keys)
-          live = [:]
+          #expect(left.map(\.id) == expected, "seed \(random.seed)")
+          #expect(left.allSatisfy { live[$0.id] == $0.kind && atWork.contains($0.id) == $0.isAtWork })
+          let over = live.keys.filter { !atWork.contains($0) }
+          ended.formUnion(over)
+          for id in over { live[id] = nil }
         }
         #expect(ledger.count == live.count, "seed \(random.seed)")
         for kind in QuotaKind.allCases { #expect(ledger.count(of: kind) == live.values.count { $0 == kind }) }
