@@ -64,6 +64,8 @@ struct FrameLink: Sendable {
   var isInputEnded: Bool { inputEnded }
   /// The peer neither sends nor reads any more.
   var isPeerGone: Bool { inputEnded && outputFailed }
+  /// Frames taken since the peer has gone: no answer to them is read.
+  private(set) var framesTakenUnheard = 0
   /// Bytes kept because of the peer: what it has not read, and what it has not finished sending.
   var heldBytes: Int { output.count + decoder.heldBytes }
 
@@ -97,6 +99,7 @@ struct FrameLink: Sendable {
         return nil
       }
       allowance -= 1
+      if isPeerGone { framesTakenUnheard += 1 }
       trace?(.received, frame.header)
       if keepalive?.heard(at: now) == true { heardAgain = true }
       guard frame.header.program == Keepalive.number else { return frame }

@@ -192,8 +192,11 @@ public struct ServerSession: Sendable {
     while true {
       if !reports.isEmpty { return reports.removeFirst() }
       // A client that is gone reads no replies; its calls are taken all the same, as many as may be open. Its end does
-      // not wait behind the others: open calls that wait for something would keep the connection for as long.
-      if link.isPeerGone, !mayDispatch { link.close(.peerClosed) }
+      // not wait behind the others: open calls that wait for something would keep the connection for as long, and a full
+      // socket of calls that are refused at once would be taken to its end for no reader.
+      if link.isPeerGone, !mayDispatch || link.framesTakenUnheard >= configuration.callsInFlight {
+        link.close(.peerClosed)
+      }
       guard mayDispatch, !link.isOutputBlocked || link.isInputEnded else {
         return link.takeEnd().map { .closed($0) }
       }

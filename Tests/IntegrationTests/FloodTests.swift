@@ -9,11 +9,15 @@ extension IntegrationTests {
   /// a neighbour that behaves is served meanwhile, and everything is as before when they have gone.
   ///
   /// `tools/dev attack floods` runs it at full size and prints the table. `LODGE_FLOOD_SECONDS` is the length of each
-  /// attack, `LODGE_EARLY_CLOSES` how often each waiting procedure is left early, `LODGE_FLOOD_ATTACKS` which attacks.
+  /// attack, `LODGE_EARLY_CLOSES` how often each waiting procedure is left early, `LODGE_FLOOD_ATTACKS` which attacks and
+  /// procedures, by name and separated by commas.
   @Suite struct Floods {
     static let seconds = getenv("LODGE_FLOOD_SECONDS").flatMap { Double(String(cString: $0)) } ?? 1
     static let earlyCloses = getenv("LODGE_EARLY_CLOSES").flatMap { Int(String(cString: $0)) } ?? 20
     static let isFull = getenv("LODGE_FLOOD_SECONDS") != nil
+    static let wanted = getenv("LODGE_FLOOD_ATTACKS").map { String(cString: $0).split(separator: ",").map(String.init) }
+
+    static func isWanted(_ name: String) -> Bool { wanted?.contains(name) ?? true }
 
     static let users: [UInt32] = (0..<10).map { 71_000 + $0 }
     static let neighbour: UInt32 = 72_000
@@ -32,12 +36,6 @@ extension IntegrationTests {
     enum Attack: String, CaseIterable, Sendable {
       case pings, hellos, unknownProcedures, lists, listsRead, journalReads, journalReadsRead, subscriptions,
         subscriptionsRead, halfFrames, slowLoris, descriptors, connections, unsolicitedReplies, hangUps
-
-      /// Those that `LODGE_FLOOD_ATTACKS` names, separated by commas; all where it is not set.
-      static let wanted: [Attack] = {
-        guard let names = getenv("LODGE_FLOOD_ATTACKS") else { return allCases }
-        return String(cString: names).split(separator: ",").map { Attack(rawValue: String($0))! }
-      }()
 
       /// Connections of each user.
       var crowd: Int {
@@ -228,14 +226,14 @@ extension IntegrationTests {
         try Self.fillJournal(daemon, runs: Self.isFull ? 500 : 40)
         try await daemon.succeed("start", "web", "deaf")
         print(Row.heading)
-        for attack in Attack.wanted {
+        for attack in Attack.allCases where Self.isWanted(attack.rawValue) {
           let row = try await Self.measure(attack.rawValue, daemon) { attack.run($0) }
           print(row.line)
           #expect(row.neighbour.p99 < (Self.isFull ? 50 : 5000), "\(row.line)")
           #expect(row.peak - row.before < Self.memoryBound, "\(row.line)")
         }
         for calls in [1, 63, 64, 1000] {
-          for waiting in Self.waiting {
+          for waiting in Self.waiting where Self.isWanted(waiting.name) {
             // An order is carried out and told in the journal, though its client has gone: as many calls in all as there
             // would be of one each.
             let rounds = max(1, Self.earlyCloses / (waiting.isOrder ? min(calls, 64) : calls > 64 ? 4 : 1))

@@ -23,6 +23,28 @@ import XDR
     #expect(bench.session.isClosed && bench.session.heldBytes == bench.session.openCalls * 4)
   }
 
+  /// So is one whose messages are answered at once, so that there is always room for the next of a full socket.
+  @Test(arguments: Way.allCases) func aClientThatHasGoneIsReadNoFurther(way: Way) {
+    var bench = ServerBench(right: .operate)
+    bench.session.received((0..<1000).flatMap { flood(way, $0) }, at: bench.now)
+    bench.session.receivedEnd()
+    bench.session.outputBroke()
+    var taken = 0
+    var reason: CloseReason?
+    while reason == nil {
+      var allowance = 16
+      while let event = bench.session.next(at: bench.now, allowance: &allowance) {
+        if case .call(let call) = event { bench.session.reply(to: call, Toy.Echo.self, "a") }
+        reason = event.closeReason ?? reason
+      }
+      taken += 16 - allowance
+      guard taken <= 1000 else { break }
+    }
+    #expect(reason == .peerClosed, "\(way)")
+    #expect(taken == RPCLimits.callsInFlight, "\(way)")
+    #expect(bench.session.heldBytes == 0)
+  }
+
   /// Replies that come after the end of the client do no harm, and bring no second end.
   @Test func repliesAfterTheEndAreDropped() {
     var bench = ServerBench()
