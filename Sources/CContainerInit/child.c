@@ -105,7 +105,13 @@ static int oom_score(const char *text) {
 /// A working directory that is not below the root has a name that says so (CVE-2024-21626); getcwd(2).
 static int change_folder(const char *path) {
   char name[4096];
-  if (syscall(SYS_chdir, path) == -1) return -1;
+  int folder = ci_open_plainly(path, O_PATH | O_DIRECTORY);
+  if (folder == -1) return -1;
+  int result = (int)syscall(SYS_fchdir, folder);
+  int saved = errno;
+  syscall(SYS_close, folder);
+  errno = saved;
+  if (result == -1) return -1;
   if (syscall(SYS_getcwd, name, sizeof name) == -1) return -1;
   if (name[0] != '/') {
     errno = EXDEV;
@@ -205,6 +211,7 @@ static int perform(struct ci_context *context, const struct ci_step *step) {
   case CI_FOLDER: return change_folder(step->text);
   case CI_SIGNALS: return default_signals();
   case CI_CLOSE: return close_others(context);
+  case CI_FIND_INIT: return ci_find_init(context);
   case CI_BOUNDING:
   case CI_NO_NEW_PRIVS:
   case CI_FILTER:
@@ -255,7 +262,7 @@ void ci_child(const struct ci_plan *plan) {
   // From here on init may have been executed, even if both processes die: the mark outlives them.
   volatile uint8_t *mark = plan->mark;
   if (mark) *mark = 1;
-  syscall(SYS_execve, plan->path, plan->argv, plan->envp);
+  ci_execute(&context);
   int error = errno;
   if (mark) *mark = 0;
   errno = error;

@@ -21,7 +21,9 @@ static int drop_bounding(uint64_t keep) {
 }
 
 /// A file's set of capabilities could still bring back what is in the bounding set only, and no-new-privileges is on.
-static int set_capabilities(uint64_t set) {
+///
+/// `ambient` is what programs without set-id bits or file capabilities keep for a user who is not root (capabilities(7)).
+static int set_capabilities(uint64_t set, uint64_t ambient) {
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   struct __user_cap_data_struct now[2], data[2];
   if (syscall(SYS_capget, &header, now) == -1) return -1;
@@ -30,9 +32,14 @@ static int set_capabilities(uint64_t set) {
     uint32_t wanted = (uint32_t)(set >> (32 * half)) & now[half].permitted;
     data[half].permitted = wanted;
     data[half].effective = wanted;
-    data[half].inheritable = 0;
+    data[half].inheritable = (uint32_t)(ambient >> (32 * half)) & wanted;
   }
-  return (int)syscall(SYS_capset, &header, data);
+  if (syscall(SYS_capset, &header, data) == -1) return -1;
+  for (unsigned capability = 0; capability < 64; capability++) {
+    if (!(data[capability / 32].inheritable >> (capability % 32) & 1)) continue;
+    if (syscall(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) == -1) return -1;
+  }
+  return 0;
 }
 
 struct program {
@@ -57,7 +64,7 @@ static int install_filter(struct ci_context *context, const struct ci_step *step
 }
 
 /// setresuid(2) and setresgid(2) take the largest number for "leave as it is", and so it would leave root.
-static int become(const struct ci_identity *identity) {
+static int become(const struct ci_identity *identity, int keeps) {
   uint32_t uid = identity->uid, gid = identity->gid;
   if (uid == UINT32_MAX || gid == UINT32_MAX) {
     errno = EINVAL;
@@ -65,6 +72,8 @@ static int become(const struct ci_identity *identity) {
   }
   // Groups go before the user: once the user is changed, the right to change groups is gone.
   if (syscall(SYS_setresgid, gid, gid, gid) == -1) return -1;
+  // The permitted set is lost with the change otherwise; execve clears this.
+  if (keeps && syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0) == -1) return -1;
   return (int)syscall(SYS_setresuid, uid, uid, uid);
 }
 
@@ -89,9 +98,9 @@ static int has_ids(const struct ci_identity *identity) {
   return 1;
 }
 
-/// No set holds more than `most`; none but the bounding set holds anything for a user other than root. The ambient set is
-/// part of the inheritable one, always (capabilities(7)), so that none is inheritable says that none is ambient.
-static int has_capabilities(uint64_t most, uint32_t uid) {
+/// No set holds more than `most`; none but the bounding set holds more than `added` for a user other than root. The ambient
+/// set is part of the inheritable one, always (capabilities(7)): what is not inheritable is not ambient.
+static int has_capabilities(uint64_t most, uint64_t added, uint32_t uid) {
   for (unsigned capability = 0; capability < 64; capability++) {
     if (most >> capability & 1) continue;
     long has = syscall(SYS_prctl, PR_CAPBSET_READ, capability, 0, 0, 0);
@@ -102,8 +111,10 @@ static int has_capabilities(uint64_t most, uint32_t uid) {
   struct __user_cap_data_struct data[2];
   if (syscall(SYS_capget, &header, data) == -1) return 0;
   for (int half = 0; half < 2; half++) {
-    uint32_t allowed = uid == 0 ? (uint32_t)(most >> (32 * half)) : 0;
-    if (data[half].permitted & ~allowed || data[half].effective & ~allowed || data[half].inheritable) return 0;
+    uint32_t allowed = (uint32_t)((uid == 0 ? most : added) >> (32 * half));
+    uint32_t inheritable = uid == 0 ? 0 : allowed;
+    if (data[half].permitted & ~allowed || data[half].effective & ~allowed || data[half].inheritable & ~inheritable)
+      return 0;
   }
   return 1;
 }
@@ -120,7 +131,7 @@ static int verify(struct ci_context *context, const struct ci_step *step) {
   const char *wrong = NULL;
   if (!has_ids(&context->identity)) wrong = "user and group ids";
   else if (!has_groups(&context->identity)) wrong = "groups";
-  else if (!has_capabilities(step->a, context->identity.uid)) wrong = "capabilities";
+  else if (!has_capabilities(step->a, step->c, context->identity.uid)) wrong = "capabilities";
   else if (syscall(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != (step->b ? 1 : 0)) wrong = "no new privileges";
   else if (syscall(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0) != SECCOMP_MODE_FILTER) wrong = "system call filter";
   if (!wrong) return 0;
@@ -135,8 +146,11 @@ int ci_rights_step(struct ci_context *context, const struct ci_step *step) {
   case CI_NO_NEW_PRIVS: return (int)syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   case CI_FILTER: return install_filter(context, step);
   case CI_GROUPS: return (int)syscall(SYS_setgroups, context->identity.group_count, context->identity.groups);
-  case CI_USER: return become(&context->identity);
-  case CI_CAPABILITIES: return context->identity.uid == 0 ? set_capabilities(step->a) : 0;
+  case CI_USER: return become(&context->identity, step->a != 0 && context->identity.uid != 0);
+  case CI_CAPABILITIES:
+    // A user who keeps nothing has lost all with the change, and capset would be refused.
+    if (context->identity.uid == 0) return set_capabilities(step->a, 0);
+    return step->b == 0 ? 0 : set_capabilities(step->b, step->b);
   case CI_VERIFY: return verify(context, step);
   default: errno = ENOSYS; return -1;
   }

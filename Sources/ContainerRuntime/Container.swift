@@ -149,20 +149,20 @@ public final class Container {
   private func failure(_ message: ci_message, _ root: RootFolder?) -> ContainerError {
     let said = withUnsafeBytes(of: message.text) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     let index = Int(message.step)
-    guard plan.steps.indices.contains(index) else {
-      do {
-        try root?.checkInit(plan.command[0])
-      } catch {
-        return error
-      }
-      return ContainerError(
-        step: "execute \(plan.command[0])", errno: message.error, reason: String(cString: strerror(message.error)))
+    guard plan.steps.indices.contains(index), plan.steps[index].action != .findInit else {
+      return executionFailure(message.error, root)
     }
     let step = plan.steps[index].name
-    if case .attach(_, _, let target, _, _) = plan.steps[index].action,
-      let error = Self.attachFailure(step, target, errno: message.error, in: spec.rootPath)
-    {
-      return error
+    switch plan.steps[index].action {
+    case .attach(_, _, let target, _, _):
+      if let error = Self.attachFailure(step, target, errno: message.error, in: spec.rootPath) { return error }
+    case .changeFolder(let folder):
+      if message.error == ELOOP {
+        return ContainerError(
+          step: step, errno: ELOOP, reason: "\(folder) \(RootFolder.magicLink)",
+          hint: "give the folder by its own name")
+      }
+    case _: break
     }
     var reason = String(cString: strerror(message.error))
     if !said.isEmpty { reason += " (\(said.filter { $0 != "\n" }))" }
@@ -171,6 +171,24 @@ public final class Container {
 }
 
 extension Container {
+  /// The reason why init could not be executed.
+  private func executionFailure(_ errno: Int32, _ root: RootFolder?) -> ContainerError {
+    var error = ContainerError(
+      step: "execute \(plan.command[0])", errno: errno, reason: String(cString: strerror(errno)))
+    do {
+      try root?.checkInit(plan.command[0])
+    } catch let found {
+      // The links of /proc/self lead to the child itself, and to nothing for us.
+      guard errno == ELOOP, found.errno != ELOOP else { return found }
+      error.step = found.step
+    }
+    if errno == ELOOP { error.reason = "it, its interpreter or its loader \(RootFolder.magicLink)" }
+    if errno == EACCES {
+      error.hint = "user \(spec.user) needs the right to read and execute it, and to pass the folders on its path"
+    }
+    return error
+  }
+
   /// Names the target where errno alone would be misread.
   private static func attachFailure(_ step: String, _ target: String, errno: Int32, in root: String) -> ContainerError?
   {

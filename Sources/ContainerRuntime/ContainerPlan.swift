@@ -80,13 +80,21 @@ public struct ContainerPlan: Equatable, Sendable {
     add("look up user \(spec.user)", .hearUser)
     addConsole(spec, prepared)
     add("change to folder \(spec.workingDirectory)", .changeFolder(spec.workingDirectory))
-    // After the last descriptor is opened: a low number of them is the guest's limit, and none for its set-up.
+    // After the descriptors of the set-up are opened: a low number of them is the guest's limit.
     steps += ResourceLimits.steps(spec.rlimits)
     addRights(spec, prepared)
     add("reset signals", .defaultSignals)
     // Changing the user has cleared the parent's death signal (prctl(2)).
     add("tie to the controller", .guardParent)
-    add("verify rights", .verify(capabilities: spec.capabilities, noNewPrivileges: spec.noNewPrivileges))
+    add(
+      "verify rights",
+      .verify(
+        capabilities: spec.capabilities, ambient: spec.addedCapabilities & spec.capabilities,
+        noNewPrivileges: spec.noNewPrivileges))
+    // With the rights that it is executed with.
+    add("look up init \(spec.command[0])", .findInit)
+    // It has opened a folder, for which a low number of descriptors has no room.
+    steps += ResourceLimits.lastSteps(spec.rlimits)
     add("close descriptors", .closeOnExecute)
   }
 

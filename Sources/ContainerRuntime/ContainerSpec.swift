@@ -74,6 +74,8 @@ public struct ContainerSpec: Sendable {
   public var rlimits: [ResourceLimit]
   /// The capability bounding set; capability n is bit n.
   public var capabilities: UInt64
+  /// Those that a user other than root has, too (ambient, capabilities(7)); none that the bounding set lacks.
+  public var addedCapabilities: UInt64 = 0
   public var console: Console
   /// No program gives more rights than its caller has: set-id bits and file capabilities do nothing (PR_SET_NO_NEW_PRIVS).
   public var noNewPrivileges = true

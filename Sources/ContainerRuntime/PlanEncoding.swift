@@ -12,7 +12,8 @@ final class EncodedPlan {
     self.plan.steps = UnsafePointer(steps)
     self.plan.step_count = plan.steps.count
     self.plan.path = UnsafePointer(text(plan.command[0]))
-    self.plan.argv = UnsafePointer(texts(plan.command))
+    // The interpreters of scripts come in front.
+    self.plan.argv = texts(plan.command, front: Int(CI_ARGUMENTS_ROOM))
     let environment = texts(plan.environment, room: plan.takesHome ? 1 : 0)
     if plan.takesHome {
       // `HOME=` and room for the folder, which the child fills in once it knows it.
@@ -42,8 +43,11 @@ final class EncodedPlan {
     return copy
   }
 
-  private func texts(_ strings: [String], room: Int = 0) -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> {
-    let array = allocate(UnsafeMutablePointer<CChar>?.self, count: strings.count + room + 1)
+  /// With free entries in front of what it returns, and behind.
+  private func texts(
+    _ strings: [String], front: Int = 0, room: Int = 0
+  ) -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> {
+    let array = allocate(UnsafeMutablePointer<CChar>?.self, count: front + strings.count + room + 1) + front
     for (index, string) in strings.enumerated() { array[index] = text(string) }
     return array
   }
@@ -190,14 +194,19 @@ final class EncodedPlan {
       step.list_count = instructions.count
       step.a = listen ? 1 : 0
     case .groups: operation(CI_GROUPS)
-    case .user: operation(CI_USER)
-    case .capabilities(let set):
+    case .user(let kept):
+      operation(CI_USER)
+      step.a = kept
+    case .capabilities(let set, let ambient):
       operation(CI_CAPABILITIES)
       step.a = set
-    case .verify(let set, let noNewPrivileges):
+      step.b = ambient
+    case .verify(let set, let ambient, let noNewPrivileges):
       operation(CI_VERIFY)
       step.a = set
       step.b = noNewPrivileges ? 1 : 0
+      step.c = ambient
+    case .findInit: operation(CI_FIND_INIT)
     case .defaultSignals: operation(CI_SIGNALS)
     case .closeOnExecute: operation(CI_CLOSE)
     case .fail(let errno):

@@ -6,11 +6,15 @@ enum ProgramKind: Equatable {
   case elf(machine: UInt16, loader: String?)
   case unknown
 
+  /// As much of a script as the kernel looks at (BINPRM_BUF_SIZE).
+  private static let scriptStart = 256
+
   init(start: [UInt8]) {
     if start.starts(with: "#!".utf8) {
-      let line = start.dropFirst(2).prefix { $0 != UInt8(ascii: "\n") && $0 != 0 }
+      let line = start.prefix(Self.scriptStart).dropFirst(2).prefix { $0 != UInt8(ascii: "\n") && $0 != 0 }
       let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
-      guard let first = words.first else {
+      // A name that is cut off there is none.
+      guard let first = words.first, first.endIndex < Self.scriptStart else {
         self = .unknown
         return
       }

@@ -15,17 +15,36 @@ enum ResourceLimits {
     (8 << 20, 8 << 20), (.max, .max), (.max, .max), nil, (819_200, 819_200), (0, 0), (0, 0), (.max, .max),
   ]
 
+  /// RLIMIT_NOFILE, and how many descriptors the set-up may need.
+  private static let descriptors: (number: UInt32, room: UInt64) = (7, 1024)
+
   /// The steps, in the order of numbers. A limit of the spec is set as it is or the start fails; a usual one is set as
-  /// far as the controller may: raising a hard limit needs CAP_SYS_RESOURCE.
+  /// far as the controller may: raising a hard limit needs CAP_SYS_RESOURCE. Descriptors stay above what the rest of the
+  /// set-up needs; see `lastSteps`.
   static func steps(_ asked: [ContainerSpec.ResourceLimit]) -> [SetupStep] {
     names.indices.map { index in
       let number = UInt32(index)
       let name = "set resource limit \(names[index])"
       if let limit = asked.last(where: { $0.resource == number }) {
+        if number == descriptors.number, limit.soft < descriptors.room {
+          let hard = max(limit.hard, descriptors.room)
+          return SetupStep(name, .limit(number, soft: descriptors.room, hard: hard, .asFarAsAllowed))
+        }
         return SetupStep(name, .limit(number, soft: limit.soft, hard: limit.hard, .exactly))
       }
       guard let usual = usual[index] else { return SetupStep(name, .limit(number, soft: 0, hard: 0, .hardAsItIs)) }
       return SetupStep(name, .limit(number, soft: usual.soft, hard: usual.hard, .asFarAsAllowed))
     }
+  }
+
+  /// For a low number of descriptors, once the last one is open. Every user may lower a limit.
+  static func lastSteps(_ asked: [ContainerSpec.ResourceLimit]) -> [SetupStep] {
+    guard let limit = asked.last(where: { $0.resource == descriptors.number }), limit.soft < descriptors.room else {
+      return []
+    }
+    return [
+      SetupStep(
+        "set resource limit nofile", .limit(descriptors.number, soft: limit.soft, hard: limit.hard, .exactly))
+    ]
   }
 }

@@ -68,16 +68,29 @@ extension RootFolder {
     try checkProgram(inside, role: "init", depth: 0)
   }
 
+  /// ST_NOEXEC of statvfs(3), an enum constant that Swift does not import.
+  private static let noExecution: UInt = 8
+
+  /// Completes "PATH ...": ELOOP of openat2(2).
+  static let magicLink =
+    "leads through a link of /proc to a file or folder that a process has open, such as /proc/self/exe, or through more than 40 links"
+
+  /// Why a path inside could not be opened.
+  private func reason(for error: SystemError) -> String {
+    switch error.errno {
+    case ENOENT: "it does not exist in the root filesystem \(path)"
+    case ELOOP: "it \(Self.magicLink)"
+    case _: error.reason
+    }
+  }
+
   private func checkProgram(_ inside: String, role: String, depth: Int) throws(ContainerError) {
     let step = "execute \(role) \(inside)"
     let found: OwnedFD
     do {
       found = try open(inside, flags: LS_O_PATH)
     } catch {
-      let missing = error.errno == ENOENT
-      throw ContainerError(
-        step: step, errno: error.errno,
-        reason: missing ? "it does not exist in the root filesystem \(path)" : error.reason)
+      throw ContainerError(step: step, errno: error.errno, reason: reason(for: error))
     }
     var info = stat()
     try during(step) { () throws(SystemError) in
@@ -87,6 +100,10 @@ extension RootFolder {
       let folder = info.st_mode & S_IFMT == S_IFDIR
       throw ContainerError(
         step: step, errno: folder ? EISDIR : EACCES, reason: folder ? "it is a directory" : "it is not a plain file")
+    }
+    var system = statvfs()
+    if fstatvfs(found.rawValue, &system) == 0, system.f_flag & Self.noExecution != 0 {
+      throw ContainerError(step: step, errno: EACCES, reason: "its file system is mounted noexec")
     }
     guard info.st_mode & 0o111 != 0 else {
       throw ContainerError(
@@ -108,9 +125,11 @@ extension RootFolder {
             "it is for another architecture (\(ProgramKind.name(of: machine)), this host is \(Kernel.identity.machine))"
         )
       }
-      if let loader, (try? open(loader, flags: LS_O_PATH)) == nil {
-        throw ContainerError(
-          step: step, errno: ENOENT, reason: "its loader \(loader) does not exist in the root filesystem \(path)")
+      guard let loader else { return }
+      do {
+        _ = try open(loader, flags: LS_O_PATH)
+      } catch {
+        throw ContainerError(step: step, errno: error.errno, reason: "its loader \(loader): \(reason(for: error))")
       }
     case .unknown:
       throw ContainerError(

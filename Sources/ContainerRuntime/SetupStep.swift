@@ -109,10 +109,14 @@ public struct SetupStep: Equatable, Sendable {
     case filter([UInt32], listen: Bool)
     /// Those of the answer to `showRoot`.
     case groups
-    case user
-    case capabilities(UInt64)
+    /// Whether a user other than root may keep capabilities.
+    case user(keeping: UInt64)
+    /// For root, and for every other user: their ambient ones.
+    case capabilities(UInt64, ambient: UInt64)
     /// Read back what the kernel has, and fail where it is not what was set.
-    case verify(capabilities: UInt64, noNewPrivileges: Bool)
+    case verify(capabilities: UInt64, ambient: UInt64, noNewPrivileges: Bool)
+    /// Look up what is executed at the end: init, and the interpreter where it is a script.
+    case findInit
     case defaultSignals
     case closeOnExecute
     /// Crash points: fail with an errno; have the controller end itself, and go on once it is gone; wait.

@@ -9,6 +9,7 @@ extension ContainerSpec {
       rootPath: spec.rootfs.path, command: spec.command, workingDirectory: spec.workingDirectory, user: spec.user,
       groups: spec.groups, hostname: spec.hostname ?? name.value, hostNetwork: Self.sharesNetwork(spec.network),
       capabilities: Self.boundingSet(spec.capabilities), console: Self.console(spec.console))
+    addedCapabilities = Self.bits(spec.capabilities.added)
     noNewPrivileges = spec.noNewPrivileges
     switch spec.rootfs.mode {
     case .direct: rootMode = .direct
@@ -48,10 +49,11 @@ extension ContainerSpec {
     }
   }
 
+  private static func bits(_ names: [String]) -> UInt64 {
+    names.reduce(0) { set, name in Capabilities.names.firstIndex(of: name).map { set | 1 << UInt64($0) } ?? set }
+  }
+
   static func boundingSet(_ capabilities: Capabilities) -> UInt64 {
-    func bits(_ names: [String]) -> UInt64 {
-      names.reduce(0) { set, name in Capabilities.names.firstIndex(of: name).map { set | 1 << UInt64($0) } ?? set }
-    }
     let kept = capabilities.dropped.contains("all") ? 0 : bits(Capabilities.usual) & ~bits(capabilities.dropped)
     return kept | bits(capabilities.added)
   }

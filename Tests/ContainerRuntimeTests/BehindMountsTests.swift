@@ -62,6 +62,80 @@ import Testing
     #expect("\(failure)".contains(words), "\(failure)")
   }
 
+  /// A script is executed as the kernel would: the same words, whatever its first line looks like.
+  @Test(arguments: [
+    "#!/bin/echo\n", "#! /bin/echo  one two \t\nmore", "#!\t/bin/echo\tone", "#!/bin/echo one\0two\n", "#!/bin/first\n",
+    "#!/bin/first two words\n", "#!/linked/echo x\n", "#!bin/echo relative\n",
+    "#!/bin/echo " + String(repeating: "y", count: 300),
+  ]) func anInterpreterIsGivenWhatTheKernelGives(script: String) throws {
+    symlink("busybox", "\(bench.root)/bin/echo")
+    symlink("tmp/../bin", "\(bench.root)/linked")
+    try bench.write("#!/bin/echo from first\n", to: "/bin/first", mode: 0o755)
+    try bench.write(script, to: "/bin/script", mode: 0o755)
+    var spec = bench.spec("")
+    spec.command = ["/bin/script", "a", "b c"]
+    let asInit = try bench.run(spec)
+    spec.command = ["/bin/env", "/bin/script", "a", "b c"]
+    let asChild = try bench.run(spec)
+    #expect(asInit.output == asChild.output, "\(String(describing: asInit.failure))")
+    #expect(asInit.output.contains("/bin/script a b c"))
+  }
+
+  @Test(arguments: ["#!\n", "#!", "#!   \n/bin/echo", "#!/" + String(repeating: "x", count: 300)])
+  func aScriptWithoutAnInterpreterIsNoProgram(script: String) throws {
+    try bench.write(script, to: "/bin/script", mode: 0o755)
+    var spec = bench.spec("")
+    spec.command = ["/bin/script"]
+    #expect(try bench.run(spec).failure?.errno == ENOEXEC)
+  }
+
+  @Test func scriptsOfScriptsEnd() throws {
+    for number in 0..<5 { try bench.write("#!/bin/s\(number + 1)\n", to: "/bin/s\(number)", mode: 0o755) }
+    symlink("busybox", "\(bench.root)/bin/s5")
+    symlink("busybox", "\(bench.root)/bin/echo")
+    var spec = bench.spec("")
+    spec.command = ["/bin/s0"]
+    #expect(try bench.run(spec).failure?.reason == "too many interpreters")
+    try bench.write("#!/bin/echo\n", to: "/bin/s4", mode: 0o755)
+    spec.command = ["/bin/s1"]
+    #expect(try bench.run(spec).output == "/bin/s4 /bin/s3 /bin/s2 /bin/s1\n")
+  }
+
+  /// What its user may not read or reach is not executed, though root could.
+  @Test func initIsLookedUpWithTheRightsOfItsUser() throws {
+    try Files.makeDirectories("\(bench.root)/closed", mode: 0o700)
+    try bench.write(try Files.read("/bin/busybox"), to: "/closed/true", mode: 0o755)
+    try bench.write(try Files.read("/bin/busybox"), to: "/bin/unreadable", mode: 0o711)
+    for program in ["/closed/true", "/bin/unreadable"] {
+      var spec = bench.spec("")
+      spec.command = [program, "true"]
+      spec.user = "web"
+      let failure = try #require(try bench.run(spec).failure)
+      #expect(failure.errno == EACCES && failure.hint?.contains("user web needs the right") == true, "\(failure)")
+      spec.user = "0"
+      #expect(try bench.run(spec).failure == nil)
+    }
+  }
+
+  @Test func theFileSystemThatForbidsExecutionIsNamed() throws {
+    let place = "\(bench.folder)/programs"
+    try Files.makeDirectories(place)
+    try check("mount") { mount("none", place, "tmpfs", UInt(MS_NOEXEC), nil) }
+    defer { umount2(place, Int32(MNT_DETACH)) }
+    try Files.writeAtomically(try Files.read("/bin/busybox"), to: "\(place)/true", mode: 0o755)
+    var spec = bench.spec("")
+    spec.mounts = [.bind(source: place, target: "/opt", readOnly: true)]
+    spec.command = ["/opt/true"]
+    #expect(try bench.run(spec).failure?.reason == "its file system is mounted noexec")
+  }
+
+  @Test(arguments: [0, 3, 20] as [UInt64]) func aLowNumberOfDescriptorsIsTheGuestsAlone(most: UInt64) throws {
+    var spec = bench.spec("ulimit -n")
+    spec.rlimits = [.init(resource: 7, soft: most, hard: most)]
+    let end = try bench.run(spec)
+    #expect(end.output == "\(most)\n", "\(String(describing: end.failure))")
+  }
+
   @Test func aMountThatAnOverlayWouldNotShowIsNamed() throws {
     let below = bench.root + "/tmp/below"
     try Files.makeDirectories(below)

@@ -58,6 +58,8 @@ struct ContainerPlanTests {
     for change in ["install system call filter", "drop capabilities", "set groups", "become user", "set capabilities"] {
       #expect(try index(change, in: plan) < verify)
     }
+    // Init is looked up with the rights that it is executed with.
+    #expect(try verify < index("look up init /sbin/init", in: plan))
     // Descriptors last: nothing is opened after.
     #expect(plan.steps.last?.action == .closeOnExecute)
   }
@@ -126,17 +128,32 @@ struct ContainerPlanTests {
 
   /// A child inherits nothing that was not decided.
   @Test func everyResourceLimitIsDecided() {
-    let plan = ContainerPlan(spec { $0.rlimits = [.init(resource: 7, soft: 10, hard: 20)] }, .init(root: 5))
+    let plan = ContainerPlan(spec { $0.rlimits = [.init(resource: 7, soft: 2000, hard: 3000)] }, .init(root: 5))
     var seen: [UInt32: SetupStep.LimitMode] = [:]
     for step in plan.steps {
       guard case .limit(let resource, let soft, let hard, let mode) = step.action else { continue }
       #expect(seen.updateValue(mode, forKey: resource) == nil)
       #expect(soft <= hard)
-      if resource == 7 { #expect(soft == 10 && hard == 20 && step.name == "set resource limit nofile") }
+      if resource == 7 { #expect(soft == 2000 && hard == 3000 && step.name == "set resource limit nofile") }
     }
     #expect(seen.keys.sorted() == Array(0...15))
     #expect(seen[7] == .exactly)
     #expect(seen[1] == .asFarAsAllowed)
+  }
+
+  /// The guest's limit is none of its set-up.
+  @Test(arguments: [(0, 0), (3, 5), (10, 20), (1023, .max)] as [(UInt64, UInt64)])
+  func aLowNumberOfDescriptorsIsSetOnceTheLastOneIsOpen(soft: UInt64, hard: UInt64) throws {
+    let plan = ContainerPlan(spec { $0.rlimits = [.init(resource: 7, soft: soft, hard: hard)] }, .init(root: 5))
+    let limits = plan.steps.indices.filter {
+      if case .limit(7, _, _, _) = plan.steps[$0].action { true } else { false }
+    }
+    try #require(limits.count == 2)
+    #expect(plan.steps[limits[1]].action == .limit(7, soft: soft, hard: hard, .exactly))
+    #expect(try index("look up init /sbin/init", in: plan) < limits[1])
+    guard case .limit(_, let room, let most, _) = plan.steps[limits[0]].action else { return }
+    // Lowering is all that is left: it needs no right.
+    #expect(room >= 64 && most >= hard)
   }
 
   @Test func namespacesFollowTheSpec() {
@@ -169,7 +186,7 @@ struct ContainerPlanTests {
     #expect(options.contains(.init("size", "12345")))
     #expect(plan.steps.contains { if case .filter(_, listen: false) = $0.action { true } else { false } })
     #expect(!plan.steps.contains { $0.action == .noNewPrivileges })
-    #expect(plan.steps.contains { $0.action == .verify(capabilities: 1 << 22, noNewPrivileges: false) })
+    #expect(plan.steps.contains { $0.action == .verify(capabilities: 1 << 22, ambient: 0, noNewPrivileges: false) })
     #expect(!plan.takesHome)
     #expect(ContainerPlan(spec(), .init(root: 5)).takesHome)
   }

@@ -141,6 +141,78 @@ import struct Guest.Limits
     #expect(end.output == "")
   }
 
+  /// Until init is executed, /proc/self/exe is this program. CVE-2019-5736 begins with a tree that leads there.
+  @Test(
+    arguments: [
+      "link", "link of links", "script", "interpreter of a script", "loader", "root", "descriptor", "thread",
+    ], ["0", "web"])
+  func nothingOfTheHostIsExecutedThroughALinkOfProc(way: String, user: String) throws {
+    symlink("/proc/self/exe", "\(bench.root)/exe")
+    symlink("/root/../exe", "\(bench.root)/again")
+    try bench.write("#!/proc/self/exe\n", to: "/script", mode: 0o755)
+    try bench.write("#!/script\n", to: "/outer", mode: 0o755)
+    // With a loader; this one is the host's, of whatever size.
+    var program = try Files.read("/usr/bin/env")
+    let loader = Array("/lib64/ld-linux-x86-64.so.2".utf8)
+    if let place = program.firstRange(of: loader) {
+      let wanted = Array("/proc/self/exe".utf8)
+      program.replaceSubrange(place, with: wanted + [UInt8](repeating: 0, count: loader.count - wanted.count))
+    }
+    try bench.write(program, to: "/loader", mode: 0o755)
+    var spec = bench.spec("")
+    spec.user = user
+    spec.command = [
+      [
+        "link": "/exe", "link of links": "/again", "script": "/script", "interpreter of a script": "/outer",
+        "loader": "/loader", "root": "/proc/self/root/bin/true", "descriptor": "/dev/fd/0",
+        "thread": "/proc/thread-self/exe",
+      ][way]!
+    ]
+    let end = try bench.run(spec)
+    #expect(end.failure?.reason.contains("such as /proc/self/exe") == true, "\(String(describing: end.failure))")
+    #expect(end.failure?.errno == ELOOP)
+    #expect(end.output == "")
+  }
+
+  @Test(arguments: ["/proc/self/cwd", "/proc/1/root/tmp", "/there"]) func noFolderIsReachedThroughALinkOfProc(
+    folder: String
+  ) throws {
+    symlink("/proc/self/root", "\(bench.root)/there")
+    var spec = bench.spec("echo executed")
+    spec.workingDirectory = folder
+    let end = try bench.run(spec)
+    #expect(end.failure?.errno == ELOOP && end.failure?.hint != nil, "\(String(describing: end.failure))")
+  }
+
+  /// Added capabilities are meant for init, whoever it runs as; the usual ones are root's alone.
+  @Test(arguments: ["0", "web"]) func addedCapabilitiesTakeEffectForEveryUser(user: String) throws {
+    let netAdmin: UInt64 = 1 << 12
+    var spec = bench.spec("env grep Cap /proc/self/status; ip link set lo down && echo down")
+    spec.user = user
+    spec.capabilities |= netAdmin
+    spec.addedCapabilities = netAdmin
+    let end = try bench.run(spec)
+    var sets: [Substring: UInt64] = [:]
+    for line in end.output.split(separator: "\n").dropLast() {
+      sets[line.prefix { $0 != ":" }] = UInt64(line.drop { $0 != "\t" }.dropFirst(), radix: 16)
+    }
+    let isRoot = user == "0"
+    let all = usualCapabilities | netAdmin
+    #expect(sets["CapBnd"] == all, "\(String(describing: end.failure)) \(end.output)")
+    for set in ["CapPrm", "CapEff"] { #expect(sets[Substring(set)] == (isRoot ? all : netAdmin), "\(set)") }
+    for set in ["CapInh", "CapAmb"] { #expect(sets[Substring(set)] == (isRoot ? 0 : netAdmin), "\(set)") }
+    #expect(end.output.hasSuffix("down\n"), "\(end.output)")
+  }
+
+  /// With capabilities to keep, the change of user takes none away by itself.
+  @Test func aUserKeepsNoMoreThanWasAdded() throws {
+    var spec = bench.spec("echo executed")
+    spec.user = "web"
+    spec.capabilities |= 1 << 12
+    spec.addedCapabilities = 1 << 12
+    #expect(try bench.run(spec, without: "set capabilities").failure?.step == "verify rights")
+  }
+
   @Test(arguments: ["4294967295", "1000:4294967295", "sentinel", "web:sentinel"])
   func noUserIsRootByItsNumber(user: String) throws {
     try bench.write("sentinel:x:4294967295:0::/:\nweb:x:33:44::/:\n", to: "/etc/passwd")

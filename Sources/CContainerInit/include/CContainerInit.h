@@ -44,15 +44,17 @@ enum ci_operation {
   CI_RLIMIT,         // setrlimit `a` to `b` (soft) and `c` (hard), in the way `slot` (enum ci_limit_mode)
   CI_OOM_SCORE,      // own oom_score_adj = `text`; what may not be lowered stays
   CI_FOLDER,         // chdir `text`, and make sure that it is below the root
+  CI_FIND_INIT,      // look up the program that is executed at the end, and the interpreters of scripts
   CI_BOUNDING,       // drop every capability not in `a` from the bounding set
   CI_NO_NEW_PRIVS,
   CI_FILTER,         // the seccomp filter in `list`, one ci_instruction in two numbers; its listener goes to the controller
                      // when `a`
   CI_GROUPS,         // setgroups of the user's groups
-  CI_USER,           // setresgid, setresuid of the user
-  CI_CAPABILITIES,   // permitted, effective = `a` for uid 0, none for others; inheritable and ambient none
+  CI_USER,           // setresgid, setresuid of the user, who may keep what is permitted when `a` is not 0
+  CI_CAPABILITIES,   // for uid 0 permitted and effective = `a`, inheritable and ambient none; for others all four = `b`
   CI_VERIFY,         // read back what the steps before have set, with `a` the bounding set, `b` whether privileges are
-                     // not to be gained; EPROTO where the kernel has something else
+                     // not to be gained, `c` the capabilities of a user other than 0; EPROTO where the kernel has
+                     // something else
   CI_SIGNALS,        // every disposition default, nothing blocked
   CI_CLOSE,          // every descriptor from 3 on closes at execve; then report that execve is next
   CI_FAIL,           // fail with errno `a`: a crash point
@@ -100,11 +102,15 @@ struct ci_step {
   size_t list_count;
 };
 
+/// Scripts whose interpreter is a script again; exec_binprm in fs/exec.c.
+enum { CI_INTERPRETERS_MAX = 4, CI_ARGUMENTS_ROOM = 2 * CI_INTERPRETERS_MAX };
+enum { CI_PATH_SIZE = 4096 };
+
 struct ci_plan {
   const struct ci_step *steps;
   size_t step_count;
   const char *path;  // init, as the guest sees it
-  char *const *argv;
+  char **argv;       // behind CI_ARGUMENTS_ROOM free entries, for the interpreters of scripts
   char *const *envp;
   char *home;      // CI_HOME_SIZE bytes, where an entry of envp takes the user's folder from; or NULL
   int socket;      // our end of the report socket (SOCK_SEQPACKET); closes at execve

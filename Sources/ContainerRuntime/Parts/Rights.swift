@@ -8,9 +8,10 @@ extension ContainerPlan {
     add("install system call filter", .filter(filter.encoded, listen: prepared.canTellReboot))
     add("drop capabilities", .bounding(spec.capabilities))
     add("set groups", .groups)
-    add("become user", .user)
-    // A user other than 0 has lost them with the change.
-    add("set capabilities", .capabilities(spec.capabilities))
+    let ambient = spec.addedCapabilities & spec.capabilities
+    add("become user", .user(keeping: ambient))
+    // A user other than 0 has lost all others with the change.
+    add("set capabilities", .capabilities(spec.capabilities, ambient: ambient))
   }
 
   /// CAP_SYS_ADMIN; capabilities(7).
