@@ -86,6 +86,9 @@ public final class Container {
     withExtendedLifetime((encoded, childEnd, prepared, mark)) {}
   }
 
+  private static let killed = ContainerError(
+    step: "make container", reason: "its process was killed before init was executed")
+
   /// The next report; nil when there is none yet.
   public func receive() throws(ContainerError) -> Report? {
     var message = ci_message()
@@ -94,10 +97,7 @@ public final class Container {
       switch ci_report_receive(report.rawValue, &message, &passed) {
       case 0:
         // A child that is killed closes the socket just as execve does, but it has not got to its last step then.
-        guard isReady else {
-          return .failed(
-            ContainerError(step: "make container", reason: "its process was killed before init was executed"))
-        }
+        guard isReady else { return .failed(Self.killed) }
         return .executed
       case 1:
         let descriptor = passed >= 0 ? OwnedFD(adopting: passed) : nil
@@ -111,7 +111,8 @@ public final class Container {
             try answer(RootFolder(fd, path: spec.rootPath))
           } catch {
             ci_report_end(report.rawValue)
-            return .failed(error)
+            // A child that was killed is no fault of the look-up that it does not wait for any more.
+            return .failed(error.errno == EPIPE || error.errno == ECONNRESET ? Self.killed : error)
           }
         case (CI_MESSAGE_READY, _): isReady = true
         case (CI_MESSAGE_CRASH, _): return .crash

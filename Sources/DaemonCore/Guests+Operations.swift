@@ -27,14 +27,14 @@ extension Guests {
 
   private func labels(of name: GuestName) -> [Label] { book[name]?.current.lifecycle.settings.labels ?? [] }
 
-  private func shown(_ record: RunRecord, of name: GuestName, _ caller: Caller) -> RunRecord {
-    caller.access.shown(record, of: name, labels(of: name))
+  private func shown(_ record: RunRecord, _ caller: Caller) -> RunRecord {
+    caller.access.shown(record) { labels(of: $0) }
   }
 
   private func result(
     _ name: GuestName, _ ended: RunRecord?, _ caller: Caller
   ) async throws -> (guest: GuestSummary, ended: RunRecord?) {
-    (try await lastKnown(name, for: caller.access), ended.map { shown($0, of: name, caller) })
+    (try await lastKnown(name, for: caller.access), ended.map { shown($0, caller) })
   }
 }
 
@@ -122,7 +122,7 @@ extension Guests: DaemonOperations {
     try check(name, caller)
     let runs = try await reading { try $0.runs(of: name, before: number, limit: limit + 1) }
     if runs.isEmpty { _ = try await lastKnown(name, for: caller.access) }
-    return (runs.prefix(limit).map { shown($0, of: name, caller) }, runs.count > limit)
+    return (runs.prefix(limit).map { shown($0, caller) }, runs.count > limit)
   }
 
   func wait(

@@ -22,7 +22,7 @@ extension Guests {
     summary.launched = lifecycle.run?.launched.map {
       .init(at: $0.at.wall, upNanos: moment.boot.since($0.at.boot), initPID: $0.initPID)
     }
-    summary.last = lifecycle.last.map { access.shown($0, of: lifecycle.name, lifecycle.settings.labels) }
+    summary.last = lifecycle.last.map { access.shown($0) { _ in lifecycle.settings.labels } }
     if case .waiting(let restart) = lifecycle.phase {
       summary.pending = .init(
         at: restart.due.wall, inMillis: restart.due.boot.since(moment.boot) / 1_000_000, attempt: restart.attempt,

@@ -37,8 +37,11 @@ public struct Access: Sendable {
     right(on: guest, labels) >= .inspect ? spec : spec.withoutSecrets
   }
 
-  /// A run that ended, as this caller may see it.
-  public func shown(_ record: RunRecord, of guest: GuestName, _ labels: [Label]) -> RunRecord {
-    right(on: guest, labels) >= .inspect ? record : record.withoutSecrets
+  /// A run that ended, as this caller may see it: by the guest that the record is of, whichever was asked for.
+  ///
+  /// - Parameter labels: of a guest by its name.
+  public func shown(_ record: RunRecord, _ labels: (GuestName) -> [Label]) -> RunRecord {
+    let guest = record.ended.guest
+    return right(on: guest, labels(guest)) >= .inspect ? record : record.withoutSecrets
   }
 }

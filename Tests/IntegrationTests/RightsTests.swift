@@ -136,6 +136,66 @@ extension IntegrationTests {
       }
     }
 
+    /// A right is checked on the datum, not on the name that stands beside it: arguments that lead to another guest than
+    /// the one that is named open nothing of it.
+    @Test(.requiresGuests) func argumentsThatLeadToAnotherGuestOpenNothing() async throws {
+      typealias Raw = RawConnection
+      let configuration =
+        "socket: {groupRight: none}\ngrants: [{user: \"70001\", right: admin, guests: \"web*\"}]\n"
+      try await withDaemon(configuration: configuration) { daemon in
+        try FileManager.default.setAttributes([.posixPermissions: 0o666], ofItemAtPath: daemon.socketPath)
+        for name in ["web1", "db1"] {
+          let secret = name == "db1" ? Self.secrets[2] : "harmless"
+          try await daemon.define(name, ["--restart", "never"], ["/bin/sh", "-c", "echo \(secret); exit 4"])
+        }
+        let request = [UInt8](repeating: 7, count: 16)
+        let root = try Raw(to: daemon.socketPath)
+        func words(_ words: UInt32...) -> [UInt8] { words.flatMap { Raw.bytes($0) } }
+        func number(_ value: UInt64) -> [UInt8] {
+          (0..<8).map { UInt8(truncatingIfNeeded: value >> UInt64(56 - 8 * $0)) }
+        }
+        func ask(_ connection: Raw, _ procedure: UInt32, _ payload: [UInt8]) throws -> Raw.Frame {
+          try connection.send(Raw.frame(procedure: procedure, serial: 1, payload: payload))
+          let answer = try connection.receive()
+          try #require(answer != nil, "\(procedure)")
+          return answer!
+        }
+        let start = try ask(root, 3, Raw.bytes(1) + request + Raw.string("db1"))
+        try await daemon.succeed("start", "web1")
+        for name in ["web1", "db1"] { _ = try await daemon.end(of: name) }
+        // The reply ends with the id of the run.
+        let run = Array(start.payload.suffix(16))
+        let whole = try ask(root, 10, Raw.string("db1") + words(0, 1) + run + number(0) + number(.max))
+        #expect(whole.text.contains(Self.secrets[2]), "root sees it by its own name: \(whole.text)")
+        let log = try ask(root, 11, Raw.string("db1") + words(0, 0, 0))
+        // A piece ends with where to go on, whether that was all, and what was lost.
+        let cursor = Array(log.payload.suffix(4 + 16 + 12).prefix(4 + 16))
+        let subscriber = try Raw(to: daemon.socketPath)
+        let others = try ask(subscriber, 12, words(0, 0, 0, 0, 0, 0, 10))
+        let subscription = Array(others.payload.prefix(4))
+
+        let user = try asUser(70_001) { try Raw(to: daemon.socketPath) }
+        let everything = number(0)
+        let asked: [(what: String, procedure: UInt32, payload: [UInt8])] = [
+          ("the run of another guest", 10, Raw.string("web1") + words(0, 1) + run + number(0) + number(.max)),
+          ("the place in another guest's log", 11, Raw.string("web1") + cursor + words(0, 0)),
+          ("the request of another user", 3, Raw.bytes(1) + request + Raw.string("web1")),
+          ("a subscription of another connection", 13, subscription),
+          ("events of a pattern", 14, Raw.bytes(1) + everything + Raw.string("db*") + words(0, 0, 0, 0)),
+          ("guests of a pattern", 7, Raw.string("") + Raw.string("db*") + words(0, 0)),
+          ("guests after another one", 7, Raw.string("db0") + Raw.string("") + words(0, 0)),
+        ]
+        for (what, procedure, payload) in asked {
+          let answer = try ask(user, procedure, payload)
+          #expect(!answer.text.contains(Self.secrets[2]) && !answer.text.contains("db1"), "\(what): \(answer.text)")
+        }
+        let wrong = try ask(user, 10, asked[0].payload)
+        #expect(wrong.text.contains("web1: it has no run"), "\(wrong.text)")
+        // Without rights in play it is another guest's end all the same.
+        #expect(try ask(root, 10, asked[0].payload).errorCode != nil)
+      }
+    }
+
     /// A right on some guests is none on the others: not to see them, not in lists, not in events, not to stop them.
     @Test(.requiresGuests) func aGrantOnSomeGuestsIsNoneOnTheOthers() async throws {
       let configuration = "socket: {groupRight: none}\ngrants: [{user: \"70001\", right: admin, guests: \"web*\"}]\n"
