@@ -204,7 +204,7 @@ let package = Package(
       dependencies: [
         "DaemonCore", "Guest", "GuestStore", "GuestWire", "Operations", "SpecFile", "Supervision", "WireProtocol",
         "RPC",
-        "LinuxSystem", "XDR", logging,
+        "LinuxSystem", "XDR", logging, nioCore, nioPosix,
       ],
       swiftSettings: common),
     .testTarget(

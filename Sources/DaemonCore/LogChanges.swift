@@ -3,19 +3,24 @@ internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
 
-/// Wakes readers when a console log was written to, or its guest has changed: none of them polls.
+/// Wakes readers when a console log was written to, or its guest has changed. They poll only where the kernel gives no
+/// inotify instance, of which a user has few (inotify(7), max_user_instances).
 final class LogChanges: Sendable {
   private let watches = Mutex<[String: [ObjectIdentifier: LogWatch]]>([:])
   private let eventLoop: any EventLoop
+  private let makeInotify: @Sendable () throws -> Inotify
 
-  init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+  init(eventLoop: any EventLoop, makeInotify: @escaping @Sendable () throws -> Inotify = { try Inotify() }) {
+    self.eventLoop = eventLoop
+    self.makeInotify = makeInotify
+  }
 
   /// Watches a log until `end` is called. What happens from now on is counted.
   func watch(_ path: String) async throws -> LogWatch {
     let watch = LogWatch(path: path, changes: self)
     watches.withLock { $0[path, default: [:]][ObjectIdentifier(watch)] = watch }
     do {
-      let inotify = try Inotify()
+      let inotify = try makeInotify()
       try inotify.watch(path, for: [.modified, .names, .gone])
       // The channel reads and throws away what inotify(7) says: that it says something is all that counts.
       let channel = try await NIOPipeBootstrap(group: eventLoop)
@@ -27,7 +32,7 @@ final class LogChanges: Sendable {
         .takingOwnershipOfDescriptor(input: inotify.release()).get()
       watch.opened(channel)
     } catch {
-      // Without inotify a reader still gets everything, when its time is up or the guest changes.
+      watch.looksAgain()
     }
     return watch
   }
@@ -52,7 +57,12 @@ final class LogWatch: Sendable {
     var waiting: CheckedContinuation<Void, Never>?
     var channel: (any Channel)?
     var hasEnded = false
+    /// Writes wake nothing: it has to look at the file again and again.
+    var isUnwatched = false
   }
+
+  /// How long a log that cannot be watched is left alone.
+  static let pauseMillis: Int64 = 250
 
   let path: String
   private let changes: LogChanges
@@ -75,9 +85,12 @@ final class LogWatch: Sendable {
     waiting?.resume()
   }
 
-  /// Suspends until there is a change after `seen`, the time is up, or the caller's task is cancelled. One caller at a time.
+  /// Suspends until there is a change after `seen`, the time is up, or the caller's task is cancelled; of a log that cannot be
+  /// watched, until it is time to look at it. One caller at a time.
   func wait(after seen: UInt64, until deadline: NIODeadline, on eventLoop: any EventLoop) async {
-    let timer = eventLoop.scheduleTask(deadline: deadline) { self.changed() }
+    let isUnwatched = state.withLock { $0.isUnwatched }
+    let end = isUnwatched ? min(deadline, .now() + .milliseconds(Self.pauseMillis)) : deadline
+    let timer = eventLoop.scheduleTask(deadline: end) { self.changed() }
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let isLate = state.withLock { state in
@@ -103,6 +116,8 @@ final class LogWatch: Sendable {
     }
     channel?.close(promise: nil)
   }
+
+  fileprivate func looksAgain() { state.withLock { $0.isUnwatched = true } }
 
   fileprivate func opened(_ channel: any Channel) {
     let isLate = state.withLock { state in
