@@ -167,6 +167,9 @@ extension IntegrationTests {
         kill(controller, SIGSTOP)
         try await daemon.waitForEvent(after: before, within: 15) { $0.type == "notice" && $0.guest == "web" }
         #expect(try await daemon.guest("web").degraded)
+        // A measure that is not known is absent, never 0.
+        let shown = try await daemon.succeed("show", "web", "-o", "json").output
+        #expect(!shown.contains("\"memory\": 0") && !shown.contains("\"tasks\": 0"), "\(shown)")
         let begin = Clock.bootNanoseconds
         let killed = try await daemon.lodge("kill", "web", deadline: 30)
         #expect(killed.code == 0, "\(killed)")

@@ -21,8 +21,8 @@ dev_check() {
   need_build
   case ${1:-} in
     '') ;;
-    format | paths | packaging) need_packages python3; "check_$1"; return ;;
-    *) fail "check: there is no part $1" "tools/dev check [format | paths | packaging]" ;;
+    format | paths | packaging | promises) need_packages python3; "check_$1"; return ;;
+    *) fail "check: there is no part $1" "tools/dev check [format | paths | packaging | promises]" ;;
   esac
   need_packages python3
   local failed=0
@@ -30,6 +30,7 @@ dev_check() {
   check_paths || failed=1
   tools/changed-tests --self-test || failed=1
   check_packaging || failed=1
+  check_promises || failed=1
   build_debug --quiet || failed=1
   check_child_symbols || failed=1
   check_generated || failed=1
@@ -59,6 +60,12 @@ check_paths() {
     echo "check: committed files name folders of this machine" >&2
     return 1
   }
+}
+
+# A test that was renamed or removed would leave a promise that nothing holds.
+check_promises() {
+  say "check: tests that docs/promises.md and docs/security.md name"
+  tools/promised-tests docs/promises.md docs/security.md
 }
 
 # Scripts that run as root on other people's machines. The packages themselves are built by tools/dev package, with lintian, and
