@@ -81,7 +81,11 @@ int ls_signalfd_read(int fd) {
   return got == -1 && errno != EAGAIN ? -1 : 0;
 }
 
-int ls_ignore_signal(int number) { return signal(number, SIG_IGN) == SIG_ERR ? -1 : 0; }
+int ls_ignore_signal(int number) {
+  // The kernel's own struct sigaction: the C library would refuse the two signals that it keeps for itself.
+  uint64_t ignored[4] = {1 /* SIG_IGN */, 0, 0, 0};
+  return (int)syscall(SYS_rt_sigaction, number, ignored, NULL, 8);
+}
 
 // MARK: spawn
 
@@ -124,8 +128,8 @@ static int spawned_child(void *context) {
   stage = LS_SPAWN_DIRECTORY;
   if (plan->directory && chdir(plan->directory) == -1) goto failed;
   stage = LS_SPAWN_EXEC;
-  uint64_t none = 0;
-  if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none) == -1) goto failed;
+  uint64_t blocked = plan->signals_blocked ? ~(uint64_t)0 : 0;
+  if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, sizeof blocked) == -1) goto failed;
   execve(plan->path, plan->argv, plan->envp);
 failed:
   plan->failed_errno = errno;

@@ -29,8 +29,9 @@ extension Run {
 
   private func ended(_ reaped: ReapedProcess) {
     let now = Clock.now
-    ended = (now, reaped.usage)
-    resources?.close(at: now.boot)
+    let isSeen = standStill?.wasStopped() != true
+    ended = (now, isSeen, reaped.usage)
+    resources?.close(at: now.boot, isSeen: isSeen)
     CrashPoint.reach("controller.end.seen")
     let status: Guest.WaitStatus =
       switch reaped.status {
@@ -75,10 +76,11 @@ extension Run {
     guard let assignment, let end = machine.end else { return nil }
     let endedAt = ended?.at ?? Clock.now
     let endBoot = (try? Kernel.bootID()).flatMap { BootID($0) }
+    let facts = facts(end, endBoot: endBoot)
     return ExitRecord(
-      guest: assignment.guest, run: assignment.id, boot: endBoot ?? .zero, facts: facts(end, endBoot: endBoot),
+      guest: assignment.guest, run: assignment.id, boot: endBoot ?? .zero, facts: facts,
       startedAt: startedAt?.wall, endedAt: endedAt.wall,
-      lengthNanos: startedAt.map { endedAt.boot.since($0.boot) } ?? 0, usage: usage(end),
+      lengthNanos: facts.endSeen ? startedAt.map { endedAt.boot.since($0.boot) } ?? 0 : 0, usage: usage(end),
       logTail: console?.log.tail ?? [])
   }
 
@@ -87,6 +89,7 @@ extension Run {
     var facts = EndFacts(
       initExecuted: .no, rebootWatched: container?.watchesReboot ?? false, orders: machine.orders,
       startBoot: assignment?.boot, endBoot: endBoot)
+    facts.endSeen = ended?.isSeen ?? true
     switch end {
     case .startFailed(let failure): facts.startFailure = failure
     case .initEnded(let status):

@@ -110,7 +110,7 @@ extension Run {
 
   /// Nothing is left: the child, if there was one, has been reaped.
   private func launchFailed(_ error: ContainerError) {
-    ended = (Clock.now, nil)
+    ended = (Clock.now, true, nil)
     input(.launchFailed(StartFailure(step: error.step, errno: error.errno, message: error.description)))
   }
 

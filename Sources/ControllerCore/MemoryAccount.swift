@@ -54,10 +54,12 @@ struct MemoryAccount {
   }
 
   /// Init has ended: what is killed from now on is none of its end.
-  mutating func close(at now: BootTime) {
+  ///
+  /// - Parameter isSeen: at this moment; else at one before it, and how long the counter had not moved by then is not known.
+  mutating func close(at now: BootTime, isSeen: Bool = true) {
     look(at: now)
     lookAt = nil
-    endedAt = now
+    endedAt = isSeen ? now : nil
   }
 
   /// - Parameter limitBytes: the guest's own.

@@ -27,8 +27,10 @@ final class Resources {
   }
 
   /// Init has ended: its end is none of what is killed from now on.
-  func close(at now: BootTime) {
-    memory.close(at: now)
+  ///
+  /// - Parameter isSeen: at this moment; else at one before it.
+  func close(at now: BootTime, isSeen: Bool) {
+    memory.close(at: now, isSeen: isSeen)
     if let source { reactor.remove(source) }
     source = nil
   }

@@ -45,13 +45,15 @@ final class Run {
   var console: GuestConsole?
   var resources: Resources?
   var reboots: Reboots?
+  private(set) var standStill: StandStill?
   /// Of the child's report while it is at work, then of init's end.
   var watched: Reactor.Source?
   var initStartTime: UInt64 = 0
   var startedAt: Moment?
-  /// When init ended, or the launch failed, and what init and its children had used.
-  var ended: (at: Moment, usage: ResourceUsage?)?
+  /// When init was seen or found to have ended, or the launch failed, and what init and its children had used.
+  var ended: (at: Moment, isSeen: Bool, usage: ResourceUsage?)?
   var record: ExitRecord?
+  var hearing = Hearing()
   var stuckTasks = ""
 
   /// - Parameters:
@@ -68,6 +70,8 @@ final class Run {
     connections.onCall = { [unowned self] in answer($0, on: $1) }
     connections.onClosed = { [unowned self] in closed($0) }
     reactor.addTimer(due: { [unowned self] in machine.deadline }) { [unowned self] in timePassed() }
+    // An end during a stop is older than all that waits to be heard.
+    standStill = try StandStill(reactor) { [unowned self] in reapInit() }
     try connections.accept(connection)
   }
 

@@ -23,12 +23,14 @@ public func controllerMain(
 /// - Returns: the exit status. 0: the end of the run is on record, or there was no run.
 public func runController(_ arguments: ControllerArguments) -> Int32 {
   do throws(SystemError) {
+    // No signal ends a guest's controller, and with it the guest, but those that nothing can keep off, and a fault of its own.
+    // The daemon has it begin with all of them blocked, so there is no moment before this.
+    try Signals.ignoreAll()
+    try Signals.unblock(.all)
     // No guest's setup runs with this process's memory or /proc open to others (CVE-2019-5736).
     try ProcessControl.setDumpable(false)
     // Executed by a descriptor, it would be called by that one's number.
     try ProcessControl.setName("lodge-controller")
-    // What ends daemons and sessions does not end guests.
-    for signal in [SIGHUP, SIGINT, SIGTERM, SIGPIPE] { try Signals.ignore(signal) }
     // Neither does a limit that some shell had set for the daemon: what it forbids fails, is counted, and the guest runs on.
     ProcessLimits.raise()
     try check("chdir", on: "/") { chdir("/") }

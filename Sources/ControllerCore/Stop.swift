@@ -8,12 +8,12 @@ import WireProtocol
 // What `ControllerMachine` decides about the guest's processes.
 
 extension Run {
-  /// Sends a polite signal once init hears it, and not before: the kernel would drop it (see `SignalHandlers`), so nothing
+  /// Sends a polite signal once init hears it, and not before: the kernel would drop it (see `Hearing`), so nothing
   /// is lost, and the order is given once. That matters where it is not idempotent: a second SIGTERM makes many programs
   /// give up what they were saving.
   func signalInit(_ signal: Int32) {
     guard let process = container?.initProcess else { return }
-    let hears = SignalHandlers.of(pid: process.pid).contains(signal)
+    let hears = hearing.hears(signal, SignalHandlers.of(pid: process.pid))
     if hears {
       do throws(SystemError) { try process.signal(signal) } catch { log.note("\(error)") }
     }
@@ -44,28 +44,53 @@ extension Run {
   }
 }
 
-/// Which signals reach a process that is the init of a PID namespace: those it has a handler for, those it blocks, which
-/// wait until it takes them (signalfd: systemd), and those it is waiting for at the moment (sigwait: tini), which the kernel
-/// shows neither as blocked nor as caught. It drops all others (sig_task_ignored in kernel/signal.c; pid_namespaces(7)).
-enum SignalHandlers {
-  static func of(pid: Int32) -> SignalSet {
-    let handled = parse((try? Files.read("/proc/\(pid)/status")) ?? [])
+/// Whether init hears a signal, by looks at it one after the other.
+///
+/// One that is blocked and has no handler is heard by an init that takes its signals by signalfd, such as systemd; it has
+/// them blocked for good. But every fork(2) of the C library blocks all signals for a moment, and then the kernel drops
+/// what init has no handler for. So a look counts when the one before it has seen the same.
+struct Hearing {
+  private var seenBlocked: Int32?
+
+  mutating func hears(_ signal: Int32, _ handlers: SignalHandlers) -> Bool {
+    if handlers.handled.contains(signal) { return true }
+    let wasBlocked = seenBlocked == signal
+    seenBlocked = handlers.blocked.contains(signal) ? signal : nil
+    return wasBlocked && seenBlocked != nil
+  }
+}
+
+/// Which signals reach a process that is the init of a PID namespace. The kernel drops all others (sig_task_ignored in
+/// kernel/signal.c; pid_namespaces(7)).
+struct SignalHandlers: Equatable {
+  /// Those that it has a handler for, and those it is waiting for at the moment (sigwait: tini), which the kernel shows neither
+  /// as blocked nor as caught.
+  var handled = SignalSet.none
+  /// They wait until it takes them, or until it unblocks them.
+  var blocked = SignalSet.none
+
+  static func of(pid: Int32) -> SignalHandlers {
+    var found = parse((try? Files.read("/proc/\(pid)/status")) ?? [])
     guard let place = waitedSet(in: (try? Files.readText("/proc/\(pid)/syscall")) ?? ""),
       let bytes = try? Files.read("/proc/\(pid)/mem", from: place, limit: 8), bytes.count == 8
-    else { return handled }
+    else { return found }
     // The kernel's own set: 64 bits in the host's order of bytes.
-    return SignalSet(bits: handled.bits | bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) })
+    found.handled.bits |= bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
+    return found
   }
 
   /// Lines such as `SigCgt: 0000000180004a02`; proc_pid_status(5).
-  static func parse(_ status: [UInt8]) -> SignalSet {
-    var bits: UInt64 = 0
-    for line in status.split(separator: UInt8(ascii: "\n"))
-    where line.starts(with: "SigCgt:".utf8) || line.starts(with: "SigBlk:".utf8) {
-      let digits = String(decoding: line.dropFirst(7), as: UTF8.self).drop { $0 == "\t" || $0 == " " }
-      bits |= UInt64(digits, radix: 16) ?? 0
+  static func parse(_ status: [UInt8]) -> SignalHandlers {
+    var found = SignalHandlers()
+    for line in status.split(separator: UInt8(ascii: "\n")) {
+      if line.starts(with: "SigCgt:".utf8) { found.handled.bits = bits(line) }
+      if line.starts(with: "SigBlk:".utf8) { found.blocked.bits = bits(line) }
     }
-    return SignalSet(bits: bits)
+    return found
+  }
+
+  private static func bits(_ line: ArraySlice<UInt8>) -> UInt64 {
+    UInt64(String(decoding: line.dropFirst(7), as: UTF8.self).drop { $0 == "\t" || $0 == " " }, radix: 16) ?? 0
   }
 
   /// The address of the set that a task waits for in rt_sigtimedwait(2), by a line such as `128 0x7ffd5c 0x0 ...`: the number

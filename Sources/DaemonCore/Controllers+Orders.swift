@@ -86,6 +86,8 @@ extension Controllers {
     ]
     // Outside our process group and session, and outside our unit's cgroup: what ends us must not end guests.
     plan.newSession = true
+    // Nor does a signal end it before it ignores them.
+    plan.blocksSignals = true
     let cgroup = fence.controllersGroup()
     plan.cgroup = cgroup?.rawValue
     let process = try plan.run()

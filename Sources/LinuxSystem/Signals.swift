@@ -37,6 +37,16 @@ public enum Signals {
   public static func ignore(_ signal: Int32) throws(SystemError) {
     try check("ignore signal", on: "\(signal)") { ls_ignore_signal(signal) }
   }
+
+  /// Ignores every signal that can be, the real-time ones and the two of the C library included, but these and SIGCHLD,
+  /// whose default is to be ignored without losing statuses of children. Those of a fault kill the process all the same when it is
+  /// its own; sent by kill(2) they do nothing (signal(7), force_sig_info in kernel/signal.c). What is ignored leaves no trace,
+  /// so a flood of real-time signals takes no memory. Programs that are executed ignore them, too, unless they are reset.
+  public static func ignoreAll(but kept: SignalSet = .none) throws(SystemError) {
+    for signal in Int32(1)...64 where ![SIGKILL, SIGSTOP, SIGCHLD].contains(signal) && !kept.contains(signal) {
+      try ignore(signal)
+    }
+  }
 }
 
 /// Blocked signals as a descriptor; signalfd(2). Signals merge: two SIGCHLD may be read as one.

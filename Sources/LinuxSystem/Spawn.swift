@@ -3,8 +3,8 @@ import Glibc
 
 /// A program to run as a child of its own: nothing of the caller reaches it but what is said here.
 ///
-/// Its signal mask is empty, every disposition the default, and every descriptor not named closed (0 to 2 not named are
-/// /dev/null).
+/// Its signal mask is empty unless `blocksSignals`, every disposition the default, and every descriptor not named closed
+/// (0 to 2 not named are /dev/null).
 public struct SpawnPlan: Sendable {
   /// Path of the program; not searched for in PATH.
   public var executable: String
@@ -16,6 +16,8 @@ public struct SpawnPlan: Sendable {
   public var descriptors: [(source: Int32, target: Int32)] = []
   /// Start a session: no terminal's or process group's signals reach it.
   public var newSession = false
+  /// Begin with all signals blocked: none ends the program before it has decided which ones may, and unblocks them.
+  public var blocksSignals = false
   public var workingDirectory: String?
   /// A cgroup v2 directory to be born in: no migration, no moment in the caller's.
   public var cgroup: Int32?
@@ -36,6 +38,7 @@ public struct SpawnPlan: Sendable {
     var plan = ls_spawn_plan()
     plan.fd_count = Int32(mappings.count)
     plan.new_session = newSession ? 1 : 0
+    plan.signals_blocked = blocksSignals ? 1 : 0
     plan.cgroup_fd = cgroup ?? -1
     var pidFD: Int32 = -1
     let pid = executable.withCString { path in

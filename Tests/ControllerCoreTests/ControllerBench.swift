@@ -92,6 +92,7 @@ final class ControllerBench {
       ], environment: crash.map { ["LODGE_CRASHPOINT=\($0)"] } ?? [])
     plan.descriptors = [(theirs.rawValue, 3), (lock.fd.rawValue, 4), (open.rawValue, 5)]
     plan.newSession = true
+    plan.blocksSignals = true
     plan.cgroup = controllers.rawValue
     let process = try plan.run()
     return RunningController(
@@ -146,10 +147,15 @@ final class RunningController {
 
   func stop(signal: Int32 = 0, timeoutMillis: UInt64, noKill: Bool = false) throws {
     _ = try client.call(
-      Controller.Stop.self,
-      Wire.ControllerStopArgs(
-        order: .init(nextOrder(.stop, noKill: noKill)), signal: signal, timeoutMillis: timeoutMillis),
+      Controller.Stop.self, stopArgs(signal: signal, timeoutMillis: timeoutMillis, noKill: noKill),
       timeout: Self.patience)
+  }
+
+  func stopArgs(
+    signal: Int32 = 0, timeoutMillis: UInt64, noKill: Bool = false
+  ) -> Wire.ControllerStopArgs {
+    Wire.ControllerStopArgs(
+      order: .init(nextOrder(.stop, noKill: noKill)), signal: signal, timeoutMillis: timeoutMillis)
   }
 
   func kill(_ signal: Int32) throws {

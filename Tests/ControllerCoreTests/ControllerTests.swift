@@ -53,6 +53,67 @@ import XDR
     #expect(end.record.cause == .signaled(SIGKILL, coreDumped: false))
   }
 
+  /// A monitoring tool's USR1, a `killall`, Ctrl-\ or a stray SEGV ends no guest and stops none: by rule, and from the first
+  /// moment of the controller on. Only KILL ends one, and STOP stops one.
+  @Test func noSignalThatCanBeKeptOffEndsOrStopsAController() throws {
+    let controller = try bench.start("guest")
+    func sendAll() throws {
+      for signal in Int32(1)...64 where signal != SIGKILL && signal != SIGSTOP { try controller.process.signal(signal) }
+    }
+    try sendAll()
+    let launched = try controller.launch(GuestSpec(rootfs: Rootfs(path: bench.root), command: ["/bin/sleep", "100"]))
+    try sendAll()
+    let status = try controller.status()
+    #expect(status.phase == .running && status.launched?.initPid == launched.initPid)
+    // Nothing waits to be taken, and nothing of that reached the guest: it begins with its signals as the kernel makes them.
+    let lines = try Files.readText("/proc/\(controller.process.pid)/status")
+    for name in ["SigPnd", "ShdPnd"] { #expect(lines.contains("\(name):\t0000000000000000"), "\(name)") }
+    let guest = try Files.readText("/proc/\(launched.initPid)/status")
+    for name in ["SigBlk", "SigIgn", "ShdPnd"] { #expect(guest.contains("\(name):\t0000000000000000"), "\(name)") }
+    try controller.kill(SIGKILL)
+    #expect(
+      try controller.exitEvent().cause
+        == .stopped(by: .user(uid: 7, pid: 8), how: .forced, status: .signaled(SIGKILL, coreDumped: false)))
+    #expect(try controller.finish() == .exited(code: 0))
+    #expect(try bench.census() == [])
+  }
+
+  /// Its end is of any time while the controller was stopped: it has no length, and an order that waited meanwhile is no part
+  /// of it. A stop that was over before the end changes nothing.
+  @Test(arguments: [true, false]) func anEndWhileTheControllerStandsStillHasNoLength(isEndMeanwhile: Bool) throws {
+    func wait(for process: Int32, _ state: Character) throws {
+      let deadline = Clock.bootNanoseconds + 10_000_000_000
+      while try ProcessStat(of: process).state != state.asciiValue, Clock.bootNanoseconds < deadline { sched_yield() }
+      #expect(try ProcessStat(of: process).state == state.asciiValue)
+    }
+    let controller = try bench.start("guest")
+    let go = bench.root + "/tmp/go"
+    unlink(go)
+    let launched = try controller.launch(bench.shell("until [ -e /tmp/go ]; do sleep 0.01; done; exit 9"))
+    try controller.process.signal(SIGSTOP)
+    try wait(for: controller.process.pid, "T")
+    var order: BlockingClient.Ticket<Controller.Stop>?
+    if isEndMeanwhile {
+      try Files.writeAtomically([], to: go, mode: 0o644)
+      try wait(for: launched.initPid, "Z")
+      order = try controller.client.send(Controller.Stop.self, controller.stopArgs(timeoutMillis: 10_000))
+    }
+    try controller.process.signal(SIGCONT)
+    if let order {
+      #expect(throws: RPCCallError.self) { try controller.client.receive(order) }
+    } else {
+      #expect(try controller.status().phase == .running)
+      try Files.writeAtomically([], to: go, mode: 0o644)
+    }
+    let record = try controller.exitEvent()
+    #expect(record.cause == .exited(code: 9))
+    #expect(record.facts.status?.witness == .reaped)
+    #expect(record.facts.endSeen == !isEndMeanwhile)
+    #expect((record.lengthNanos == 0) == isEndMeanwhile)
+    #expect(record.facts.orders.isEmpty && record.headline.whileStopping == nil)
+    #expect(try controller.finish() == .exited(code: 0))
+  }
+
   @Test func wantOfMemory() throws {
     var spec = bench.shell("exec awk 'BEGIN { x = \"x\"; while (1) x = x x }'")
     spec.limits.memoryBytes = 16 << 20

@@ -100,6 +100,7 @@ struct ls_spawn_plan {
   int *scratch;                        // room for as many descriptors
   int fd_count;
   int new_session;
+  int signals_blocked;                 // begin with all of them blocked; else with none
   int cgroup_fd;                       // -1: the caller's
   // filled by the child
   int failed_stage;                    // enum ls_spawn_stage
@@ -109,7 +110,7 @@ enum ls_spawn_stage {
   LS_SPAWN_NONE = 0, LS_SPAWN_CLONE, LS_SPAWN_DESCRIPTORS, LS_SPAWN_SESSION, LS_SPAWN_DIRECTORY, LS_SPAWN_EXEC
 };
 /// Runs a program: clone3 with CLONE_VM | CLONE_VFORK (no page table is copied, whatever the caller's size), straight
-/// into its cgroup. Signal mask empty, all dispositions default, every descriptor not mapped closed.
+/// into its cgroup. Signal mask as the plan says, all dispositions default, every descriptor not mapped closed.
 /// Returns the pid and sets *pidfd; -1 with failed_stage and failed_errno set.
 int ls_spawn(struct ls_spawn_plan *plan, int *pidfd);
 
