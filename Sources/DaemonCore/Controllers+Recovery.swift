@@ -212,7 +212,7 @@ extension Controllers {
       logger.notice("adopted a controller", metadata: ["guest": "\(link.guest)", "phase": "\(reply.phase)"])
       if let ended = reply.ended, let record = try? ExitRecord(ended) { return input(.endHeard(record), run) }
       input(.adopted, run)
-      if let launched = reply.launched { input(.launched(.init(launched, boot: now)), run) }
+      if let launched = reply.launched { input(.launched(.init(launched)), run) }
       for order in EndOrders(reply.orders).kept where order.givenUp { input(.gaveUp(order: order.number), run) }
     }
   }
@@ -298,7 +298,7 @@ extension Controllers {
       case .success(let answer):
         guard let run = RunID(answer.reply.run), let reply = answer.reply.launched else { return connection.close() }
         box.run = run
-        let launched = GuestLifecycle.Launched(reply, boot: now)
+        let launched = GuestLifecycle.Launched(reply)
         let link = ControllerLink(
           guest: name, run: run, state: .adopted(launched), connection: connection,
           process: try? ProcessHandle(opening: connection.peer.pid), isChild: false)

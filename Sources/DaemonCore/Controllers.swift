@@ -111,7 +111,7 @@ final class Controllers: @unchecked Sendable {
     let deadline = NIODeadline.now() + .milliseconds(Int64(environment.configuration.launchMillis))
     link.connection?.call(Controller.Launch.self, args, deadline: deadline) { [self] result in
       switch result {
-      case .success(let reply): input(.launched(.init(reply, boot: now)), run)
+      case .success(let reply): input(.launched(.init(reply)), run)
       case .failure(.remote(let body)):
         // Written before it answered; it knows what was ordered meanwhile.
         if let record = record(of: name), record.run == run {
@@ -143,7 +143,7 @@ final class Controllers: @unchecked Sendable {
     link.connection?.controllerStatus(deadline: .now() + .seconds(2)) { [self] result in
       switch result {
       case .success(let answer):
-        if let launched = answer.reply.launched { input(.launched(.init(launched, boot: now)), run) }
+        if let launched = answer.reply.launched { input(.launched(.init(launched)), run) }
         if let ended = answer.reply.ended, let record = try? ExitRecord(ended) { input(.endHeard(record), run) }
         input(.launchOverdue, run)
       case .failure(let error): noAnswer(error, run)
@@ -270,9 +270,11 @@ final class Controllers: @unchecked Sendable {
 }
 
 extension GuestLifecycle.Launched {
-  init(_ reply: Wire.LaunchReply, boot: BootTime) {
+  /// A launch that is heard of at this moment: by its answer, or by a daemon that was not there.
+  init(_ reply: Wire.LaunchReply) {
     self.init(
       initPID: reply.initPid, initStartTime: reply.initStartTime,
-      at: Moment(wall: Timestamp(nanoseconds: reply.startedAt), boot: boot))
+      startedAt: Timestamp(nanoseconds: reply.startedAt),
+      madeAt: BootTime(nanoseconds: ProcessStat.nanoseconds(ofStartTime: reply.initStartTime)), now: .now)
   }
 }

@@ -22,6 +22,13 @@ public struct ProcessStat: Equatable, Sendable {
     self = stat
   }
 
+  /// `startTime` by CLOCK_BOOTTIME, rounded down to the clock tick that it is given in: a hundredth of a second (sysconf(3)).
+  public static func nanoseconds(ofStartTime ticks: UInt64) -> UInt64 {
+    let second: UInt64 = 1_000_000_000
+    let (whole, overflow) = ticks.multipliedReportingOverflow(by: second / UInt64(max(sysconf(Int32(_SC_CLK_TCK)), 1)))
+    return overflow ? .max : whole
+  }
+
   /// The command is in brackets and may hold anything, brackets too: the last one ends it.
   init?(parsing bytes: [UInt8]) {
     guard let open = bytes.firstIndex(of: UInt8(ascii: "(")),

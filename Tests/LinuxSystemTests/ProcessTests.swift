@@ -11,6 +11,17 @@ struct SpawnTests {
     #expect(end.status == .exited(code: code))
   }
 
+  @Test func theStartOfAProcessIsAMomentOfTheBoot() throws {
+    let before = Clock.bootNanoseconds
+    let process = try SpawnPlan(executable: "/bin/sleep", arguments: ["sleep", "1000"], environment: []).run()
+    let after = Clock.bootNanoseconds
+    let made = ProcessStat.nanoseconds(ofStartTime: try ProcessStat(of: process.pid).startTime)
+    _ = try process.signal(SIGKILL)
+    _ = try process.wait(blocking: true)
+    #expect(Int64(made) > before - 10_000_001 && Int64(made) <= after)
+    #expect(ProcessStat.nanoseconds(ofStartTime: .max) == .max)
+  }
+
   @Test func signalsComeBackAndAreSentThroughThePidfd() throws {
     let child = try SpawnPlan(executable: "/bin/sleep", arguments: ["sleep", "1000"], environment: []).run()
     #expect(try child.wait() == nil)
