@@ -1,4 +1,5 @@
 import Glibc
+import Layout
 import LinuxSystem
 
 /// A group as a folder, walked by descriptor: a guest with rights over its group may have made any number of groups in
@@ -34,7 +35,14 @@ struct GroupFolder {
   /// Removes the group with all in it; false while something lives in one of them, or there are too many for one walk.
   func remove() -> Bool {
     if rmdir(path) == 0 || errno == ENOENT { return true }
-    guard isOccupied(errno), var here = try? Files.openDirectory(path) else { return false }
+    guard isOccupied(errno) else { return false }
+    // Mostly there is the guest's own group in it, and nothing else: that takes no listing.
+    if rmdir("\(path)/\(CgroupNames.own)") == 0, rmdir(path) == 0 || errno == ENOENT { return true }
+    var here: OwnedFD
+    do throws(SystemError) { here = try Files.openDirectory(path) } catch {
+      // Removed by another meanwhile: the daemon, which has the end, and the controller both do it.
+      return error.errno == ENOENT
+    }
     var left = Self.most
     var open: [(name: String, children: [String])] = [("", Self.children(of: here.rawValue, &left))]
     while true {
@@ -58,9 +66,12 @@ struct GroupFolder {
 
   private static func children(of folder: Int32, _ left: inout Int) -> [String] {
     // A folder of cgroupfs has a link from each folder in it, and two of its own (kernfs_refresh_inode): most groups have
-    // none in them, and need no listing of their thirty files.
+    // none in them, or just the guest's own, and need no listing of their thirty files.
     var info = stat()
-    if fstat(folder, &info) == 0, info.st_nlink == 2 { return [] }
+    if fstat(folder, &info) == 0 {
+      if info.st_nlink == 2 { return [] }
+      if info.st_nlink == 3, faccessat(folder, CgroupNames.own, F_OK, 0) == 0 { return [CgroupNames.own] }
+    }
     let names = ((try? Files.list(at: folder)) ?? []).filter { $0.kind == .directory }.map(\.name).prefix(left)
     left -= names.count
     return Array(names)

@@ -18,6 +18,26 @@ import struct Guest.Limits
     #expect(end.status == .exited(code: code))
   }
 
+  /// A kill that comes while the child waits for an answer, which then has no receiver: that is no failure of the step
+  /// that was being answered.
+  @Test func aChildThatIsKilledWhileItWaitsForAnAnswerWasKilled() throws {
+    let group = try RunCgroup.create(in: bench.tree, name: "killed", limits: CgroupLimits(), runID: [1])
+    defer { group.remove() }
+    let container = try Container(starting: bench.spec("true"), in: group)
+    // Its root, behind which the user is looked up, is the first that it sends.
+    var items = [Poll.Item(container.reportFD, .readable)]
+    try Poll.wait(for: &items, nanoseconds: 10_000_000_000)
+    try container.initProcess.signal(SIGKILL)
+    items = [Poll.Item(container.initProcess.fd.rawValue, .readable)]
+    try Poll.wait(for: &items, nanoseconds: 10_000_000_000)
+    guard case .failed(let error)? = try container.receive() else {
+      Issue.record("no failure")
+      return
+    }
+    #expect(error.step == "make container" && error.errno == 0, "\(error)")
+    _ = try container.initProcess.wait(blocking: true)
+  }
+
   @Test func outputOfATerminal() throws {
     let end = try bench.run(bench.spec("echo hello; tty=$(readlink /proc/self/fd/0); echo $tty; printf end"))
     #expect(end.output == "hello\n/dev/pts/0\nend")

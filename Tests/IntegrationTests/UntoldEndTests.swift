@@ -98,7 +98,7 @@ extension IntegrationTests {
       try await withDaemon { daemon in
         var handles: [ProcessHandle] = []
         for (name, code) in [("one", 14), ("two", 15)] {
-          try await daemon.define(name, ["--restart", "never"], ["/bin/sh", "-c", "sleep 0.3; exit \(code)"])
+          try await daemon.define(name, ["--restart", "never"], ["/bin/sh", "-c", "sleep 3; exit \(code)"])
           try await daemon.succeed("start", name)
           handles.append(try ProcessHandle(opening: try await daemon.controllerPID(of: name)))
         }
