@@ -78,6 +78,13 @@ static void mount_groups(void) {
   answer("D1 mount the pids hierarchy", mount("none", "m", "cgroup", 0, "pids"), "a mount");
 }
 
+static void mount_unified(void) {
+  folder();
+  mkdir("m", 0755);
+  unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWCGROUP);
+  answer("D1 mount the unified hierarchy", mount("none", "m", "cgroup2", 0, NULL), "a mount");
+}
+
 static void groups(void) {
   char line[512];
   int own = 1;
@@ -93,6 +100,10 @@ static void groups(void) {
 static void raise_limits(void) {
   int fd = open("/sys/fs/cgroup/cgroup.procs", O_WRONLY);
   answer("D2 write to its own group", fd, "an open file");
+  // Where cgroup v2 is alone, these are the limits; elsewhere they are missing.
+  answer("D2 lift its limit of processes", open("/sys/fs/cgroup/pids.max", O_WRONLY), "an open file");
+  answer("D2 lift its limit of memory", open("/sys/fs/cgroup/memory.max", O_WRONLY), "an open file");
+  answer("D2 make a group below its own", mkdir("/sys/fs/cgroup/lodge-wall", 0755), "a group");
 }
 
 static void keys(void) {
@@ -221,8 +232,8 @@ int main(int count, char **values) {
   if (count > 1 && strcmp(values[1], "cut") == 0) return cut();
   setvbuf(stdout, NULL, _IOLBF, 0);
   void (*attempts[])(void) = {
-      user_namespace, clone_user_namespace, clone3_user_namespace, mount_groups, groups, raise_limits, keys, devices,
-      death_signal, terminals, processes, device_node, abstract_sockets, executable, descriptors, proc_and_sys, kernel,
+      user_namespace, clone_user_namespace, clone3_user_namespace, mount_groups, mount_unified, groups, raise_limits,
+      keys, devices, death_signal, terminals, processes, device_node, abstract_sockets, executable, descriptors, proc_and_sys, kernel,
   };
   for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) apart(attempts[i]);
   return 0;

@@ -5,10 +5,10 @@ attack_ends() {
   local ends=${1:-1000} log
   [[ $ends =~ ^[0-9]+$ ]] || fail "attack ends: \"$ends\" is no number of ends"
   log=$(mktemp)
-  swift build --build-tests --quiet
+  build_debug --build-tests --quiet
   echo "| series | ends | right | wrong | not known |"
   echo "| --- | --- | --- | --- | --- |"
-  LODGE_TRUTH_ENDS=$ends swift test --skip-build --disable-xctest --filter IntegrationTests.Truth >"$log" 2>&1 && status=0 || status=1
+  LODGE_TRUTH_ENDS=$ends swift_test --filter 'IntegrationTests\.Truth' >"$log" 2>&1 && status=0 || status=1
   sed -n 's/^truth | /| /p' "$log"
   awk -F'|' '/^truth \| / { for (i = 3; i <= 6; i++) sum[i] += $i }
     END {

@@ -16,7 +16,9 @@ dev_build() {
   esac
 }
 
+# LODGE_BUILT=yes: what is built already is used as it is, where there is no toolchain (test --vm attacks).
 build_debug() {
+  [ -z "${LODGE_BUILT:-}" ] || return 0
   need_build
   say "debug build"
   swift build "${debug_flags[@]}" "$@"

@@ -22,22 +22,26 @@ dev_run() {
 in_scratch() {
   local root=$1
   shift
-  LODGE_ROOT=$root TREE=$root/tree PATH=$repo/.build/debug:$PATH "$@"
+  LODGE_ROOT=$root TREE=$root/tree PATH=$scratch_programs:$PATH "$@"
 }
 
-scratch_lodge() { LODGE_ROOT=$scratch_root "$repo/.build/debug/lodge" "$@"; }
+# As in the tests: LODGE_TEST_BIN is the folder of the programs, if not that of the debug build.
+scratch_programs=${LODGE_TEST_BIN:-$repo/.build/debug}
+
+scratch_lodge() { LODGE_ROOT=$scratch_root "$scratch_programs/lodge" "$@"; }
 
 # daemon_start ROOT: starts lodged there and returns when it accepts connections.
 daemon_start() {
   scratch_root=$1
   mkdir -p "$scratch_root"
   # A session of its own: Ctrl-C is for what runs in front of it.
-  setsid "$repo/.build/debug/lodged" --root "$scratch_root" 2>>"$scratch_root/lodged.log" &
+  setsid "$scratch_programs/lodged" --root "$scratch_root" </dev/null >>"$scratch_root/lodged.log" 2>&1 &
   daemon_pid=$!
-  local deadline=$((SECONDS + 10))
-  until scratch_lodge daemon status >/dev/null 2>&1; do
+  local deadline=$((SECONDS + 30)) answer
+  until answer=$(scratch_lodge daemon status 2>&1); do
     if ! kill -0 "$daemon_pid" 2>/dev/null || [ $SECONDS -ge $deadline ]; then
-      cat "$scratch_root/lodged.log" >&2
+      { cat "$scratch_root/lodged.log"; printf '%s\n' "$answer"; } >&2
+      kill "$daemon_pid" 2>/dev/null || true
       fail "lodged did not come up in $scratch_root"
     fi
     sleep 0.02

@@ -85,7 +85,13 @@ test_prepare() {
   need_packages busybox-static mmdebstrap
 }
 
-swift_test() { swift test --skip-build --disable-xctest "${debug_flags[@]}" "$@"; }
+swift_test() {
+  if [ -n "${LODGE_BUILT:-}" ]; then
+    "$repo/.build/debug/lodgePackageTests.xctest" --testing-library swift-testing "$@"
+  else
+    swift test --skip-build --disable-xctest "${debug_flags[@]}" "$@"
+  fi
+}
 
 test_xdrgen() {
   say "tests of the .x compiler"

@@ -4,16 +4,22 @@
 #
 #   lodge      units, restarts, limits, a host reboot, and power loss at random moments
 #   package    the Debian packages: install, upgrade while a guest runs, remove, purge
+#   attacks    the kits of `tools/dev attack` on cgroup v2 alone, and podman beside them (only where asked for)
 #   units      no test: which sandbox options of systemd a guest would notice, as a table (only where asked for)
 #
 #   LODGE_VM_OLD_PROGRAMS   a folder with the programs of an older release, which the package then is upgraded from; without
 #                           it, from a package of this version's programs with a lower number
-#   LODGE_VM_PROGRAMS       a folder with the programs to package, if not those of a release build made first
+#   LODGE_VM_PROGRAMS       a folder with the programs to install, if not those of a release build made first
+#   LODGE_VM_KITS           the kits of phase attacks with their arguments, split by commas: "walls,ends 200,floods,podman"
 #   LODGE_VM_POWER_LOSSES   how often power goes, 20 if not given
 #   LODGE_VM_KEEP           a folder that keeps what the machine's console said, one file a boot
+#   LODGE_VM_PATIENCE       how many times as long as usual a boot may take, on a busy host
 #   LODGE_TEST_SEED         when power goes, and which writes it takes with it
 
 vm_debian=systemd-sysv,dbus,udev,linux-image-cloud-amd64,initramfs-tools,kmod,libsqlite3-0,libyaml-0-2,procps,jq,sqlite3
+# What the kits and their tests use on any host, the libraries of debug programs, and the engine to compare with.
+vm_debian_attacks=$vm_debian,gcc,libc6-dev,busybox-static,podman,crun,libstdc++6
+vm_memory=1024
 
 test_vm() {
   need_root "test --vm"
@@ -33,7 +39,8 @@ test_vm() {
     lodge) vm_lodge "$folder" ;;
     package) vm_packages "$folder" ;;
     units) vm_units "$folder" ;;
-    *) fail "test --vm: there is no phase $1" "lodge, package or units" ;;
+    attacks) vm_attacks "$folder" ;;
+    *) fail "test --vm: there is no phase $1" "lodge, package, attacks or units" ;;
   esac
   printf '%d passed, %d failed; %d boots, %d s; seed %d\n' \
     "$vm_passed" "$vm_failed" "$vm_boots" $((SECONDS - begin)) "$vm_seed"
@@ -44,7 +51,10 @@ vm_lodge() {
   local folder=$1 losses=${LODGE_VM_POWER_LOSSES:-20} loss
   vm_tree "$folder"
   say "vm: installing Lodge into the image"
-  DESTDIR=$folder/tree dev_install --prefix /usr/local
+  [ -n "${LODGE_VM_PROGRAMS:-}" ] || build_release
+  stage "$folder/stage" "${LODGE_VM_PROGRAMS:-.build-release/release}"
+  DESTDIR=$folder/tree "$folder/stage/install" --prefix /usr/local
+  rm -r "$folder/stage"
   vm_disk "$folder"
   gcc -std=gnu11 -O2 -Wall -Wextra -o "$folder/powerloss" tools/vm/powerloss.c
   say "vm: install, socket activation, restarts, limits, reboot"
@@ -71,6 +81,33 @@ vm_units() {
   say "vm: sandbox options of lodged.service"
   vm_boot "$1" units 'VM: done' 1800
   grep ' | ' "$1/console.text"
+}
+
+# The working copy as far as the kits need it, at its own place, with the debug programs and tests, which are dynamic and
+# slow to start on such a machine, and beside them the programs as they ship.
+vm_attacks() {
+  local folder=$1 tree=$1/tree library
+  build_debug --build-tests
+  [ -n "${LODGE_VM_PROGRAMS:-}" ] || build_release
+  vm_debian=$vm_debian_attacks vm_tree "$folder"
+  mkdir -p "$tree$repo/.build/debug" "$tree$repo/Tests"
+  cp -r "$repo/tools" "$tree$repo/tools"
+  rm -rf "$tree$repo"/tools/*/.build
+  cp -r "$repo/Tests/Programs" "$tree$repo/Tests/"
+  for library in lodge lodged lodge-controller lodgePackageTests.xctest; do
+    strip_to "$repo/.build/debug/$library" "$tree$repo/.build/debug/$library"
+  done
+  for library in lodge lodged lodge-controller; do
+    strip_to "${LODGE_VM_PROGRAMS:-.build-release/release}/$library" "$tree/srv/programs/$library"
+  done
+  cp -r "$repo"/.build/debug/*.resources "$tree$repo/.build/debug/"
+  ldd "$repo/.build/debug/lodgePackageTests.xctest" | sed -n 's/.*=> \(.*\/swift\/.*\) (.*/\1/p' |
+    while read -r library; do install -D -m 755 "$library" "$tree$library"; done
+  printf '%s\n' "$repo" >"$tree/srv/repo"
+  tr , '\n' <<<"${LODGE_VM_KITS:-walls,ends 100,floods,podman}" >"$tree/srv/kits"
+  vm_disk "$folder" 4G
+  say "vm: the kits on cgroup v2 alone: $(paste -sd, <<<"${LODGE_VM_KITS:-walls,ends 100,floods,podman}")"
+  vm_memory=4096 vm_boot "$folder" attacks 'VM: done' 3600
 }
 
 # Two versions of the packages lie in the image; the checks install them.
@@ -118,13 +155,13 @@ vm_tree() {
   ln -sf /dev/null "$tree/etc/systemd/system/serial-getty@ttyS0.service"
 }
 
-# The disk made of FOLDER/tree.
+# vm_disk FOLDER [SIZE]: the disk made of FOLDER/tree.
 vm_disk() {
-  local folder=$1 tree=$1/tree
+  local folder=$1 size=${2:-2G} tree=$1/tree
   cp "$tree"/boot/vmlinuz-* "$folder/vmlinuz"
   cp "$tree"/boot/initrd.img-* "$folder/initrd"
   rm -f "$folder/disk"
-  mke2fs -q -t ext4 -d "$tree" "$folder/disk" 2G
+  mke2fs -q -t ext4 -d "$tree" "$folder/disk" "$size"
   rm -rf --one-file-system "$tree"
 }
 
@@ -134,7 +171,7 @@ vm_disk() {
 # The loss of power takes all that the guest's kernel had not written, and any part of the writes that were not flushed:
 # every write is logged, and the image is made anew from the log (tools/vm/powerloss.c).
 vm_boot() {
-  local folder=$1 phase=$2 until=$3 seconds=$4 wait=${5:-} deadline
+  local folder=$1 phase=$2 until=$3 seconds=$(($4 * ${LODGE_VM_PATIENCE:-1})) wait=${5:-} deadline
   vm_boots=$((vm_boots + 1))
   : >"$folder/console"
   local drive=disk log=()
@@ -147,7 +184,7 @@ vm_boot() {
     log=(-blockdev "driver=blklogwrites,node-name=root,file=file,log.driver=file,log.filename=$folder/log,log.cache.no-flush=on")
   fi
   # On a busy host the emulated timer comes late, for which the kernel would panic if it looked (no_timer_check).
-  qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 -display none -monitor none -nic none \
+  qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m "$vm_memory" -display none -monitor none -nic none \
     -serial "file:$folder/console" -kernel "$folder/vmlinuz" -initrd "$folder/initrd" \
     -append "root=/dev/vda rw console=ttyS0 loglevel=1 no_timer_check systemd.show_status=false lodge.phase=$phase" \
     -blockdev "driver=raw,node-name=file,file.driver=file,file.filename=$folder/$drive,file.cache.no-flush=on" \
