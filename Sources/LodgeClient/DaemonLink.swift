@@ -8,7 +8,8 @@ import Synchronization
 import WireProtocol
 import XDR
 
-/// The one connection that calls share: made when it is needed, and again when it was lost.
+/// The connections that calls share: one as a rule, made when it is needed and again when it was lost. `CallPlaces` decides
+/// which one takes a call.
 final class DaemonLink: Sendable {
   struct Opened: Sendable {
     let connection: RPCClientConnection
@@ -16,10 +17,9 @@ final class DaemonLink: Sendable {
   }
 
   private struct State {
-    /// The connection, or its being made: calls that come meanwhile wait for the same one.
-    var task: Task<Opened, any Error>?
-    /// Which one that is, so that the end of an older one changes nothing.
-    var generation: UInt64 = 0
+    var places = CallPlaces()
+    /// The connections, or their being made: calls that come meanwhile wait for the same one.
+    var tasks: [CallPlaces.ID: Task<Opened, any Error>] = [:]
     var wasReached = false
   }
 
@@ -33,22 +33,34 @@ final class DaemonLink: Sendable {
   deinit { close() }
 
   /// Connects if need be; what the daemon said about itself.
-  func open() async throws(GuestError) -> Wire.HelloReply { try await opened().opened.hello }
+  func open() async throws(GuestError) -> Wire.HelloReply {
+    let (opened, id) = try await opened()
+    leave(id, isAnswered: true)
+    return opened.hello
+  }
 
   func close() {
-    let task = state.withLock { state in
-      defer { state.task = nil }
-      return state.task
+    let tasks = state.withLock { state in
+      defer {
+        state.tasks = [:]
+        state.places = CallPlaces()
+      }
+      return state.tasks
     }
-    guard let task else { return }
+    for task in tasks.values { end(task) }
+  }
+
+  private func end(_ task: Task<Opened, any Error>) {
     task.cancel()
     Task { try await task.value.connection.close() }
   }
 
   /// Makes a call. When the connection is lost before the reply has come, and doing it twice does no harm, it is made
   /// again over a new one, for as long as the options' patience lasts.
+  ///
+  /// - Parameter args: taken anew for each time that it is sent.
   func call<Procedure: RPCProcedure>(
-    _ procedure: Procedure.Type, _ args: Procedure.Args, timeout: TimeAmount?
+    _ procedure: Procedure.Type, timeout: TimeAmount?, _ args: () -> Procedure.Args
   ) async throws(GuestError) -> Procedure.Reply where Procedure.Program == Admin {
     // From the moment it was lost: a call may have waited for an hour before.
     var deadline: ContinuousClock.Instant?
@@ -57,12 +69,22 @@ final class DaemonLink: Sendable {
       let error: GuestError
       var isAnswered = false
       do throws(GuestError) {
-        let (opened, generation) = try await opened()
+        let (opened, id) = try await opened()
         deadline = nil
         do throws(RPCCallError) {
-          return try await opened.connection.call(procedure, args, timeout: timeout)
+          let reply = try await opened.connection.call(procedure, args(), timeout: timeout)
+          leave(id, isAnswered: true)
+          return reply
         } catch {
-          if case .connectionClosed = error { lost(generation) } else { isAnswered = true }
+          switch error {
+          case .connectionClosed: lost(id)
+          case .cancelled, .timedOut:
+            isAnswered = true
+            leave(id, isAnswered: false)
+          case .remote, .invalidArguments, .undecodable:
+            isAnswered = true
+            leave(id, isAnswered: true)
+          }
           throw GuestError(error)
         }
       } catch let thrown {
@@ -84,28 +106,40 @@ final class DaemonLink: Sendable {
 
   // MARK: Connecting
 
-  private func opened() async throws(GuestError) -> (opened: Opened, generation: UInt64) {
-    let (task, generation) = state.withLock { state in
-      if let task = state.task { return (task, state.generation) }
-      state.generation += 1
-      let (options, generation) = (options, state.generation)
-      let handlers = RPCClientConnection.Handlers(close: { [weak self] _ in self?.lost(generation) })
+  /// A connection, and the place on it that is this call's until `leave` or `lost`.
+  private func opened() async throws(GuestError) -> (opened: Opened, id: CallPlaces.ID) {
+    let (task, id) = state.withLock { state in
+      let (id, isNew) = state.places.take()
+      if !isNew, let task = state.tasks[id] { return (task, id) }
+      let options = options
+      let handlers = RPCClientConnection.Handlers(close: { [weak self] _ in self?.lost(id) })
       let task = Task { try await DaemonLink.connect(options, handlers: handlers) as Opened }
-      state.task = task
-      return (task, generation)
+      state.tasks[id] = task
+      return (task, id)
     }
     do {
       let opened = try await task.value
       state.withLock { $0.wasReached = true }
-      return (opened, generation)
+      return (opened, id)
     } catch {
-      lost(generation)
+      lost(id)
       throw error as? GuestError ?? GuestError(.cancelled, "connect to \(options.socket): given up")
     }
   }
 
-  private func lost(_ generation: UInt64) {
-    state.withLock { if $0.generation == generation { $0.task = nil } }
+  private func leave(_ id: CallPlaces.ID, isAnswered: Bool) {
+    let finished = state.withLock { state in
+      let isFinished = isAnswered ? state.places.answered(id) : state.places.gaveUp(id)
+      return isFinished ? state.tasks.removeValue(forKey: id) : nil
+    }
+    if let finished { end(finished) }
+  }
+
+  private func lost(_ id: CallPlaces.ID) {
+    state.withLock { state in
+      state.places.lost(id)
+      state.tasks[id] = nil
+    }
   }
 
   /// A new connection that has introduced itself.

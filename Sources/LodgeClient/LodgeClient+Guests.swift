@@ -155,20 +155,37 @@ extension LodgeClient {
 
   /// Waits for a guest to get there; returns at once when it is there. The run that ended, if one did.
   ///
+  /// A restart of the daemon meanwhile changes neither what is waited for nor how long: of `.ended` the run is the one that
+  /// was present when this was called, and the timeout goes on.
+  ///
   /// - Parameter timeout: then `GuestError` with code `timedOut`; nil waits without end.
   @discardableResult
   public func wait(
     for name: GuestName, until condition: WaitCondition, timeout: Duration? = nil
   ) async throws(GuestError) -> RunRecord? {
-    var args = Wire.GuestWaitArgs(
-      name: name.value, condition: .ended, run: nil, since: 0, timeoutMillis: Self.milliseconds(timeout))
+    let begin = ContinuousClock.now
+    var args = Wire.GuestWaitArgs(name: name.value, condition: .ended, run: nil, since: 0, timeoutMillis: -1)
     switch condition {
-    case .ended: break
+    case .ended: args.run = try await presentRun(of: name)?.bytes
     case .endedRun(let run): args.run = run.bytes
     case .running: args.condition = .running
     case .stopped: args.condition = .stopped
     }
-    return try Self.record(try await wait(Admin.GuestWait.self, args))
+    let reply = try await wait(Admin.GuestWait.self) {
+      if let timeout { args.timeoutMillis = Self.milliseconds(max(timeout - (ContinuousClock.now - begin), .zero)) }
+      return args
+    }
+    return try Self.record(reply)
+  }
+
+  /// The present run, or the newest if none is present; nil where only the journal may know one.
+  private func presentRun(of name: GuestName) async throws(GuestError) -> RunID? {
+    // A name has no character that means something in a pattern.
+    let page = try await call(
+      Admin.GuestList.self, .init(after: "", pattern: name.value, labels: [], limit: 1))
+    guard let guest = page.guests.first, guest.name == name.value else { return nil }
+    if let run = guest.run { return try Self.runID(run) }
+    return try guest.last.map { last throws(GuestError) in try Self.runID(last.ended.run) }
   }
 
   // MARK: Helpers

@@ -25,9 +25,11 @@ import XDR
 ///
 /// `wait(for:until:timeout:)` gives the end of one run without following the journal.
 ///
-/// May be used from anywhere, by many tasks at once. Every method throws `GuestError`, whose `code` is for programs and
-/// whose `message` is for people. A lost connection is made again by the next call; a call that was under way when it
-/// was lost is sent once more where doing it twice is the same as doing it once, under the same request id.
+/// May be used from anywhere, by many tasks at once: calls share one connection, and above 32 that wait for their reply
+/// further ones. Cancelling a task gives its call up, here and in the daemon; an order that was given by it stands. Every
+/// method throws `GuestError`, whose `code` is for programs and whose `message` is for people. A lost connection is made
+/// again by the next call; a call that was under way when it was lost is sent once more where doing it twice is the same as
+/// doing it once, under the same request id.
 public final class LodgeClient: Sendable {
   /// How to reach the daemon, and how long to wait for it.
   public struct Options: Sendable {
@@ -97,14 +99,21 @@ public final class LodgeClient: Sendable {
   func call<Procedure: RPCProcedure>(
     _ procedure: Procedure.Type, _ args: Procedure.Args
   ) async throws(GuestError) -> Procedure.Reply where Procedure.Program == Admin {
-    try await link.call(procedure, args, timeout: TimeAmount(options.callTimeout))
+    try await link.call(procedure, timeout: TimeAmount(options.callTimeout)) { args }
   }
 
   /// A call whose reply comes when something has happened.
   func wait<Procedure: RPCProcedure>(
     _ procedure: Procedure.Type, _ args: Procedure.Args
   ) async throws(GuestError) -> Procedure.Reply where Procedure.Program == Admin {
-    try await link.call(procedure, args, timeout: nil)
+    try await link.call(procedure, timeout: nil) { args }
+  }
+
+  /// The same, with arguments that are taken anew for each time that the call is sent.
+  func wait<Procedure: RPCProcedure>(
+    _ procedure: Procedure.Type, _ args: () -> Procedure.Args
+  ) async throws(GuestError) -> Procedure.Reply where Procedure.Program == Admin {
+    try await link.call(procedure, timeout: nil, args)
   }
 
   /// Makes sending a request again harmless.

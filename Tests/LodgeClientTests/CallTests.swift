@@ -1,6 +1,7 @@
 import Guest
 import GuestWire
 import LodgeClient
+import NIOCore
 import RPC
 import RPCNIO
 import Synchronization
@@ -90,9 +91,86 @@ import XDR
     let run = try #require(RunID([UInt8](repeating: 5, count: 16)))
     #expect(try await lodge.wait(for: try GuestName("web"), until: .endedRun(run), timeout: .milliseconds(1500)) == nil)
     let args = try #require(asked.withLock { $0 })
-    #expect(args.timeoutMillis == 1500)
+    #expect((1000...1500).contains(args.timeoutMillis))
     #expect(args.run == run.bytes)
     #expect(args.condition == .ended)
+    await daemon.stop()
+  }
+
+  /// A daemon that never answers a wait, and counts the connections over which it has some.
+  private func daemonThatKeepsWaiting() async throws -> FakeDaemon {
+    let daemon = FakeDaemon()
+    try await daemon.start()
+    await daemon.onLoop { daemon in daemon.onCall = { call, _ in call.procedure.number == Admin.GuestWait.number } }
+    return daemon
+  }
+
+  /// The daemon reads no call behind 64 that are open, so a wait that is given up must not stay open there.
+  @Test func waitsThatAreCancelledAreInNobodysWay() async throws {
+    let daemon = try await daemonThatKeepsWaiting()
+    let lodge = try await LodgeClient.connect(daemon.options)
+    let web = try GuestName("web")
+    for count in 1...(2 * RPCLimits.callsInFlight) {
+      let task = Task { try await lodge.wait(for: web, until: .stopped) }
+      while await daemon.onLoop({ $0.calls.count { $0 == Admin.GuestWait.number } }) < count { await Task.yield() }
+      task.cancel()
+      await #expect(throws: GuestError.self) { _ = try await task.value }
+    }
+    #expect(try await lodge.guests().count == 300)
+    // Each connection whose wait was given up has been closed; the daemon may hear of the last one in a moment.
+    while await daemon.connectionCount() > 1 { await Task.yield() }
+    lodge.close()
+    await daemon.stop()
+  }
+
+  @Test func moreWaitsThanAConnectionTakesAreInNobodysWay() async throws {
+    let daemon = try await daemonThatKeepsWaiting()
+    let lodge = try await LodgeClient.connect(daemon.options)
+    let web = try GuestName("web")
+    let count = 3 * RPCLimits.callsInFlight
+    let tasks = (0..<count).map { _ in Task { try await lodge.wait(for: web, until: .stopped) } }
+    while await daemon.onLoop({ $0.calls.count { $0 == Admin.GuestWait.number } }) < count { await Task.yield() }
+    #expect(try await lodge.guests().count == 300)
+    for task in tasks { task.cancel() }
+    for task in tasks { _ = try? await task.value }
+    #expect(try await lodge.guests().count == 300)
+    while await daemon.connectionCount() > 1 { await Task.yield() }
+    lodge.close()
+    await daemon.stop()
+  }
+
+  /// The daemon goes while a client waits for the end of the present run. The next one is asked for that run, though another
+  /// is present by then, and for the time that is left.
+  @Test func aWaitThatIsSentAgainAsksTheSame() async throws {
+    let daemon = FakeDaemon()
+    try await daemon.start()
+    let asked = Mutex<[Wire.GuestWaitArgs]>([])
+    await daemon.onLoop { daemon in
+      daemon.onCall = { call, connection in
+        if (try? call.decode(Admin.GuestList.self)) != nil {
+          var summary = FakeDaemon.summary("web")
+          summary.run = [UInt8](repeating: UInt8(asked.withLock { $0.count } + 1), count: 16)
+          connection.reply(call, Admin.GuestList.self, .init(guests: [summary], more: false, sequence: 1))
+          return true
+        }
+        guard let args = try? call.decode(Admin.GuestWait.self) else { return false }
+        let isFirst = asked.withLock { asked in
+          asked.append(args)
+          return asked.count == 1
+        }
+        if isFirst {
+          connection.eventLoop.scheduleTask(in: .milliseconds(50)) { connection.close(reason: "killed") }
+        } else {
+          connection.reply(call, Admin.GuestWait.self, .init(guest: FakeDaemon.summary("web"), ended: nil))
+        }
+        return true
+      }
+    }
+    let lodge = try await LodgeClient.connect(daemon.options)
+    #expect(try await lodge.wait(for: try GuestName("web"), until: .ended, timeout: .seconds(30)) == nil)
+    let calls = asked.withLock { $0 }
+    #expect(calls.map(\.run) == [[UInt8](repeating: 1, count: 16), [UInt8](repeating: 1, count: 16)])
+    #expect(calls[1].timeoutMillis <= calls[0].timeoutMillis - 50)
     await daemon.stop()
   }
 
