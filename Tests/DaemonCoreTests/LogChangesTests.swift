@@ -13,7 +13,7 @@ import Testing
   private func secondsUntilAwake(_ changes: LogChanges) async throws -> Double {
     var template = Array("/tmp/lodge-log-changes-XXXXXX".utf8CString)
     let log = OwnedFD(adopting: mkstemp(&template))
-    let path = String(cString: template)
+    let path = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
     defer { unlink(path) }
     let watch = try await changes.watch(path)
     defer { watch.end() }

@@ -118,7 +118,7 @@ import XDR
     }
     #expect(try await lodge.guests().count == 300)
     // Each connection whose wait was given up has been closed; the daemon may hear of the last one in a moment.
-    while await daemon.connectionCount() > 1 { await Task.yield() }
+    while daemon.connectionCount() > 1 { await Task.yield() }
     lodge.close()
     await daemon.stop()
   }
@@ -134,7 +134,7 @@ import XDR
     for task in tasks { task.cancel() }
     for task in tasks { _ = try? await task.value }
     #expect(try await lodge.guests().count == 300)
-    while await daemon.connectionCount() > 1 { await Task.yield() }
+    while daemon.connectionCount() > 1 { await Task.yield() }
     lodge.close()
     await daemon.stop()
   }

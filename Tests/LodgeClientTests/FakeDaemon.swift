@@ -63,7 +63,7 @@ final class FakeDaemon: RPCServerDelegate, @unchecked Sendable {
     await onLoop { $0.cursors = [:] }
   }
 
-  func connectionCount() async -> Int { await server.withLock { $0 }?.connections.count ?? 0 }
+  func connectionCount() -> Int { server.withLock { $0 }?.connections.count ?? 0 }
 
   @discardableResult
   func onLoop<Value: Sendable>(_ body: @escaping @Sendable (FakeDaemon) -> Value) async -> Value {
