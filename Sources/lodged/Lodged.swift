@@ -1,5 +1,6 @@
 import ArgumentParser
 import DaemonCore
+import Glibc
 import Guest
 import Layout
 import LinuxSystem
@@ -15,7 +16,7 @@ struct Lodged: AsyncParsableCommand {
     commandName: "lodged", abstract: "Supervises guests on this host.",
     discussion: """
       It runs in the foreground and logs to standard error; a service manager starts it. Ending it with SIGTERM or SIGINT
-      leaves guests running: the next one takes them over.
+      leaves guests running: the next one takes them over. It ignores HUP, USR1, USR2 and all others that end a program.
 
         lodged --root /tmp/try           a second instance, all of it in one folder
         lodged --check-config            says what is wrong with the configuration, and ends
@@ -54,6 +55,11 @@ struct Lodged: AsyncParsableCommand {
     }
     guard OwnProcess.uid == 0 else { throw Refusal("start: guests need root", hint: "sudo lodged") }
     ProcessLimits.raise()
+    // No stray signal ends it. Those that end it in order are the service group's; QUIT and ABRT, which a watchdog sends, leave a
+    // core, as a fault does; and a terminal stops and continues what runs in it.
+    try? Signals.ignoreAll(but: [
+      SIGTERM, SIGINT, SIGQUIT, SIGABRT, SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS, SIGTSTP, SIGTTIN, SIGTTOU,
+    ])
     guard let level = Logger.Level(rawValue: logLevel ?? configuration.logLevel) else {
       throw ValidationError("--log-level \(logLevel ?? "") is not one of trace, debug, info, notice, warning, error")
     }

@@ -39,6 +39,27 @@ extension IntegrationTests {
     }
 
     /// Faults row 3: ends of three kinds, in an order that the daemon finds out only afterwards.
+    /// A `killall -USR1`, a closed terminal, a monitoring tool: daemon, controller and guest go on.
+    @Test(.requiresGuests) func aStraySignalEndsNeitherDaemonNorController() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("web", ["--restart", "never"], ["/bin/sleep", "1000"])
+        try await daemon.succeed("start", "web")
+        let controller = try await daemon.controllerPID(of: "web")
+        let before = try await daemon.guest("web")
+        let meant = [SIGKILL, SIGSTOP, SIGTERM, SIGINT, SIGQUIT, SIGABRT, SIGTSTP, SIGTTIN, SIGTTOU]
+        let faults = [SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS]
+        for signal in Int32(1)...64 where !meant.contains(signal) && !faults.contains(signal) {
+          try daemon.signal(signal)
+        }
+        for signal in Int32(1)...64 where signal != SIGKILL && signal != SIGSTOP { kill(controller, signal) }
+        let after = try await daemon.guest("web")
+        #expect(after.state == "running" && after.initPid == before.initPid)
+        #expect(try await daemon.controllerPID(of: "web") == controller)
+        try await daemon.succeed("kill", "web")
+        #expect(try await daemon.end(of: "web").cause.kind == "stopped")
+      }
+    }
+
     @Test(.requiresGuests, .requires(.memoryController)) func endsWhileItWasAwayComeInOrderWithTheirTimes() async throws
     {
       try await withDaemon { daemon in
