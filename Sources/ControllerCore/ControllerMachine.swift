@@ -8,9 +8,10 @@ import Guest
 ///      |                                                                                            |
 ///      +--daemonGone--> done <--delivered-- delivering <--recordWritten, acknowledged---------------+
 ///
-/// A stop lives beside the phase: its signal, repeated as long as init has no handler for it, then SIGTERM, then the
-/// kill of the whole cgroup, each with its time; or, ordered without force, its end while the guest runs on. It is here
-/// and not in the daemon, so that it goes on without one. Every order is kept with what was done for it.
+/// Orders to end the run live beside the phase, each with stages of its own: its signal, repeated as long as init has no
+/// handler for it, then SIGTERM, then the kill of the whole cgroup, each with its time; or, given without force, its end while
+/// the guest runs on. So the earliest force counts, and no order takes another one's time away. They are here and not in the
+/// daemon, so that they go on without one. Every order is kept with what was done for it.
 struct ControllerMachine {
   enum Phase: Equatable {
     case idle, launching, running
@@ -43,20 +44,10 @@ struct ControllerMachine {
       self.termTimeoutMillis = termTimeoutMillis
     }
 
-    /// When it comes to force if it begins at this moment; nil for an order without.
-    func force(from now: BootTime) -> BootTime? {
-      if self.order.noKill { return nil }
-      return now.adding(milliseconds: timeoutMillis).adding(milliseconds: signal == 15 ? 0 : termTimeoutMillis)
-    }
-
     /// An order without force whose time was up before it was heard: its caller has been answered that the guest goes on. By the
     /// wall clock, the one that the order carries; a step of it in between takes the order for given up at worst, and that is
     /// told.
-    func isOver(at now: Timestamp, _ policy: StopPolicy) -> Bool {
-      guard order.noKill, let given = order.at else { return false }
-      let time = (order.timeoutMillis ?? policy.timeoutMillis) + (signal == 15 ? 0 : termTimeoutMillis)
-      return now.nanoseconds - given.nanoseconds >= Int64(clamping: time) * 1_000_000
-    }
+    func isOver(at now: Timestamp, _ policy: StopPolicy) -> Bool { order.wasOver(by: now, policy) }
 
     /// SIGKILL at once.
     init(force order: EndOrder) { self.init(order, signal: 9, timeoutMillis: 0, termTimeoutMillis: 0) }
@@ -114,36 +105,48 @@ struct ControllerMachine {
     case exit
   }
 
-  private struct Stop: Equatable {
-    enum Stage: Equatable { case polite, term, kill }
+  /// An order that stands, on its way to force or to being given up.
+  private struct Standing: Equatable {
+    enum Stage: Equatable { case polite, term }
     var order: StopOrder
-    var stage: Stage
+    var stage = Stage.polite
     /// When the next stage comes.
     var deadline: BootTime
-    /// When it comes to force; nil for never.
-    var force: BootTime?
     /// When the signal is repeated, as long as init would not receive it.
     var repeatAt: BootTime?
     var interval: UInt64 = Self.firstInterval
 
-    init(order: StopOrder, stage: Stage, at now: BootTime) {
+    init(_ order: StopOrder, at now: BootTime) {
       self.order = order
-      self.stage = stage
-      switch stage {
-      case .polite, .term:
-        deadline = now.adding(milliseconds: order.timeoutMillis)
-        repeatAt = now.adding(milliseconds: Self.firstInterval)
-      case .kill: deadline = now.adding(milliseconds: Self.killInterval)
-      }
-      force = order.force(from: now)
+      deadline = now.adding(milliseconds: order.timeoutMillis)
+      repeatAt = now.adding(milliseconds: Self.firstInterval)
     }
+
+    var number: UInt32 { order.order.number }
 
     /// The polite one of this stage.
     var signal: Int32 { stage == .polite ? order.signal : ControllerMachine.term }
 
+    /// Those of this stage and the one before.
+    var signals: [Int32] { stage == .polite ? [order.signal] : [order.signal, ControllerMachine.term] }
+
+    var isBeforeTerm: Bool { stage == .polite && order.signal != ControllerMachine.term && order.termTimeoutMillis > 0 }
+
+    /// When `timePassed` has something to do for it.
+    var next: BootTime { repeatAt.map { min($0, deadline) } ?? deadline }
+
     static let firstInterval: UInt64 = 5
     static let longestInterval: UInt64 = 200
-    static let killInterval: UInt64 = 1000
+  }
+
+  /// Force, once an order has come to it.
+  private struct Killing: Equatable {
+    /// The order whose force it is.
+    var order: UInt32
+    /// When it is looked whether anything is left.
+    var deadline: BootTime
+
+    static let interval: UInt64 = 1000
   }
 
   private(set) var phase = Phase.idle
@@ -152,10 +155,14 @@ struct ControllerMachine {
   private(set) var reboots: [RebootCommand] = []
   /// The orders of the run, and what was done for them.
   private(set) var orders = EndOrders()
-  /// The one that is being carried out.
-  private var stop: Stop?
-  /// The last request to `signalInit`: in the record once init was sent it.
-  private var asked: (order: UInt32, signal: Int32)?
+  /// Those that are being carried out, oldest first. Once it has come to force only those without it are left, each for its
+  /// own end.
+  private var standing: [Standing] = []
+  private var killing: Killing?
+  /// Orders without force that came before it was known whether init was executed.
+  private var held: [StopOrder] = []
+  /// Requests to `signalInit` that are not answered yet, oldest first: in the record once init was sent the signal.
+  private var asked: [(order: UInt32, signal: Int32)] = []
   /// When `timePassed` has something to do in this phase.
   private var phaseDeadline: BootTime?
   private var emptyInterval: UInt64 = 1
@@ -165,12 +172,11 @@ struct ControllerMachine {
   /// When `timePassed` is due; nil for never.
   var deadline: BootTime? {
     guard phase == .running || phase == .launching else { return phaseDeadline }
-    guard let stop else { return nil }
-    return stop.repeatAt.map { min($0, stop.deadline) } ?? stop.deadline
+    return ([killing?.deadline] + standing.map(\.next)).compactMap(\.self).min()
   }
 
-  /// A stop has begun and has not been given up.
-  var isStopping: Bool { phase == .running && stop != nil }
+  /// An order to end the run stands.
+  var isStopping: Bool { phase == .running && (killing != nil || !standing.isEmpty) }
 
   mutating func handle(_ input: Input, at now: BootTime) -> [Effect] {
     switch input {
@@ -181,29 +187,30 @@ struct ControllerMachine {
       guard phase == .launching else { return [] }
       phase = .running
       // A stop that came too late to prevent init has killed it by now, but it was executed.
-      return stop == nil ? [.tellLaunched] : [.tellLaunched, killAll()]
+      if killing != nil { return [.tellLaunched, killAll()] }
+      defer { held = [] }
+      return [.tellLaunched] + held.flatMap { begin($0, at: now) }
     case .launchFailed(let failure):
       guard phase == .launching else { return [] }
       end = .startFailed(failure)
       return beginRecording()
 
     case .stop(let order):
-      if phase == .launching { return kill(order, at: now) }
-      return phase == .running ? begin(order, at: now) : []
+      // Sent again by a daemon that was restarted: it is at work, or has come to its end.
+      if orders.kept.contains(where: { $0.number == order.order.number }) { return [] }
+      return take(order, at: now)
     case .kill(let order):
-      return phase == .launching || phase == .running ? kill(StopOrder(force: order), at: now) : []
+      return phase == .launching || phase == .running ? kill(order, at: now) : []
     case .overdue(let order):
-      guard phase == .running else { return [] }
+      guard phase == .launching || phase == .running else { return [] }
       orders.take(order)
-      orders.update(order.number) { $0.givenUp = true }
-      return [.tellGaveUp(order: order.number)]
+      return giveUp(order.number)
     case .signalHeard(let heard):
-      guard phase == .running else { return [] }
-      if heard, let asked {
-        orders.update(asked.order) { $0.note(sent: asked.signal) }
-        if asked.signal == stop?.signal { stop?.repeatAt = nil }
-      }
-      asked = nil
+      guard phase == .running, !asked.isEmpty else { return [] }
+      let request = asked.removeFirst()
+      guard heard else { return [] }
+      orders.update(request.order) { $0.note(sent: request.signal) }
+      for index in standing.indices where standing[index].signal == request.signal { standing[index].repeatAt = nil }
       return []
     case .rebootNoted(let command):
       if phase == .running, !reboots.contains(command) { reboots.append(command) }
@@ -212,7 +219,6 @@ struct ControllerMachine {
     case .initEnded(let status):
       guard phase == .running || phase == .launching else { return [] }
       end = .initEnded(status)
-      stop?.repeatAt = nil
       phase = .emptying
       emptyingSince = now
       return [.drainConsole, .lookAtGroup]
@@ -220,7 +226,7 @@ struct ControllerMachine {
       guard phase == .emptying else { return [] }
       if isEmpty { return beginRecording() }
       phaseDeadline = now.adding(milliseconds: emptyInterval)
-      emptyInterval = min(emptyInterval * 2, Stop.killInterval)
+      emptyInterval = min(emptyInterval * 2, Killing.interval)
       let isSlow = now.since(emptyingSince ?? now) >= 1_000_000_000
       return isSlow ? [.killAll, .noteStuck] : [.killAll]
     case .recordWritten, .acknowledged:
@@ -242,7 +248,7 @@ struct ControllerMachine {
 
   private mutating func timePassed(at now: BootTime) -> [Effect] {
     switch phase {
-    case .launching, .running: return advanceStop(at: now)
+    case .launching, .running: return advance(at: now)
     case .emptying, .recording:
       guard let due = phaseDeadline, due <= now else { return [] }
       phaseDeadline = nil
@@ -267,84 +273,120 @@ struct ControllerMachine {
     return [.writeRecord]
   }
 
-  // MARK: The stop
+  // MARK: Orders
 
-  /// A newer order replaces the one before in what is done next; what was done for that stays in the record.
-  private mutating func begin(_ order: StopOrder, at now: BootTime) -> [Effect] {
-    if order.timeoutMillis == 0, !order.order.noKill { return kill(order, at: now) }
-    // Sent again by a daemon that was restarted: it is at work, or has come to its end.
-    if orders.kept.contains(where: { $0.number == order.order.number }) { return [] }
-    orders.take(order.order)
-    // The earliest force stands: what is to end by it does so in its time, whatever is asked for beside it.
-    if let stop, let force = stop.force {
-      if stop.stage == .kill { return [] }
-      if order.force(from: now).map({ force <= $0 }) ?? true {
-        return [.thaw] + sendOnce(order.signal, for: order.order)
-      }
+  /// An order that has not reached it before.
+  private mutating func take(_ order: StopOrder, at now: BootTime) -> [Effect] {
+    switch phase {
+    case .launching, .running: break
+    case .idle, .emptying, .recording, .delivering, .done: return []
     }
-    stop = Stop(order: order, stage: .polite, at: now)
-    let effects = sendOnce(order.signal, for: order.order)
-    if effects.isEmpty { stop?.repeatAt = nil }
-    return [.thaw] + effects
+    if order.timeoutMillis == 0, !order.order.noKill { return kill(order.order, at: now) }
+    // What has come to its end does not count any more.
+    var effects = advance(at: now)
+    orders.take(order.order)
+    if phase == .running {
+      effects += begin(order, at: now)
+    } else if order.order.noKill {
+      // Whether init was executed is not known, and this order kills none: it begins when that is known.
+      held.append(order)
+    } else {
+      effects += force(order.order.number, at: now)
+    }
+    while let surplus = orders.surplus {
+      let gaveUp = giveUp(surplus.number)
+      if gaveUp.isEmpty { break }
+      effects += gaveUp
+    }
+    return effects
   }
 
-  private mutating func kill(_ order: StopOrder, at now: BootTime) -> [Effect] {
-    orders.take(order.order)
-    stop = Stop(order: order, stage: .kill, at: now)
+  private mutating func begin(_ order: StopOrder, at now: BootTime) -> [Effect] {
+    if killing == nil {
+      standing.append(Standing(order, at: now))
+      return [.thaw] + signal(standing.count - 1)
+    }
+    guard order.order.noKill else { return [] }
+    standing.append(Standing(order, at: now))
+    standing[standing.count - 1].repeatAt = nil
+    return []
+  }
+
+  private mutating func kill(_ order: EndOrder, at now: BootTime) -> [Effect] {
+    orders.take(order)
+    return force(order.number, at: now)
+  }
+
+  /// It has come to force, by this order.
+  private mutating func force(_ number: UInt32, at now: BootTime) -> [Effect] {
+    killing = Killing(order: number, deadline: now.adding(milliseconds: Killing.interval))
+    standing.removeAll { !$0.order.order.noKill }
+    for index in standing.indices { standing[index].repeatAt = nil }
     return [killAll()]
   }
 
-  /// Sends init a polite signal, unless an order that still stands has sent it already: the second one means "at once" to
-  /// many programs.
-  private mutating func sendOnce(_ signal: Int32, for order: EndOrder) -> [Effect] {
-    if orders.kept.contains(where: { !$0.givenUp && $0.signalsSent.contains(signal) }) { return [] }
-    asked = (order.number, signal)
+  /// Sends init the polite signal of an order, unless one that still stands has sent it already: the second one means "at
+  /// once" to many programs.
+  private mutating func signal(_ index: Int) -> [Effect] {
+    let (number, signal) = (standing[index].number, standing[index].signal)
+    if orders.kept.contains(where: { !$0.givenUp && $0.signalsSent.contains(signal) }) {
+      standing[index].repeatAt = nil
+      return []
+    }
+    // Asked for another order in this very moment: the answer is for both.
+    if asked.contains(where: { $0.signal == signal }) { return [] }
+    asked.append((number, signal))
     return [.signalInit(signal)]
   }
 
   private mutating func killAll() -> Effect {
-    if let stop { orders.update(stop.order.order.number) { $0.killSent = true } }
+    if let killing { orders.update(killing.order) { $0.killSent = true } }
     return .killAll
   }
 
-  private mutating func advanceStop(at now: BootTime) -> [Effect] {
-    guard let stop else { return [] }
-    if stop.deadline <= now {
-      switch stop.stage {
-      case .polite where stop.order.signal != Self.term && stop.order.termTimeoutMillis > 0:
-        self.stop?.stage = .term
-        self.stop?.deadline = now.adding(milliseconds: stop.order.termTimeoutMillis)
-        self.stop?.interval = Stop.firstInterval
-        let effects = sendOnce(Self.term, for: stop.order.order)
-        self.stop?.repeatAt = effects.isEmpty ? nil : now.adding(milliseconds: Stop.firstInterval)
-        return effects
-      case .polite, .term:
-        guard !stop.order.order.noKill else { return giveUp(stop.order.order.number) }
-        self.stop?.repeatAt = nil
-        self.stop?.stage = .kill
-        self.stop?.deadline = now.adding(milliseconds: Stop.killInterval)
-        return [killAll()]
-      case .kill:
-        // Still there after a second: a task in the kernel that cannot be interrupted.
-        self.stop?.deadline = now.adding(milliseconds: Stop.killInterval)
-        return [.killAll, .noteStuck]
-      }
+  private mutating func advance(at now: BootTime) -> [Effect] {
+    var effects: [Effect] = []
+    if let due = killing?.deadline, due <= now {
+      // Still there after a second: a task in the kernel that cannot be interrupted.
+      killing?.deadline = now.adding(milliseconds: Killing.interval)
+      effects += [.killAll, .noteStuck]
     }
-    if let due = stop.repeatAt, due <= now {
-      let interval = min(stop.interval * 2, Stop.longestInterval)
-      self.stop?.interval = interval
-      self.stop?.repeatAt = now.adding(milliseconds: interval)
-      let effects = sendOnce(stop.signal, for: stop.order.order)
-      if effects.isEmpty { self.stop?.repeatAt = nil }
-      return effects
+    for number in standing.map(\.number) { effects += advance(number, at: now) }
+    return effects
+  }
+
+  private mutating func advance(_ number: UInt32, at now: BootTime) -> [Effect] {
+    // An order before it may have come to force.
+    guard let index = standing.firstIndex(where: { $0.number == number }) else { return [] }
+    let order = standing[index]
+    if order.deadline <= now {
+      guard order.isBeforeTerm else { return order.order.order.noKill ? giveUp(number) : force(number, at: now) }
+      standing[index].stage = .term
+      standing[index].deadline = now.adding(milliseconds: order.order.termTimeoutMillis)
+      standing[index].interval = Standing.firstInterval
+      standing[index].repeatAt = killing == nil ? now.adding(milliseconds: Standing.firstInterval) : nil
+      return killing == nil ? signal(index) : []
+    }
+    if let due = order.repeatAt, due <= now {
+      let interval = min(order.interval * 2, Standing.longestInterval)
+      standing[index].interval = interval
+      standing[index].repeatAt = now.adding(milliseconds: interval)
+      return signal(index)
     }
     return []
   }
 
   /// The order comes to its own end: the guest runs on as if it had not been given, and the record keeps it.
+  ///
+  /// A signal that was sent for it goes on working for the others that asked for the same one, and is the oldest one's now.
   private mutating func giveUp(_ number: UInt32) -> [Effect] {
-    stop = nil
-    orders.update(number) { $0.givenUp = true }
+    standing.removeAll { $0.number == number }
+    held.removeAll { $0.order.number == number }
+    guard let order = orders.giveUp(number) else { return [] }
+    for signal in order.signalsSent {
+      guard let heir = standing.first(where: { $0.signals.contains(signal) }) else { continue }
+      orders.update(heir.number) { $0.note(sent: signal) }
+    }
     return [.tellGaveUp(order: number)]
   }
 

@@ -41,7 +41,7 @@ extension Controllers {
   func stop(_ run: GuestLifecycle.Run, _ order: EndOrder, _ name: GuestName) {
     // Nothing was spawned: what is on the disk decides.
     guard links[run.id] != nil else { return report(name, run.id, .unwatched) }
-    input(.stop(order, run.spec.stop, deadline: order.deadline(run.spec.stop, now: now)), run.id)
+    input(.stop(order, run.spec.stop, deadline: order.deadline(run.spec.stop, now: .now)), run.id)
   }
 
   /// Nothing that is known of a run's controller is needed any more.
@@ -50,8 +50,8 @@ extension Controllers {
     links[run] = nil
   }
 
-  /// Sees to an order that has not ended its guest yet. Called once a second.
-  func secondPassed(_ run: RunID, order: UInt32) { input(.secondPassed(order: order, now: now), run) }
+  /// Sees to the orders of a run that have not ended it yet. Called once a second.
+  func secondPassed(_ run: RunID) { input(.secondPassed(now: now), run) }
 
   /// The end is stored: the run directory, which would report it again, can go, and so can the rest of the cgroup, which
   /// was the witness that the run had been executed.

@@ -59,7 +59,7 @@ extension Controllers {
     switch (verdict, lifecycle.run) {
     case (.clear(let killsController), _): clear(name, killsController: killsController)
     case (.ask, let run?):
-      reach(run, name, due: lifecycle.phase.due(now: now, launchMillis: environment.configuration.launchMillis))
+      reach(run, name, due: lifecycle.phase.due(now: .now, launchMillis: environment.configuration.launchMillis))
     case (.importRecord, let run?): importRecord(of: run.id, name)
     case (.end(let end), let run?):
       switch end {

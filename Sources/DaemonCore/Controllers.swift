@@ -68,7 +68,7 @@ final class Controllers: @unchecked Sendable {
         order, signal: order.signal ?? policy.signal, timeoutMillis: order.timeoutMillis ?? policy.timeoutMillis,
         deadline: .now() + .seconds(60))
     case .callKill(let order): callKill(order, link)
-    case .askForTasks(let order): askForTasks(order, link)
+    case .askForTasks: askForTasks(link)
     case .askWhatItRuns(let isUrgent): askWhatItRuns(link, isUrgent: isUrgent)
     case .askAboutLaunch: askAboutLaunch(link)
     case .readStatus: input(.statusRead(unreapedStatus(link)), run)
@@ -162,11 +162,11 @@ final class Controllers: @unchecked Sendable {
     }
   }
 
-  private func askForTasks(_ order: UInt32, _ link: ControllerLink) {
+  private func askForTasks(_ link: ControllerLink) {
     let run = link.run
     link.connection?.controllerStatus { [self] result in
       let tasks = try? result.get().reply.stuckTasks
-      input(.answered(stuckTasks: tasks, order: order, now: now), run)
+      input(.answered(stuckTasks: tasks, now: now), run)
     }
   }
 

@@ -126,7 +126,11 @@ extension Guests {
       case .starting, .running, .stopping, .stopped, .waiting, nil: controllers.discard(run.id)
       }
     // One that has ended meanwhile needs no stop, and its folder may be another run's.
-    case .stop(let run, let order): if present(run.id, name) != nil { controllers.stop(run, order, name) }
+    // So does one whose order was given up while the disk did not answer.
+    case .stop(let run, let order):
+      if let present = present(run.id, name), !order.noKill || !present.orders.isGivenUp(order.number) {
+        controllers.stop(run, order, name)
+      }
     case .armTimer(let due): timers.arm(name, due: due)
     case .disarmTimer: timers.disarm(name)
     // A rescue stores nothing for good: the record stays for the daemon that has its database back.

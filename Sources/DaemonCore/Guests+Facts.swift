@@ -39,9 +39,8 @@ extension Guests {
       guard let phase = book[name]?.current.lifecycle.phase else { return }
       let adoption = Recovery.adoption(phase, status)
       controllers.resolve(run, adoption)
-      if case .adopt(let order?) = adoption, let present = present(run, name) {
-        perform(.stop(present, order), name)
-      }
+      guard case .adopt(let orders) = adoption, let present = present(run, name) else { return }
+      for order in orders { perform(.stop(present, order), name) }
     case .unwatched:
       guard let lifecycle = book[name]?.current.lifecycle, lifecycle.run?.id == run else {
         return controllers.forget(run)
@@ -105,8 +104,7 @@ extension Guests {
     journal.tick(now: now)
     storage.secondPassed(isSettled: book.isSettled)
     for guest in book.all {
-      guard case .stopping(let run, _) = guest.current.lifecycle.phase, let order = run.orders.current else { continue }
-      controllers.secondPassed(run.id, order: order.number)
+      if case .stopping(let run) = guest.current.lifecycle.phase { controllers.secondPassed(run.id) }
     }
   }
 

@@ -141,34 +141,25 @@ extension Guests {
   /// Stops it; returns the run that ended, or nil where only a pending restart had to be cancelled.
   func stop(_ name: GuestName, _ order: EndOrder, _ asked: Asked) async throws -> RunRecord? {
     let sequel = try await request(
-      asked, name, begins: nil, sequel: { lifecycle, _ in .stopped(lifecycle.run?.id) },
+      asked, name, begins: nil, sequel: { lifecycle, _ in .stopped(.init(newestOf: lifecycle)) },
       { lifecycle, context throws(GuestError) in try lifecycle.stop(order, context) }
     )
-    guard case .stopped(let run?) = sequel else { return nil }
-    let present = book[name]?.current.lifecycle.run
-    let timeout = order.patienceMillis(present?.spec.stop ?? StopPolicy())
-    do {
-      return try await end(of: run, name, timeoutMillis: timeout, intent: "\(order.verb.word) \(name)")
-    } catch let error as GuestError where error.code == .timedOut && order.noKill {
-      // Its controller says so too, at the same moment or later; what is answered here has to be true already.
-      if let number = present?.orders.kept.last(where: { $0.by == asked.actor && $0.noKill })?.number {
-        note(name) { lifecycle, _ in lifecycle.orderGivenUp(run, number: number) }
-        await settled()
-      }
-      throw Refusal.stillRuns(name, after: Quantity.text(milliseconds: UInt64(clamping: timeout ?? 0)))
-    }
+    guard case .stopped(let end?) = sequel else { return nil }
+    return try await self.end(by: end, name, intent: "stop \(name)")
   }
 
   func restart(_ name: GuestName, _ order: EndOrder, _ asked: Asked) async throws -> RunID {
     let sequel = try await request(
       asked, name, begins: "restart",
       sequel: { lifecycle, former in
-        .restarted(former: former?.id, number: former.map { $0.number + 1 } ?? lifecycle.runCount)
+        .restarted(
+          former: former.flatMap { _ in .init(newestOf: lifecycle) },
+          number: former.map { $0.number + 1 } ?? lifecycle.runCount)
       },
       { lifecycle, context throws(GuestError) in try lifecycle.restart(order, context) }
     )
     guard case .restarted(let former, let number) = sequel else { throw Refusal.otherSequel(name) }
-    if let former { _ = try await end(of: former, name, intent: "restart \(name)") }
+    if let former { _ = try await end(by: former, name, intent: "restart \(name)") }
     return try await outcome(of: try await run(of: name, number: number), name)
   }
 
@@ -221,9 +212,24 @@ extension Guests {
   ) async throws -> RunRecord {
     let answer = try await wait(
       for: .ended(run), of: name, timeoutMillis: timeoutMillis, ordered: intent != nil)
+    return try await end(answer, of: run, name, intent: intent)
+  }
+
+  private func end(
+    _ answer: Waiters.Answer, of run: RunID, _ name: GuestName, intent: String?
+  ) async throws -> RunRecord {
     if let record = try answer.end(intent, of: name, in: storage.health) { return record }
     if let found = try await reading({ try $0.run(run) }) { return found.run }
     throw Refusal.removed(name)
+  }
+
+  /// The run that an order ended, once it has.
+  ///
+  /// - Throws: also that the order was given up, whatever other orders there are.
+  private func end(by order: RequestLedger.OrderedEnd, _ name: GuestName, intent: String) async throws -> RunRecord {
+    guard let number = order.order else { return try await end(of: order.run, name, intent: intent) }
+    let answer = try await wait(for: .carriedOut(order.run, order: number), of: name, ordered: true)
+    return try await end(answer, of: order.run, name, intent: intent)
   }
 
   /// The run of that number, whether it is the present one or has ended; nil if there has been none yet.
@@ -238,7 +244,7 @@ extension Guests {
     switch try await wait(for: .outcome(run), of: name) {
     case .holds: return run
     case .ended(let record): return try record.begun(name)
-    case .gone, .stuck, .unstored: return try await end(of: run, name).begun(name)
+    case .gone, .givenUp, .stuck, .unstored: return try await end(of: run, name).begun(name)
     }
   }
 

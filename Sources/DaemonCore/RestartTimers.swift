@@ -3,7 +3,7 @@ internal import LinuxSystem
 internal import NIOCore
 internal import Supervision
 
-/// One timer for each guest that waits for its restart. Runs on the event loop.
+/// One timer for each guest that waits for its restart, or for the end of an order's time. Runs on the event loop.
 final class RestartTimers: @unchecked Sendable {
   private let eventLoop: any EventLoop
   private var armed: [GuestName: Scheduled<Void>] = [:]

@@ -39,22 +39,22 @@ extension GuestLifecycle.Phase {
     case .stopping(let stopping):
       var run = GuestLifecycle.Run(former: stopping.run, spec: spec)
       let stop = stopping.stop
-      let then: GuestLifecycle.AfterStop
-      var verb: EndOrder.Verb = stop.force ? .kill : .stop
-      switch stop.then {
-      case .stay: then = .stay
-      case .start:
-        then = .start(by: Actor(former: stop.thenBy))
-        verb = .restart
-      case .remove:
-        then = .remove(by: Actor(former: stop.thenBy))
-        verb = .remove
-      }
-      run.orders.append(
+      let by = Actor(former: stop.by)
+      let (verb, after): (EndOrder.Verb, Actor) =
+        switch stop.then {
+        case .stay: (stop.force ? .kill : .stop, by)
+        case .start: (.restart, Actor(former: stop.thenBy))
+        case .remove: (.remove, Actor(former: stop.thenBy))
+        }
+      func order(_ verb: EndOrder.Verb, by actor: Actor) -> EndOrder {
         EndOrder(
-          verb, by: Actor(former: stop.by), signal: stop.signal == 0 ? nil : stop.signal,
-          timeoutMillis: stop.timeoutMillis < 0 ? nil : UInt64(stop.timeoutMillis), noKill: stop.noKill))
-      self = .stopping(run, then: then)
+          verb, by: actor, signal: stop.signal == 0 ? nil : stop.signal,
+          timeoutMillis: stop.timeoutMillis < 0 ? nil : UInt64(stop.timeoutMillis), noKill: stop.noKill)
+      }
+      // One actor may have ordered the end, and another one what follows it.
+      if after != by { run.orders.append(order(stop.force ? .kill : .stop, by: by)) }
+      run.orders.append(order(verb, by: after))
+      self = .stopping(run)
     case .waiting(let wait):
       self = .waiting(
         .init(

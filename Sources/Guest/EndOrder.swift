@@ -1,7 +1,8 @@
 /// One order to end a run, and the actions it led to.
 ///
-/// Orders are facts: each is kept with its actor and verb, also when a later one overtakes it, so that an end by force
-/// has the name of the one who ordered the force.
+/// Each order is a value of its own, with a deadline and an end of its own: it stands until the run ends or, given without
+/// force, until its time is up. Orders are facts, too: each is kept with its actor and verb, so that an end by force has the
+/// name of the actor who ordered the force.
 public struct EndOrder: Sendable, Hashable {
   public enum Verb: Sendable, Hashable, CaseIterable {
     /// `stop`: the polite signal first, then by force unless it was ordered without.
@@ -22,6 +23,9 @@ public struct EndOrder: Sendable, Hashable {
   public var by: Actor
   /// Nil until a run has taken it.
   public var at: Timestamp?
+  /// The same moment by `CLOCK_BOOTTIME`. Kept in memory only: nil for an order that was read, until a daemon has taken it
+  /// up (`EndOrders.takeUp`).
+  public var atBoot: BootTime?
   /// The polite signal; nil is the one that the run's spec has.
   public var signal: Int32?
   /// How long the polite signal has; nil is as long as the run's spec says.
@@ -80,6 +84,51 @@ public struct EndOrder: Sendable, Hashable {
   }
 }
 
+// MARK: Its time
+
+extension EndOrder {
+  private static let terminate: Int32 = 15
+
+  /// How long the guest has to end politely, in milliseconds: the time of the order's own signal, then that of SIGTERM
+  /// where it is another one. Then comes force, or the order is given up. 0 for an order that begins with SIGKILL.
+  public func politeMillis(_ policy: StopPolicy) -> UInt64 {
+    if isForce { return 0 }
+    let own = timeoutMillis ?? policy.timeoutMillis
+    guard signal ?? policy.signal != Self.terminate else { return own }
+    let (sum, overflow) = own.addingReportingOverflow(policy.termTimeoutMillis)
+    return overflow ? .max : sum
+  }
+
+  /// Nanoseconds since it was given: by boot time, or for an order that was read by the wall clock, which may have been
+  /// stepped since. 0 where it is not known when it was given.
+  public func age(at now: Moment) -> UInt64 {
+    if let atBoot { return now.boot.since(atBoot) }
+    guard let at, at < now.wall else { return 0 }
+    return UInt64(now.wall.nanoseconds - at.nanoseconds)
+  }
+
+  /// When it is given up; nil for an order that ends by force.
+  public func givenUpAt(_ policy: StopPolicy, now: Moment) -> BootTime? {
+    guard noKill else { return nil }
+    return moment(after: politeMillis(policy), now)
+  }
+
+  /// The moment so many milliseconds after it was given; at the earliest now, if that has passed.
+  public func moment(after millis: UInt64, _ now: Moment) -> BootTime {
+    if let atBoot { return max(atBoot.adding(milliseconds: millis), now.boot) }
+    let whole = BootTime(nanoseconds: 0).adding(milliseconds: millis).nanoseconds
+    let age = age(at: now)
+    let (sum, overflow) = now.boot.nanoseconds.addingReportingOverflow(whole > age ? whole - age : 0)
+    return BootTime(nanoseconds: overflow ? .max : sum)
+  }
+
+  /// Whether an order without force was past its time at a moment of the wall clock, the only clock that a record has.
+  public func wasOver(by moment: Timestamp, _ policy: StopPolicy) -> Bool {
+    guard noKill, let at, at < moment else { return false }
+    return UInt64(moment.nanoseconds - at.nanoseconds) / 1_000_000 >= politeMillis(policy)
+  }
+}
+
 extension StopPolicy {
   /// Why a signal cannot be the polite one; nil where it can. The kernel gives a process no say in SIGKILL and SIGSTOP, and
   /// SIGCONT asks for nothing; signal(7).
@@ -90,82 +139,5 @@ extension StopPolicy {
     case WaitStatus.resume: "SIGCONT is no polite signal, it asks for no end"
     default: nil
     }
-  }
-}
-
-/// The orders of one run, oldest first. A run may be given any number of them: the oldest and the newest are kept, and
-/// the rest is counted.
-public struct EndOrders: Sendable, Hashable {
-  public static let oldestKept = 8
-  public static let newestKept = 8
-
-  public private(set) var kept: [EndOrder]
-  /// Orders between the oldest and the newest ones that are not kept.
-  public private(set) var omitted: UInt32
-
-  public init(_ kept: [EndOrder] = [], omitted: UInt32 = 0) {
-    self.kept = kept
-    self.omitted = omitted
-    bound()
-  }
-
-  /// How many there were.
-  public var count: UInt32 { UInt32(kept.count) + omitted }
-
-  public var isEmpty: Bool { kept.isEmpty }
-
-  /// The newest.
-  public var last: EndOrder? { kept.last }
-
-  /// The newest that was not given up.
-  public var current: EndOrder? { kept.last { !$0.givenUp } }
-
-  /// Appends an order and gives it the next number.
-  ///
-  /// - Returns: the order with its number.
-  @discardableResult
-  public mutating func append(_ order: EndOrder) -> EndOrder {
-    var order = order
-    order.number = (kept.last?.number ?? omitted) + 1
-    kept.append(order)
-    bound()
-    return order
-  }
-
-  /// Takes an order that has its number already. An order that is received again keeps what was done for it.
-  public mutating func take(_ order: EndOrder) {
-    if let index = kept.firstIndex(where: { $0.number == order.number }) {
-      kept[index].merge(order)
-    } else {
-      kept.append(order)
-      bound()
-    }
-  }
-
-  /// Changes the kept order of that number; one that is not kept stays as it is.
-  public mutating func update(_ number: UInt32, _ body: (inout EndOrder) -> Void) {
-    guard let index = kept.firstIndex(where: { $0.number == number }) else { return }
-    body(&kept[index])
-  }
-
-  /// Merges another account of the same run's orders: the daemon has those that never reached the controller,
-  /// the controller has the actions for the others.
-  public mutating func merge(_ other: EndOrders) {
-    var byNumber: [UInt32: EndOrder] = [:]
-    for order in kept { byNumber[order.number] = order }
-    for order in other.kept {
-      if byNumber[order.number]?.merge(order) == nil { byNumber[order.number] = order }
-    }
-    let total = max(count, other.count)
-    kept = byNumber.values.sorted { $0.number < $1.number }
-    bound()
-    omitted = max(total, UInt32(kept.count)) - UInt32(kept.count)
-  }
-
-  private mutating func bound() {
-    let excess = kept.count - Self.oldestKept - Self.newestKept
-    guard excess > 0 else { return }
-    kept.removeSubrange(Self.oldestKept..<Self.oldestKept + excess)
-    omitted += UInt32(excess)
   }
 }

@@ -78,7 +78,7 @@ public struct ExitRecord: Sendable, Hashable {
   /// Adds facts that the writer of the record did not know: orders that did not reach it, and that the daemon killed the
   /// guest without it. The headline follows, unless a newer version made it.
   public mutating func add(_ orders: EndOrders, fence: Fence? = nil) {
-    guard facts.areRecorded else { return addFormerly(orders) }
+    guard facts.areRecorded else { return addFormerly(orders, fence) }
     let isOurs = headline == facts.headline
     facts.orders.merge(orders)
     // One that ended otherwise than by SIGKILL had ended before.
@@ -89,14 +89,52 @@ public struct ExitRecord: Sendable, Hashable {
     if isOurs { headline = facts.headline }
   }
 
-  /// A former controller recorded the cause and no orders: the daemon has those that it gave. The cause stands; where it
-  /// says force, the newest order that begins with force used it, or else the newest.
-  private mutating func addFormerly(_ orders: EndOrders) {
+  /// A former controller recorded the cause and no orders: the daemon has those that it gave. The cause stands where they
+  /// bear it out.
+  private mutating func addFormerly(_ orders: EndOrders, _ fence: Fence?) {
     facts.orders.merge(orders)
-    guard case .stopped(_, .forced, _) = headline.cause,
-      let order = facts.orders.kept.last(where: \.isForce) ?? facts.orders.last
-    else { return }
-    facts.orders.update(order.number) { $0.killSent = true }
+    guard case .stopped(let actor, let how, let status?) = headline.cause else { return }
+    let standing = facts.orders.standing
+    let kept = facts.orders.kept
+    switch how {
+    case .cancelled: break
+    case .forced:
+      // The newest order that begins with force used it, or else the newest that ends by force: this actor's, if there is one.
+      let ending = kept.filter { !$0.noKill }
+      if let order = kept.last(where: \.isForce) ?? ending.last(where: { $0.by == actor }) ?? ending.last {
+        facts.orders.update(order.number) { $0.killSent = true }
+      }
+    case .polite:
+      // It called every end polite that came while it stopped the guest.
+      if case .signaled(WaitStatus.kill, let coreDumped) = status {
+        if case .orderOverdue(let number)? = fence, let order = kept.first(where: { $0.number == number }) {
+          facts.fence = facts.fence ?? fence
+          facts.orders.update(number) { $0.killSent = true }
+          headline = EndHeadline(.stopped(by: order.by, how: .forced, status: status))
+        } else {
+          let order = standing.last { $0.by == actor } ?? standing.first
+          headline = EndHeadline(.signaled(WaitStatus.kill, coreDumped: coreDumped), whileStopping: order)
+        }
+        break
+      }
+      // It kept the name of an order that was given up, and such an order ends nothing.
+      guard kept.contains(where: { $0.by == actor }), !standing.contains(where: { $0.by == actor }) else { break }
+      if let order = standing.first {
+        headline = EndHeadline(.stopped(by: order.by, how: .polite, status: status))
+      } else {
+        headline = EndHeadline(Self.ownEnd(status))
+      }
+    }
+  }
+
+  /// The cause of an end that no order brought about, with no word of what the guest called.
+  private static func ownEnd(_ status: WaitStatus) -> EndCause {
+    switch status {
+    case .exited(let code): .exited(code: code)
+    case .signaled(WaitStatus.hangUp, _): .reboot
+    case .signaled(WaitStatus.interrupt, _): .powerOff
+    case .signaled(let signal, let coreDumped): .signaled(signal, coreDumped: coreDumped)
+    }
   }
 }
 

@@ -9,7 +9,7 @@
 //      |                      (ended)                       v
 //      +--------------------------------------- stop --- WAITING ---(time is up)---> STARTING
 //
-// A stop without force that was given up leads from STOPPING back to RUNNING.
+// An order without force stands until its time is up. When no order stands any more, STOPPING leads back to RUNNING.
 //
 // Inputs are facts and requests, outputs are events and effects. It has no clock, socket or task: its driver supplies
 // the time, and carries out the effects after the new state and the events are safely stored.
@@ -29,7 +29,7 @@ public struct GuestLifecycle: Sendable, Hashable {
     public var spec: GuestSpec
     /// Set once init has been executed.
     public var launched: Launched?
-    /// Every order to end it, also those that were overtaken or given up.
+    /// Every order to end it, also those that were given up.
     public var orders: EndOrders
 
     public init(
@@ -59,7 +59,7 @@ public struct GuestLifecycle: Sendable, Hashable {
     }
   }
 
-  /// The action after a stop.
+  /// The action after a run that was ordered to end; see `EndOrders.consequence`.
   public enum AfterStop: Sendable, Hashable {
     case stay
     case start(by: Actor)
@@ -83,8 +83,8 @@ public struct GuestLifecycle: Sendable, Hashable {
     case stopped
     case starting(Run)
     case running(Run)
-    /// An order of the run that has not been given up is at work.
-    case stopping(Run, then: AfterStop)
+    /// An order of the run stands. What follows its end is what the orders that stand then say.
+    case stopping(Run)
     case waiting(PendingRestart)
   }
 
@@ -130,7 +130,7 @@ public struct GuestLifecycle: Sendable, Hashable {
   public enum Effect: Sendable, Hashable {
     /// Start the run with the spec in it.
     case launch(Run)
-    /// Begin to stop the run, by the stop policy of its own spec; asked again while it stops, it takes over the new order.
+    /// Carry out this order, by the stop policy of the run's own spec, beside the orders that the run has already.
     case stop(Run, EndOrder)
     /// Report back at this time, unless disarmed or armed for another time before.
     case armTimer(BootTime)
@@ -207,7 +207,7 @@ public struct GuestLifecycle: Sendable, Hashable {
   /// The run that is starting, running or stopping.
   public var run: Run? {
     switch phase {
-    case .starting(let run), .running(let run), .stopping(let run, _): run
+    case .starting(let run), .running(let run), .stopping(let run): run
     case .stopped, .waiting: nil
     }
   }
@@ -241,15 +241,9 @@ extension GuestLifecycle {
     switch phase {
     case .stopped:
       throw wrongState(verb, "it is stopped already\(lastEndInWords)", hint: last == nil ? nil : "lodge why \(name)")
-    case .starting(let run), .running(let run):
-      begin(stopping: run, order, then: .stay, context, &transition)
-    case .stopping(let run, let then):
-      // A stop cancels the restart that was to follow, but no removal.
-      if case .remove = then {
-        again(stopping: run, order, then: then, context, &transition)
-      } else {
-        again(stopping: run, order, then: .stay, context, &transition)
-      }
+    case .starting(let run), .running(let run), .stopping(let run):
+      give(order, to: run, context, &transition)
+      return transition
     case .waiting:
       transition.effects.append(.disarmTimer)
       change(to: .stopped, by: order.by, message: "restart cancelled", &transition)
@@ -271,13 +265,10 @@ extension GuestLifecycle {
     switch phase {
     case .stopped, .waiting:
       return try start(by: order.by, context)
-    case .starting(let run), .running(let run):
-      begin(stopping: run, order, then: .start(by: order.by), context, &transition)
-    case .stopping(let run, let then):
-      if case .remove = then { throw wrongState("restart", "it is being removed") }
-      again(stopping: run, order, then: .start(by: order.by), context, &transition)
+    case .starting(let run), .running(let run), .stopping(let run):
+      if case .remove? = run.orders.consequence { throw wrongState("restart", "it is being removed") }
+      give(order, to: run, context, &transition)
     }
-    desired = true
     return transition
   }
 
@@ -298,10 +289,10 @@ extension GuestLifecycle {
           "remove", "it is \(state.word)",
           hint: "lodge stop \(name), or lodge rm --force \(name)")
       }
-      begin(stopping: run, order, then: .remove(by: actor), context, &transition)
-    case .stopping(let run, _):
+      give(order, to: run, context, &transition)
+    case .stopping(let run):
       guard force else { throw wrongState("remove", "it is stopping", hint: "lodge wait \(name) --for stopped") }
-      again(stopping: run, order, then: .remove(by: actor), context, &transition)
+      give(order, to: run, context, &transition)
     }
     desired = false
     return transition
@@ -351,9 +342,10 @@ extension GuestLifecycle {
     case .starting(var run) where run.id == id:
       run.launched = launched
       change(to: .running(run), by: run.startedBy, message: "", &transition)
-    case .stopping(var run, let then) where run.id == id && run.launched == nil:
+    case .stopping(var run) where run.id == id && run.launched == nil:
       run.launched = launched
-      phase = .stopping(run, then: then)
+      phase = .stopping(run)
+      armGivingUp(launched.at, &transition)
     case .stopped, .waiting, .starting, .running, .stopping: break
     }
     return transition
@@ -367,7 +359,9 @@ extension GuestLifecycle {
     var transition = Transition()
     var record = record
     transition.effects.append(.acknowledge(record.run))
-    guard let run, run.id == record.run else { return transition }
+    guard self.run?.id == record.run else { return transition }
+    giveUpBefore(record, &transition)
+    guard let run else { return transition }
     record.add(run.orders)
     let ended = RunRecord(number: run.number, startedBy: run.startedBy, ended: record)
     let before = phase
@@ -376,10 +370,11 @@ extension GuestLifecycle {
     last = ended
     transition.ended = ended
 
-    if case .stopping(_, let then) = before {
+    if case .stopping = before {
+      if run.orders.nextGivenUpAt(run.spec.stop, now: context.now) != nil { transition.effects.append(.disarmTimer) }
       change(to: .stopped, by: byWhom(record.cause), message: "", ended: record, run: run, &transition)
-      switch then {
-      case .stay: break
+      switch run.orders.consequence {
+      case .stay, nil: break
       case .start(let actor):
         restarts = RestartHistory()
         begin(by: actor, message: "restart", context, &transition)
@@ -454,37 +449,33 @@ extension GuestLifecycle {
     return transition
   }
 
-  /// An order without force has come to its end, and the guest runs on: it is running again, as if the order had not been
-  /// given, and its policy counts.
+  /// An order without force has come to its end, and the guest runs on. Once no order stands it is running again, as if none
+  /// had been given, and its policy counts.
   public mutating func orderGivenUp(_ id: RunID, number: UInt32) -> Transition {
     var transition = Transition()
-    switch phase {
-    case .stopping(var run, let then) where run.id == id:
-      // A start is called off by force, whatever was ordered: it has no time that could be up.
-      guard run.launched != nil, let order = run.orders.kept.first(where: { $0.number == number }), !order.givenUp
-      else { break }
-      run.orders.update(number) { $0.givenUp = true }
-      guard run.orders.current == nil else {
-        phase = .stopping(run, then: then)
-        break
-      }
-      desired = true
-      let message = "\(order.verb.word) given up: it has not ended, and was not to be forced"
-      change(to: .running(run), by: .daemon, message: message, &transition)
-    case .stopping, .stopped, .starting, .running, .waiting: break
-    }
+    if run?.id == id { giveUp(number, "", &transition) }
     return transition
   }
 
-  /// The timer fired. Early or late, for this restart or for one since cancelled: only a restart that is due happens.
+  /// The timer fired. Early or late, for what it was armed for or for what has been cancelled since: only a restart that is
+  /// due happens, and only orders whose time is up are given up.
   public mutating func timerFired(_ context: Context) -> Transition {
     var transition = Transition()
-    guard case .waiting(let pending) = phase else { return transition }
-    guard pending.due.boot <= context.now.boot else {
-      transition.effects.append(.armTimer(pending.due.boot))
-      return transition
+    switch phase {
+    case .waiting(let pending):
+      guard pending.due.boot <= context.now.boot else {
+        transition.effects.append(.armTimer(pending.due.boot))
+        break
+      }
+      begin(by: .policy, message: "restart \(ordinal)", context, &transition)
+    case .stopping(let run):
+      for order in run.orders.standing {
+        guard let due = order.givenUpAt(run.spec.stop, now: context.now), due <= context.now.boot else { continue }
+        giveUp(order.number, "", &transition)
+      }
+      armGivingUp(context.now, &transition)
+    case .stopped, .starting, .running: break
     }
-    begin(by: .policy, message: "restart \(ordinal)", context, &transition)
     return transition
   }
 
@@ -510,7 +501,11 @@ extension GuestLifecycle {
         desired = true
         begin(by: .policy, message: "autostart", context, &transition)
       }
-    case .starting, .running, .stopping: break
+    case .stopping(var run):
+      run.orders.takeUp(at: context.now)
+      phase = .stopping(run)
+      armGivingUp(context.now, &transition)
+    case .starting, .running: break
     }
     return transition
   }
@@ -553,36 +548,82 @@ extension GuestLifecycle {
     transition.effects.append(.launch(run))
   }
 
-  private mutating func begin(
-    stopping run: Run, _ order: EndOrder, then: AfterStop, _ context: Context, _ transition: inout Transition
-  ) {
-    var run = run
-    let order = give(order, to: &run, context, &transition)
-    change(to: .stopping(run, then: then), by: order.by, message: "", &transition)
-    transition.effects.append(.stop(run, order))
-  }
-
-  private mutating func again(
-    stopping run: Run, _ order: EndOrder, then: AfterStop, _ context: Context, _ transition: inout Transition
-  ) {
-    var run = run
-    let order = give(order, to: &run, context, &transition)
-    phase = .stopping(run, then: then)
-    transition.effects.append(.stop(run, order))
-  }
-
   /// Each order is an event, also one that changes nothing else.
-  private func give(
-    _ order: EndOrder, to run: inout Run, _ context: Context, _ transition: inout Transition
-  ) -> EndOrder {
-    var order = order
+  private mutating func give(
+    _ order: EndOrder, to run: Run, _ context: Context, _ transition: inout Transition
+  ) {
+    var (order, run) = (order, run)
     order.at = context.now.wall
+    order.atBoot = context.now.boot
     order = run.orders.append(order)
+    note(order, of: run, by: order.by, "", &transition)
+    switch phase {
+    case .stopping: phase = .stopping(run)
+    case .stopped, .starting, .running, .waiting:
+      change(to: .stopping(run), by: order.by, message: "", &transition)
+    }
+    desire()
+    transition.effects.append(.stop(run, order))
+    while let surplus = self.run?.orders.surplus {
+      guard giveUp(surplus.number, "newer orders without force take its place", &transition) else { break }
+    }
+    armGivingUp(context.now, &transition)
+  }
+
+  private func note(
+    _ order: EndOrder, of run: Run, by actor: Actor, _ message: String, _ transition: inout Transition
+  ) {
     transition.events.append(
       GuestEvent(
-        .order, guest: name, run: run.id, runNumber: run.number, from: state, to: state, by: order.by, order: order,
-        labels: settings.labels))
-    return order
+        .order, guest: name, run: run.id, runNumber: run.number, from: state, to: state, by: actor, message: message,
+        order: order, labels: settings.labels))
+  }
+
+  /// The end of an order without force, which is an event, once. It stands until it is known whether init was executed,
+  /// however long that takes: before, there is nothing that could run on.
+  ///
+  /// - Returns: false where there is nothing to be given up.
+  @discardableResult
+  private mutating func giveUp(_ number: UInt32, _ message: String, _ transition: inout Transition) -> Bool {
+    guard case .stopping(var run) = phase, run.launched != nil, let order = run.orders.giveUp(number) else {
+      return false
+    }
+    phase = .stopping(run)
+    note(order, of: run, by: .daemon, message, &transition)
+    desire()
+    guard run.orders.consequence == nil else { return true }
+    let message = "\(order.verb.word) given up: it has not ended, and was not to be forced"
+    change(to: .running(run), by: .daemon, message: message, &transition)
+    return true
+  }
+
+  /// Orders that came to their end before the run did, and of which that was not heard: its controller recorded that, or,
+  /// where there is no word of a controller that knows of giving up, the clock says so.
+  private mutating func giveUpBefore(_ record: ExitRecord, _ transition: inout Transition) {
+    guard let run else { return }
+    let hasWord = record.facts.areRecorded && record.facts.fence == nil
+    for order in run.orders.standing where order.noKill {
+      let recorded = record.facts.orders.kept.first { $0.number == order.number }
+      if recorded?.givenUp == true || !hasWord && order.wasOver(by: record.endedAt, run.spec.stop) {
+        giveUp(order.number, "", &transition)
+      }
+    }
+  }
+
+  /// Should it run once the orders that stand have been carried out?
+  private mutating func desire() {
+    guard let run else { return }
+    switch run.orders.consequence {
+    case .stay, .remove: desired = false
+    case .start, nil: desired = true
+    }
+  }
+
+  private mutating func armGivingUp(_ now: Moment, _ transition: inout Transition) {
+    guard case .stopping(let run) = phase, run.launched != nil,
+      let due = run.orders.nextGivenUpAt(run.spec.stop, now: now)
+    else { return }
+    transition.effects.append(.armTimer(due))
   }
 
   private mutating func wait(until due: Moment, delayMillis: UInt64, _ transition: inout Transition) {

@@ -29,8 +29,18 @@ extension Wire.StoredSequel {
     case .defined(let atNextStart): self = .defined(atNextStart)
     case .removed(let run): self = .removed(.init(run: run?.bytes))
     case .started(let run): self = .started(run.bytes)
-    case .stopped(let run): self = .stopped(.init(run: run?.bytes))
-    case .restarted(let former, let number): self = .restarted(.init(former: former?.bytes, number: number))
+    case .stopped(let end):
+      if let end, let order = end.order {
+        self = .orderedStop(.init(run: end.run.bytes, order: order))
+      } else {
+        self = .stopped(.init(run: end?.run.bytes))
+      }
+    case .restarted(let former, let number):
+      if let former, let order = former.order {
+        self = .orderedRestart(.init(former: .init(run: former.run.bytes, order: order), number: number))
+      } else {
+        self = .restarted(.init(former: former?.run.bytes, number: number))
+      }
     case .signaled: self = .signaled
     }
   }
@@ -42,10 +52,20 @@ extension RequestLedger.Sequel {
     case .defined(let atNextStart): self = .defined(atNextStart: atNextStart)
     case .removed(let ending): self = .removed(ending.run.flatMap { RunID($0) })
     case .started(let run): self = .started(RunID(run) ?? .zero)
-    case .stopped(let ending): self = .stopped(ending.run.flatMap { RunID($0) })
+    case .stopped(let ending): self = .stopped(.init(ending.run, order: nil))
     case .restarted(let restarting):
-      self = .restarted(former: restarting.former.flatMap { RunID($0) }, number: restarting.number)
+      self = .restarted(former: .init(restarting.former, order: nil), number: restarting.number)
+    case .orderedStop(let stop): self = .stopped(.init(stop.run, order: stop.order))
+    case .orderedRestart(let restart):
+      self = .restarted(former: .init(restart.former.run, order: restart.former.order), number: restart.number)
     case .signaled: self = .signaled
     }
+  }
+}
+
+extension RequestLedger.OrderedEnd {
+  fileprivate init?(_ run: [UInt8]?, order: UInt32?) {
+    guard let run = run.flatMap({ RunID($0) }) else { return nil }
+    self.init(run: run, order: order)
   }
 }

@@ -77,10 +77,10 @@ extension Wire.StoredPhase {
     case .stopped: self = .stopped
     case .starting(let run): self = .starting(.init(run))
     case .running(let run): self = .running(.init(run))
-    case .stopping(let run, let then):
+    case .stopping(let run):
       let (after, by): (Wire.StoredAfterStop, Actor) =
-        switch then {
-        case .stay: (.stay, .daemon)
+        switch run.orders.consequence {
+        case .stay, nil: (.stay, .daemon)
         case .start(let actor): (.start, actor)
         case .remove(let actor): (.remove, actor)
         }
@@ -104,14 +104,8 @@ extension GuestLifecycle.Phase {
     case .starting(let run): self = .starting(.init(run, spec: spec))
     case .running(let run): self = .running(.init(run, spec: spec))
     case .stopping(let stopping):
-      let stop = stopping.stop
-      let then: GuestLifecycle.AfterStop =
-        switch stop.then {
-        case .stay: .stay
-        case .start: .start(by: Actor(stop.thenBy))
-        case .remove: .remove(by: Actor(stop.thenBy))
-        }
-      self = .stopping(.init(stopping.run, spec: spec), then: then)
+      // What follows is in the orders of the run; `stop` has it for readers of before.
+      self = .stopping(.init(stopping.run, spec: spec))
     case .waiting(let wait):
       self = .waiting(
         .init(

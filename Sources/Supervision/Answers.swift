@@ -16,6 +16,8 @@ extension Waiters.Answer {
       if let intent, health.isRescue { throw Self.unstored(intent, record, health) }
       return record
     case .holds, .gone: return nil
+    case .givenUp(let millis, let standing):
+      throw Refusal.stillRuns(intent ?? "wait for \(name)", name, afterMillis: millis, standing)
     case .stuck(let tasks):
       throw GuestError(
         .timedOut,
@@ -78,9 +80,25 @@ public enum Refusal {
     GuestError(.conflict, "start \(name): it was stopped meanwhile", hint: "lodge why \(name)")
   }
 
-  /// An order without force has had its time.
-  public static func stillRuns(_ name: GuestName, after time: String) -> GuestError {
-    GuestError(.timedOut, "stop \(name): it still runs after \(time), and goes on", hint: "lodge kill \(name)")
+  /// An order without force has been given up. `standing`: another one, which may still end the guest.
+  public static func stillRuns(
+    _ intent: String, _ name: GuestName, afterMillis millis: UInt64?, _ standing: EndOrder? = nil
+  ) -> GuestError {
+    let span = millis.map { " after \(time($0))" } ?? ""
+    guard let standing else {
+      return GuestError(.timedOut, "\(intent): it still runs\(span), and goes on", hint: "lodge kill \(name)")
+    }
+    let other = "\(standing.verb.word) by \(standing.by.inWords)" + (standing.noKill ? " without force" : "")
+    return GuestError(
+      .timedOut, "\(intent): it still runs\(span); another order to end it stands, \(other)",
+      hint: "lodge wait \(name) --for stopped")
+  }
+
+  /// As a spec file has times: `300ms`, `2s`, `1.5s`.
+  private static func time(_ millis: UInt64) -> String {
+    if millis < 1_000 { return "\(millis)ms" }
+    let tenths = millis % 1_000 / 100
+    return "\(millis / 1_000)" + (tenths == 0 ? "" : ".\(tenths)") + "s"
   }
 
   /// The spec is another one than its editor has read.

@@ -85,10 +85,10 @@ public struct ControllerState: Sendable, Hashable {
     case stop(EndOrder, StopPolicy, deadline: BootTime?)
     /// No answer to the kill that this order asks for.
     case killUnanswered(order: UInt32)
-    /// A second has passed in which the guest is to end by this order.
-    case secondPassed(order: UInt32, now: BootTime)
+    /// A second has passed in which the guest is to end.
+    case secondPassed(now: BootTime)
     /// The answer about tasks that a kill has not ended; nil if there was none. Empty if there are no such tasks.
-    case answered(stuckTasks: String?, order: UInt32, now: BootTime)
+    case answered(stuckTasks: String?, now: BootTime)
     /// How init ended, read from the kernel; nil while it runs. Read for the first time before anything is killed.
     case statusRead(InitStatus?)
     /// The start was taken back before it was stored, or has been overtaken.
@@ -116,7 +116,7 @@ public struct ControllerState: Sendable, Hashable {
     case callStop(EndOrder, StopPolicy)
     case callKill(EndOrder)
     /// Ask about tasks that do not end.
-    case askForTasks(order: UInt32)
+    case askForTasks
     /// Ask a new acquaintance what it runs. `isUrgent`: it has as long as a launch may take.
     case askWhatItRuns(isUrgent: Bool)
     /// Read whether and how init has ended, and report it as `statusRead`.
@@ -284,8 +284,8 @@ extension ControllerState {
       return reportSilence(isSilent)
     case .stop(let order, let policy, let deadline): return stop(order, policy, deadline)
     case .killUnanswered(let order): return destroy(.orderOverdue(number: order))
-    case .secondPassed(let order, let now): return tick(order, now)
-    case .answered(let tasks, let order, let now): return answered(tasks, order, now)
+    case .secondPassed(let now): return tick(now)
+    case .answered(let tasks, let now): return answered(tasks, now)
     case .statusRead(let status):
       if !isStatusRead { lastSeen.hadEnded = status != nil }
       isStatusRead = true
@@ -388,14 +388,20 @@ extension ControllerState {
       phase = .ended
       return [.reportStartFailed(Self.calledOff)]
     case .unreached:
-      due = deadline.map { Due(by: $0, reason: .orderOverdue(number: order.number)) }
+      expect(order, by: deadline)
       return []
     case .launching, .launched:
-      due = deadline.map { Due(by: $0, reason: .orderOverdue(number: order.number)) }
+      expect(order, by: deadline)
       guard order.isForce else { return [.callStop(order, policy)] }
       return isSilent ? destroy(.orderOverdue(number: order.number)) : [.callKill(order)]
     case .ended, .dismissed, .leaving, .gone: return []
     }
+  }
+
+  /// The earliest deadline stands, whatever is ordered beside it.
+  private mutating func expect(_ order: EndOrder, by deadline: BootTime?) {
+    guard let deadline, due.map({ deadline < $0.by }) ?? true else { return }
+    due = Due(by: deadline, reason: .orderOverdue(number: order.number))
   }
 
   private mutating func destroy(_ reason: Fence) -> [Effect] {
@@ -410,36 +416,38 @@ extension ControllerState {
     return [.readStatus]
   }
 
-  private func isLate(_ now: BootTime) -> Bool { due.map { $0.by < now } ?? false }
+  /// What should have happened by now, and the reason for a kill.
+  private func late(_ now: BootTime) -> Fence? { due.flatMap { $0.by < now ? $0.reason : nil } }
 
   // MARK: Orders that are not carried out
 
-  private mutating func tick(_ order: UInt32, _ now: BootTime) -> [Effect] {
+  private mutating func tick(_ now: BootTime) -> [Effect] {
     guard isOpen, isConnected else { return [] }
     // It was asked a second ago, at least, and has not answered.
-    if isLate(now), isSilent || isAsked { return destroyLate(order) }
+    if let reason = late(now), isSilent || isAsked { return destroyLate(reason) }
     guard !isAsked, !isSilent else { return [] }
     isAsked = true
-    return [.askForTasks(order: order)]
+    return [.askForTasks]
   }
 
-  private mutating func answered(_ tasks: String?, _ order: UInt32, _ now: BootTime) -> [Effect] {
+  private mutating func answered(_ tasks: String?, _ now: BootTime) -> [Effect] {
     isAsked = false
     guard isOpen, isConnected else { return [] }
-    guard let tasks else { return isLate(now) ? destroyLate(order) : [] }
-    guard isLate(now) else { return [.reportStuck(tasks)] }
-    if tasks.isEmpty { return [.reportStuck(tasks)] + destroyLate(order) }
+    let reason = late(now)
+    guard let tasks else { return reason.map { destroyLate($0) } ?? [] }
+    guard let reason else { return [.reportStuck(tasks)] }
+    if tasks.isEmpty { return [.reportStuck(tasks)] + destroyLate(reason) }
     // It did all that can be done.
-    due = Due(by: now.adding(milliseconds: Self.patienceMillis), reason: .orderOverdue(number: order))
+    due = Due(by: now.adding(milliseconds: Self.patienceMillis), reason: reason)
     return [.reportStuck(tasks)]
   }
 
   /// How long a controller has that did all it can, until it is asked to account for itself again.
   public static let patienceMillis: UInt64 = 5_000
 
-  private mutating func destroyLate(_ order: UInt32) -> [Effect] {
+  private mutating func destroyLate(_ reason: Fence) -> [Effect] {
     due = nil
-    return [.reportLate] + destroy(.orderOverdue(number: order))
+    return [.reportLate] + destroy(reason)
   }
 
   // MARK: Controllers that cannot be reached

@@ -316,12 +316,17 @@ extension GuestBook {
     return steps
   }
 
-  /// While the disk takes nothing, stops are carried out all the same, once, and their callers look for the end.
+  /// While the disk takes nothing, orders are carried out all the same, once, with the time after which they are given up,
+  /// and their callers look for the end.
   private func carryOutUnstored(_ pending: inout Pending) -> [Step] {
     guard pending.weight != .request, let name = pending.change.guest else { return [] }
     var steps: [Step] = []
     pending.effects.removeAll { effect in
-      guard case .stop = effect else { return false }
+      switch effect {
+      case .stop: break
+      case .armTimer: guard pending.change.leavesStopping else { return false }
+      case .launch, .disarmTimer, .acknowledge, .delete: return false
+      }
       steps.append(.perform(effect, name))
       return true
     }
@@ -358,6 +363,16 @@ extension GuestBook {
       }
     }
     return steps
+  }
+}
+
+extension Change {
+  /// The guest is to end by it: its timer is that of its orders, and of no restart.
+  fileprivate var leavesStopping: Bool {
+    switch record {
+    case .save(let guest): guest.lifecycle.state == .stopping
+    case .delete, .none: false
+    }
   }
 }
 

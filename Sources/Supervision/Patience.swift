@@ -4,21 +4,17 @@ public import Guest
 // waits longer than all of these together, and then it acts without the controller.
 
 extension EndOrder {
-  /// When an order that is given now has to have ended the guest, the controller's own deadlines included; nil for never.
-  public func deadline(_ policy: StopPolicy, now: BootTime) -> BootTime? {
+  /// By when it has to have ended the guest, the controller's own deadlines included; nil for never.
+  ///
+  /// An order keeps its deadline over a restart of the daemon. One whose time is up is left the time that a kill has, because
+  /// a controller that did as it was told is reached, or has reported, by then.
+  public func deadline(_ policy: StopPolicy, now: Moment) -> BootTime? {
     if noKill { return nil }
-    if isForce { return now.adding(milliseconds: Self.forceMillis) }
-    return now.adding(
-      milliseconds: (timeoutMillis ?? policy.timeoutMillis) + policy.termTimeoutMillis + Self.marginMillis)
-  }
-
-  /// How long an order without force has, in milliseconds: its own signal's time, then that of SIGTERM. Nil for an order
-  /// that ends by force.
-  public func patienceMillis(_ policy: StopPolicy) -> Int64? {
-    guard noKill else { return nil }
-    let terminate: Int32 = 15
-    let more = signal ?? policy.signal == terminate ? 0 : policy.termTimeoutMillis
-    return Int64(clamping: (timeoutMillis ?? policy.timeoutMillis) + more)
+    let soon = now.boot.adding(milliseconds: Self.forceMillis)
+    if isForce { return soon }
+    let (millis, overflow) = (timeoutMillis ?? policy.timeoutMillis).addingReportingOverflow(
+      policy.termTimeoutMillis + Self.marginMillis)
+    return max(moment(after: overflow ? .max : millis, now), soon)
   }
 
   /// A controller kills a guest at once, and answers then.
@@ -27,16 +23,24 @@ extension EndOrder {
   private static let marginMillis: UInt64 = 5_000
 }
 
+extension EndOrders {
+  /// The earliest deadline of all orders that stand, and the order that it belongs to; nil where none ends by force.
+  public func due(_ policy: StopPolicy, now: Moment) -> ControllerState.Due? {
+    let deadlines = standing.compactMap { order in
+      order.deadline(policy, now: now).map { ControllerState.Due(by: $0, reason: .orderOverdue(number: order.number)) }
+    }
+    return deadlines.min { $0.by < $1.by }
+  }
+}
+
 extension GuestLifecycle.Phase {
   /// By when a controller that an earlier daemon spawned has to be reached and do what it is to do, and why it is killed
   /// otherwise. Nil for one whose guest runs, which may take for ever: it holds the truth about the guest.
-  public func due(now: BootTime, launchMillis: UInt64) -> ControllerState.Due? {
+  public func due(now: Moment, launchMillis: UInt64) -> ControllerState.Due? {
     switch self {
-    case .starting: return .init(by: now.adding(milliseconds: launchMillis), reason: .launchOverdue)
-    case .stopping(let run, _):
-      guard let order = run.orders.current, let deadline = order.deadline(run.spec.stop, now: now) else { return nil }
-      return .init(by: deadline, reason: .orderOverdue(number: order.number))
-    case .running, .stopped, .waiting: return nil
+    case .starting: .init(by: now.boot.adding(milliseconds: launchMillis), reason: .launchOverdue)
+    case .stopping(let run): run.orders.due(run.spec.stop, now: now)
+    case .running, .stopped, .waiting: nil
     }
   }
 }

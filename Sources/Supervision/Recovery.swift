@@ -95,7 +95,7 @@ public enum Recovery {
       case .free, .damaged: .clear(killsController: false)
       }
     case .starting(let run), .running(let run): verdict(run, isWanted: true, found)
-    case .stopping(let run, _): verdict(run, isWanted: false, found)
+    case .stopping(let run): verdict(run, isWanted: false, found)
     }
   }
 
@@ -289,8 +289,8 @@ public enum Recovery {
   }
 
   public enum Adoption: Sendable, Hashable {
-    /// It is the run's controller. `stops`: the order to stop that has not reached it, or is by force.
-    case adopt(stops: EndOrder?)
+    /// It is the run's controller. `orders`: all that stand and have not reached it, or begin with force.
+    case adopt(orders: [EndOrder])
     /// It is a former run's, which has only to go; or it was spawned and has not been ordered to launch. Ended, and then the
     /// table is asked again.
     case dismiss
@@ -299,21 +299,19 @@ public enum Recovery {
   public static func adoption(_ phase: GuestLifecycle.Phase, _ status: Status) -> Adoption {
     switch phase {
     case .stopped, .waiting: return .dismiss
-    case .starting(let run), .running(let run): return adoption(run, nil, status)
-    case .stopping(let run, _): return adoption(run, run.orders.current, status)
+    case .starting(let run), .running(let run), .stopping(let run): return adoption(run, status)
     }
   }
 
-  private static func adoption(_ run: GuestLifecycle.Run, _ order: EndOrder?, _ status: Status) -> Adoption {
+  private static func adoption(_ run: GuestLifecycle.Run, _ status: Status) -> Adoption {
     guard status.run == run.id else { return .dismiss }
     switch status.phase {
     case .idle: return .dismiss
-    case .ended: return .adopt(stops: nil)
+    case .ended: return .adopt(orders: [])
     case .launching, .running, .stopping: break
     }
-    // It keeps the deadline of an order that it has.
-    guard let order, order.isForce || !status.has(order) else { return .adopt(stops: nil) }
-    return .adopt(stops: order)
+    // It keeps the time of an order that it has.
+    return .adopt(orders: run.orders.standing.filter { $0.isForce || !status.has($0) })
   }
 }
 

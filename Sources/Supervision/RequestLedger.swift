@@ -25,12 +25,31 @@ public struct RequestLedger: Sendable {
     /// The guest is removed, once that run has ended.
     case removed(RunID?)
     case started(RunID)
-    /// That run ends; nil where only a pending restart was cancelled.
-    case stopped(RunID?)
-    /// That run ends, and the run with this number follows; without one to end, it is the present one.
-    case restarted(former: RunID?, number: UInt32)
+    /// That run ends, unless the order is given up; nil where only a pending restart was cancelled.
+    case stopped(OrderedEnd?)
+    /// That run ends, unless the order is given up, and the run with this number follows; without one to end, it is the
+    /// present one.
+    case restarted(former: OrderedEnd?, number: UInt32)
     /// A signal was to be sent to init: at most once, since it cannot be taken back.
     case signaled
+  }
+
+  /// The end of a run, as one order asks for it.
+  public struct OrderedEnd: Sendable, Hashable {
+    public var run: RunID
+    /// The number of an order without force, which may be given up. Nil for one with force, which has no other end.
+    public var order: UInt32?
+
+    public init(run: RunID, order: UInt32?) {
+      self.run = run
+      self.order = order
+    }
+
+    /// The order that the run was given by this decision: the newest. Nil where there is no run to end.
+    public init?(newestOf lifecycle: GuestLifecycle) {
+      guard let run = lifecycle.run, let order = run.orders.last else { return nil }
+      self.init(run: run.id, order: order.noKill ? order.number : nil)
+    }
   }
 
   public struct Record: Sendable, Hashable {

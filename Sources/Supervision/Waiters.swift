@@ -13,6 +13,8 @@ public struct Waiters: Sendable {
     /// Init of this run was executed, or the run has ended.
     case outcome(RunID)
     case ended(RunID)
+    /// The run has ended, or this order of it has been given up.
+    case carriedOut(RunID, order: UInt32)
     case running
     /// Nothing runs and no restart is pending.
     case stopped
@@ -25,6 +27,9 @@ public struct Waiters: Sendable {
     case gone
     /// It was killed, and these tasks do not end.
     case stuck(String)
+    /// The order is given up, after as long as it had; nil where that is not known any more. `standing`: the newest order that
+    /// stands all the same.
+    case givenUp(afterMillis: UInt64?, standing: EndOrder?)
     /// It has ended, and the disk does not take that. Only for those who ordered the end.
     case unstored(RunRecord)
   }
@@ -126,6 +131,14 @@ public struct Waiters: Sendable {
       return end(of: run, entry, ordered: ordered, isRefused: isRefused)
     case .ended(let run):
       return end(of: run, entry, ordered: ordered, isRefused: isRefused)
+    case .carriedOut(let run, let order):
+      if let answer = end(of: run, entry, ordered: ordered, isRefused: isRefused) { return answer }
+      // Orders are carried out though the disk does not take them, and so they come to their end.
+      let present = isRefused ? entry.current.lifecycle.run : committed?.run
+      guard let present, present.id == run, present.orders.isGivenUp(order) else { return nil }
+      return .givenUp(
+        afterMillis: present.orders.kept.first { $0.number == order }?.politeMillis(present.spec.stop),
+        standing: present.orders.current)
     case .running:
       guard let committed else { return nil }
       switch committed.phase {
@@ -154,7 +167,7 @@ public struct Waiters: Sendable {
 extension Waiters.Condition {
   fileprivate func isMet(by ended: RunRecord) -> Bool {
     switch self {
-    case .outcome(let run), .ended(let run): ended.ended.run == run
+    case .outcome(let run), .ended(let run), .carriedOut(let run, _): ended.ended.run == run
     case .running, .stopped: false
     }
   }

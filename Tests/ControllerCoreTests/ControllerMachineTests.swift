@@ -182,7 +182,140 @@ struct ControllerMachineTests {
     #expect(machine.handle(.stop(order(15, noKill: true, number: 3)), at: at(20)) == [.thaw, .signalInit(15)])
     _ = machine.handle(.signalHeard(true), at: at(20))
     #expect(machine.handle(.timePassed, at: at(1020)) == [.tellGaveUp(order: 3)])
-    #expect(machine.handle(.stop(order(15, noKill: true, number: 4)), at: at(2000)) == [.thaw, .signalInit(15)])
+    // It stands for the first two, whose SIGTERM it is by now, until they come to their end.
+    #expect(machine.handle(.stop(order(15, noKill: true, number: 4)), at: at(1030)) == [.thaw])
+    #expect(
+      machine.handle(.stop(order(15, noKill: true, number: 5)), at: at(3000))
+        == [.tellGaveUp(order: 1), .tellGaveUp(order: 2), .tellGaveUp(order: 4), .thaw, .signalInit(15)])
+  }
+
+  /// The one that came later ends first, and takes no other with it.
+  @Test func eachOrderWithoutForceEndsAtItsOwnTime() {
+    var machine = running()
+    _ = machine.handle(.stop(order(timeout: 60_000, noKill: true)), at: at(0))
+    _ = machine.handle(.signalHeard(true), at: at(0))
+    #expect(machine.handle(.stop(order(timeout: 1_000, noKill: true, number: 2)), at: at(400)) == [.thaw])
+    #expect(machine.deadline == at(1_400))
+    #expect(machine.handle(.timePassed, at: at(1_400)) == [.tellGaveUp(order: 2)])
+    #expect(machine.isStopping && machine.deadline == at(60_000))
+    #expect(machine.handle(.timePassed, at: at(60_000)) == [.tellGaveUp(order: 1)])
+    #expect(!machine.isStopping && machine.deadline == nil)
+  }
+
+  /// The signal was sent once, for both: when the first order is given up it is the second one's, and so is the end.
+  @Test func aSignalGoesOnWorkingForTheOrdersThatStand() {
+    var machine = running()
+    _ = machine.handle(.stop(order(timeout: 1_000, noKill: true)), at: at(0))
+    _ = machine.handle(.signalHeard(true), at: at(0))
+    _ = machine.handle(.stop(order(timeout: 9_000, noKill: true, number: 2)), at: at(1))
+    #expect(machine.orders.kept.map(\.signalsSent) == [[15], []])
+    #expect(machine.handle(.timePassed, at: at(1_000)) == [.tellGaveUp(order: 1)])
+    #expect(machine.orders.kept.map(\.signalsSent) == [[15], [15]])
+    #expect(machine.orders.kept.map(\.isAtWork) == [false, true])
+  }
+
+  /// Neither the one before nor the one after has its time from the other.
+  @Test func forceComesAtItsTimeBesideAnyOrderWithout() {
+    for isFirst in [true, false] {
+      var machine = running()
+      let (gentle, force) = (order(timeout: 60_000, noKill: true, number: 1), order(timeout: 2_000, number: 2))
+      _ = machine.handle(.stop(isFirst ? gentle : force), at: at(0))
+      _ = machine.handle(.signalHeard(true), at: at(0))
+      _ = machine.handle(.stop(isFirst ? force : gentle), at: at(0))
+      #expect(machine.handle(.timePassed, at: at(2_000)) == [.killAll])
+      #expect(machine.orders.kept.first { $0.number == 2 }?.killSent == true)
+      // Of a task that does not end the order without force comes to its end all the same.
+      #expect(machine.handle(.timePassed, at: at(60_000)) == [.killAll, .noteStuck, .tellGaveUp(order: 1)])
+      #expect(machine.isStopping)
+    }
+  }
+
+  @Test func anOrderTooManyGivesTheOldestUp() {
+    var machine = running()
+    _ = machine.handle(.stop(order(timeout: 100_000)), at: at(0))
+    _ = machine.handle(.signalHeard(true), at: at(0))
+    for number: UInt32 in 2...5 {
+      #expect(machine.handle(.stop(order(timeout: 9_000, noKill: true, number: number)), at: at(1)) == [.thaw])
+    }
+    #expect(
+      machine.handle(.stop(order(timeout: 9_000, noKill: true, number: 6)), at: at(2)) == [
+        .thaw, .tellGaveUp(order: 2),
+      ])
+  }
+
+  /// Whether init was executed is not known while the launch is under way, and an order without force kills none.
+  @Test func anOrderWithoutForceWaitsForTheLaunch() {
+    var machine = ControllerMachine()
+    _ = machine.handle(.launch, at: at(0))
+    #expect(machine.handle(.stop(order(noKill: true)), at: at(1)) == [])
+    #expect(machine.handle(.stop(order(noKill: true)), at: at(2)) == [], "sent again")
+    #expect(machine.handle(.launched, at: at(10)) == [.tellLaunched, .thaw, .signalInit(15)])
+    _ = machine.handle(.signalHeard(true), at: at(10))
+    #expect(machine.handle(.timePassed, at: at(1_010)) == [.tellGaveUp(order: 1)])
+    #expect(machine.orders.kept.map(\.killSent) == [false])
+  }
+
+  @Test func anOrderWithForceCallsAStartOffBesideOneWithout() {
+    var machine = ControllerMachine()
+    _ = machine.handle(.launch, at: at(0))
+    _ = machine.handle(.stop(order(noKill: true)), at: at(1))
+    #expect(machine.handle(.stop(order(number: 2)), at: at(2)) == [.killAll])
+    #expect(machine.handle(.launched, at: at(3)) == [.tellLaunched, .killAll])
+    #expect(machine.orders.kept.map(\.killSent) == [false, true])
+  }
+
+  /// Any orders at any time: each without force ends at its own time, and the first force is nobody's but the earliest's.
+  @Test(arguments: 0..<50) func eachOrderHasItsOwnEndInAnyHistory(seed: UInt64) {
+    var random = SplitMix(state: seed &+ 991)
+    for _ in 0..<100 {
+      var machine = running()
+      var now: UInt64 = 0
+      var due: [UInt32: UInt64] = [:]
+      var force: (at: UInt64, number: UInt32)?
+      var gaveUp: Set<UInt32> = []
+      var killed = false
+      func take(_ effects: [ControllerMachine.Effect]) {
+        var asked = 0
+        for effect in effects {
+          switch effect {
+          case .signalInit: asked += 1
+          case .tellGaveUp(let number):
+            #expect(gaveUp.insert(number).inserted && due[number] != nil)
+          case .killAll:
+            if !killed { #expect(force?.at == now, "seed \(seed)") }
+            killed = true
+          case .thaw, .noteStuck, .tellLaunched, .drainConsole, .lookAtGroup, .writeRecord, .tellEnd, .closeConnections,
+            .removeGroup, .exit:
+            break
+          }
+        }
+        for _ in 0..<asked { take(machine.handle(.signalHeard(random.next(below: 3) > 0), at: at(now))) }
+      }
+      for number: UInt32 in 1...12 {
+        let (signal, timeout) = ([15, 37, 2][Int(random.next(below: 3))] as Int32, 1 + random.next(below: 4_000))
+        let noKill = random.next(below: 4) > 0
+        let end = now + timeout + (signal == 15 ? 0 : 500)
+        if noKill {
+          due[number] = end
+        } else if !killed, force.map({ end < $0.at }) ?? true {
+          force = (end, number)
+        }
+        take(machine.handle(.stop(order(signal, timeout: timeout, noKill: noKill, number: number)), at: at(now)))
+        let until = now + random.next(below: 1_500)
+        while let next = machine.deadline?.nanoseconds, next <= until * 1_000_000 {
+          now = max(now, next / 1_000_000)
+          take(machine.handle(.timePassed, at: at(now)))
+        }
+        now = until
+        let standing = machine.orders.standing.filter(\.noKill)
+        for order in standing { #expect(due[order.number]! > now, "seed \(seed)") }
+        #expect(standing.count <= EndOrders.standingWithoutForce)
+        #expect(machine.isStopping == (!standing.isEmpty || force != nil))
+        #expect(killed == (force.map { $0.at <= now } ?? false))
+      }
+      let ending = machine.orders.kept.filter(\.killSent).map(\.number)
+      #expect(ending == (killed ? [force!.number] : []), "seed \(seed)")
+    }
   }
 
   /// A controller that stood still meanwhile does not carry out what was given up.
@@ -190,11 +323,13 @@ struct ControllerMachineTests {
     let given = Timestamp(nanoseconds: 1_000_000_000_000)
     func stop(_ signal: Int32, noKill: Bool) -> ControllerMachine.StopOrder {
       .init(
-        EndOrder(.stop, by: admin, timeoutMillis: 1000, noKill: noKill, number: 1, at: given), signal: signal,
+        EndOrder(.stop, by: admin, signal: signal, timeoutMillis: 1000, noKill: noKill, number: 1, at: given),
+        signal: signal,
         timeoutMillis: 1000, termTimeoutMillis: 500)
     }
     func isOver(_ order: ControllerMachine.StopOrder, after millis: Int64) -> Bool {
-      order.isOver(at: Timestamp(nanoseconds: given.nanoseconds + millis * 1_000_000), StopPolicy())
+      order.isOver(
+        at: Timestamp(nanoseconds: given.nanoseconds + millis * 1_000_000), StopPolicy(termTimeoutMillis: 500))
     }
     #expect(!isOver(stop(15, noKill: true), after: 999) && isOver(stop(15, noKill: true), after: 1000))
     #expect(!isOver(stop(37, noKill: true), after: 1499) && isOver(stop(37, noKill: true), after: 1500))

@@ -38,9 +38,10 @@ import Testing
         ("exited0", GuestState.stopped), ("running", .running), ("waiting", .waiting), ("stopping", .stopping),
         ("starting", .starting),
       ] { #expect(guests[name]?.state == expected, "\(name)") }
-      guard case .stopping(let run, then: .stay)? = guests["stopping"]?.phase else {
+      guard case .stopping(let run)? = guests["stopping"]?.phase else {
         return #expect(Bool(false), "\(String(describing: guests["stopping"]?.phase))")
       }
+      #expect(run.orders.consequence == .stay && run.orders.kept.count == 1)
       #expect(run.orders.current?.verb == .stop && run.orders.current?.noKill == false)
       #expect(run.launched != nil && guests["starting"]?.run?.launched == nil)
       #expect(guests["running"]?.run?.spec == guests["running"]?.defined)

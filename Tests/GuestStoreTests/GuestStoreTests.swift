@@ -68,8 +68,8 @@ import XDR
     let phases: [GuestLifecycle.Phase] = [
       .stopped, .starting(.init(id: run.id, number: 1, startedBy: .policy, spec: replaced)), .running(run),
       .starting(.init(id: run.id, number: 1, startedBy: .policy, spec: defined)),
-      .stopping(.init(id: run.id, number: 1, startedBy: .policy, spec: replaced, orders: orders), then: .stay),
-      .stopping(ordered, then: .start(by: .guest)), .stopping(ordered, then: .remove(by: .user(uid: 0, pid: 1))),
+      .stopping(.init(id: run.id, number: 1, startedBy: .policy, spec: replaced, orders: orders)),
+      .stopping(ordered),
       .running(ordered),
       .waiting(
         .init(
@@ -85,6 +85,27 @@ import XDR
         _ = try store.commit([Self.change(guest, events: 0)], retention: Retention())
         #expect(try store.load().guests == [guest])
       }
+    }
+  }
+
+  /// With the number of the order that a run ends by, and as rows of before have it, without.
+  @Test func eachSequelOfARequestReadsBack() throws {
+    let run = RunID(random: (0..<16).map { UInt8($0) })!
+    let sequels: [RequestLedger.Sequel] = [
+      .defined(atNextStart: true), .removed(run), .removed(nil), .started(run), .stopped(nil),
+      .stopped(.init(run: run, order: 3)), .stopped(.init(run: run, order: nil)), .restarted(former: nil, number: 1),
+      .restarted(former: .init(run: run, order: 3), number: 2),
+      .restarted(former: .init(run: run, order: nil), number: 2), .signaled,
+    ]
+    try withStore { store, _ in
+      for (index, sequel) in sequels.enumerated() {
+        var change = Self.change(Self.stored("web"), events: 0)
+        change.request = RequestLedger.Record(
+          key: .init(uid: 5, id: RequestID([UInt8](repeating: UInt8(index), count: 16))!), digest: 1, guest: Self.web,
+          sequel: sequel, at: Timestamp(nanoseconds: 1))
+        _ = try store.commit([change], retention: Retention())
+      }
+      #expect(try store.load().requests.map(\.sequel) == sequels)
     }
   }
 

@@ -75,7 +75,7 @@ import Testing
     #expect(guest.state == .stopping)
     let transition = guest.orderGivenUp(context(1).nextRun, number: 1)
     #expect(guest.state == .running && guest.run?.orders.kept.map(\.givenUp) == [true])
-    #expect(transition.events.count == 1)
+    #expect(transition.events.map(\.kind) == [.order, .state])
     // Told a second time, by the controller and by the clock, it is no second event.
     #expect(guest.orderGivenUp(context(1).nextRun, number: 1).events.isEmpty)
   }

@@ -58,6 +58,79 @@ extension IntegrationTests {
       }
     }
 
+    static let deaf = ["/bin/sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"]
+
+    /// Each order without force has an end of its own, whoever waits for it, and each end is an event. Then the policy counts,
+    /// and a crash is told as one.
+    @Test(.requiresGuests) func anOrderBesideAnotherOneEndsAtItsOwnTime() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("web", ["--restart", "always"], Self.deaf)
+        try await daemon.succeed("start", "web")
+        try await daemon.waitForLog("web", "ready")
+        // An administrator gives it four seconds, and leaves.
+        let left = try await daemon.cli(["stop", "web", "--no-kill", "--timeout", "4s"], deadline: 1)
+        #expect(left.code != 0, "\(left)")
+        let other = try await daemon.lodge("stop", "web", "--no-kill", "--timeout", "0.5s", deadline: 20)
+        #expect(other.code == 7 && other.errors.contains("another order"), "\(other)")
+        #expect(try await daemon.guest("web").state == "stopping")
+        try await daemon.waitForEvent(after: 0) { $0.guest == "web" && $0.from == "stopping" && $0.to == "running" }
+        let orders = try await daemon.events().filter { $0.guest == "web" && $0.type == "order" }.compactMap(\.order)
+        #expect(orders.map(\.number) == [1, 2, 2, 1], "\(orders)")
+        #expect(orders.map(\.givenUp) == [false, false, true, true], "\(orders)")
+
+        kill(try await daemon.initPID(of: "web"), SIGKILL)
+        try await daemon.waitForEvent(after: 0) { $0.guest == "web" && $0.to == "waiting" }
+        let run = try #require(try await daemon.runs(of: "web").first)
+        #expect(run.cause.kind == "signaled" && run.whileStopping == nil, "\(run)")
+        #expect(run.facts.orders.map(\.givenUp) == [true, true])
+        try await daemon.succeed("stop", "web")
+      }
+    }
+
+    /// What follows the end is what the orders that stand say; the caller of the other one is told what stands.
+    @Test(.requiresGuests) func aRestartIsNotCancelledByAStopThatIsGivenUp() async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("web", ["--restart", "never", "--stop-timeout", "4s"], Self.deaf)
+        try await daemon.succeed("start", "web")
+        try await daemon.waitForLog("web", "ready")
+        async let restart = daemon.lodge("restart", "web", deadline: 30)
+        try await daemon.waitForEvent(after: 0) { $0.guest == "web" && $0.to == "stopping" }
+        let stop = try await daemon.lodge("stop", "web", "--no-kill", "--timeout", "0.5s", deadline: 20)
+        #expect(stop.code == 7 && stop.errors.contains("restart by root"), "\(stop)")
+        let restarted = try await restart
+        #expect(restarted.code == 0, "\(restarted)")
+        #expect(try await daemon.guest("web").state == "running")
+        let first = try #require(try await daemon.runs(of: "web").last)
+        #expect(first.cause.kind == "stopped" && first.cause.how == "forced", "\(first)")
+        try await daemon.succeed("kill", "web")
+      }
+    }
+
+    /// The daemon acts at the earliest deadline with force without its controller, whatever is ordered beside it, and so does
+    /// the next daemon.
+    @Test(.requiresGuests, arguments: [false, true]) func aDeadlineWithForceStandsBesideALaterOrder(
+      _ dies: Bool
+    ) async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("web", ["--restart", "never"], Self.deaf)
+        try await daemon.succeed("start", "web")
+        try await daemon.waitForLog("web", "ready")
+        kill(try await daemon.controllerPID(of: "web"), SIGSTOP)
+        // Each leaves after a second; an order stays an order.
+        for order in [["--timeout", "1s"], ["--no-kill", "--timeout", "1h"], ["--timeout", "1h"]] {
+          _ = try await daemon.cli(["stop", "web"] + order, deadline: 1)
+        }
+        if dies {
+          try await daemon.kill()
+          try await daemon.start()
+        }
+        let run = try await daemon.end(of: "web", within: 30)
+        #expect(run.cause.kind == "stopped" && run.cause.how == "forced", "\(run)")
+        #expect(run.facts.fence?.order == 1, "\(run.facts)")
+        #expect(run.facts.orders.map(\.killSent) == [true, false, false])
+      }
+    }
+
     /// Faults row 10.
     @Test(.requiresGuests, .requires(.pidsController)) func aForkBombIsContainedAndEnds() async throws {
       try await withDaemon { daemon in

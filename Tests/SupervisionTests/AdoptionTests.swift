@@ -25,10 +25,10 @@ import Testing
     let run = try #require(guest.run)
     let order = try #require(run.orders.current)
     #expect(
-      Recovery.adoption(guest.phase, .init(run: run.id, phase: phase, orders: [])) == .adopt(stops: order))
+      Recovery.adoption(guest.phase, .init(run: run.id, phase: phase, orders: [])) == .adopt(orders: [order]))
     // One that has reached it keeps its time there.
     #expect(
-      Recovery.adoption(guest.phase, .init(run: run.id, phase: phase, orders: [order.number])) == .adopt(stops: nil))
+      Recovery.adoption(guest.phase, .init(run: run.id, phase: phase, orders: [order.number])) == .adopt(orders: []))
   }
 
   /// Force is given again in any case: a second SIGKILL changes nothing.
@@ -38,7 +38,25 @@ import Testing
     let order = try #require(run.orders.current)
     #expect(
       Recovery.adoption(guest.phase, .init(run: run.id, phase: .running, orders: hasOrder ? [order.number] : []))
-        == .adopt(stops: order))
+        == .adopt(orders: [order]))
+  }
+
+  /// Of several orders each is sent that has not reached it, and none that was given up.
+  @Test func eachOrderThatHasNotReachedTheControllerIsGivenToIt() throws {
+    var guest = try stopping(.stop)
+    let context = GuestLifecycle.Context(
+      now: Moment(wall: Timestamp(nanoseconds: 2), boot: BootTime(nanoseconds: 2)), nextRun: .zero)
+    _ = try guest.stop(EndOrder(.stop, by: Self.user, noKill: true), context)
+    _ = try guest.restart(EndOrder(.restart, by: Self.user, noKill: true), context)
+    let run = try #require(guest.run)
+    #expect(Recovery.adoption(guest.phase, .init(run: run.id, phase: .running)) == .adopt(orders: run.orders.kept))
+    #expect(
+      Recovery.adoption(guest.phase, .init(run: run.id, phase: .running, orders: [2]))
+        == .adopt(orders: [run.orders.kept[0], run.orders.kept[2]]))
+    _ = guest.orderGivenUp(run.id, number: 2)
+    #expect(
+      Recovery.adoption(guest.phase, .init(run: run.id, phase: .running))
+        == .adopt(orders: [run.orders.kept[0], run.orders.kept[2]]))
   }
 
   @Test func aControllerOfAnotherRunIsDismissed() throws {

@@ -130,12 +130,17 @@ import Testing
   @Test func everyOtherRefusalNamesTheGuestAndTheNextStep() {
     let errors = [
       Refusal.otherSequel(Self.web), Refusal.stoppedMeanwhile(Self.web),
-      Refusal.stillRuns(Self.web, after: "2s"), Refusal.removed(Self.web), Refusal.changedMeanwhile(Self.web),
-      Refusal.noInit(Self.web, .stopped),
+      Refusal.stillRuns("stop web", Self.web, afterMillis: 2_000), Refusal.removed(Self.web),
+      Refusal.changedMeanwhile(Self.web), Refusal.noInit(Self.web, .stopped),
       Refusal.tooManyGuests("create web", count: 3, configuration: "/etc/lodge/lodged.yaml"),
     ]
     for error in errors { #expect(error.message.contains("web"), "\(error)") }
-    #expect(Refusal.stillRuns(Self.web, after: "2s").message.contains("2s"))
+    #expect(Refusal.stillRuns("stop web", Self.web, afterMillis: 2_000).message.contains("after 2s, and goes on"))
+    #expect(Refusal.stillRuns("stop web", Self.web, afterMillis: 300).message.contains("after 300ms"))
+    // It does not go on for long: what is said has to be true.
+    let other = Refusal.stillRuns(
+      "stop web", Self.web, afterMillis: nil, EndOrder(.restart, by: .user(uid: 0, pid: 1)))
+    #expect(!other.message.contains("goes on") && other.message.contains("restart by root"))
     #expect(Refusal.tooManyGuests("create web", count: 3, configuration: "/c").message.contains("/c"))
   }
 }

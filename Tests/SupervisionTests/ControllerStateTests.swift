@@ -217,7 +217,7 @@ import Testing
     for input in [
       State.Input.stop(Self.stop, Self.policy, deadline: nil), .stop(Self.kill, Self.policy, deadline: nil),
       .killUnanswered(order: 2), .unintelligible, .launchOverdue, .launch(Self.run),
-      .secondPassed(order: 2, now: Self.at(100)), .answered(stuckTasks: nil, order: 2, now: Self.at(100)),
+      .secondPassed(now: Self.at(100)), .answered(stuckTasks: nil, now: Self.at(100)),
     ] {
       var state = state
       #expect(state.input(input) == [], "\(input)")
@@ -250,44 +250,69 @@ import Testing
 
   @Test func tasksAreAskedForOneQuestionAtATime() {
     var state = Self.running
-    #expect(state.input(.secondPassed(order: 1, now: Self.at(1))) == [.askForTasks(order: 1)])
-    #expect(state.input(.secondPassed(order: 1, now: Self.at(2))) == [])
+    #expect(state.input(.secondPassed(now: Self.at(1))) == [.askForTasks])
+    #expect(state.input(.secondPassed(now: Self.at(2))) == [])
     #expect(
-      state.input(.answered(stuckTasks: "dd (io_schedule)", order: 1, now: Self.at(3)))
+      state.input(.answered(stuckTasks: "dd (io_schedule)", now: Self.at(3)))
         == [.reportStuck("dd (io_schedule)")])
-    #expect(state.input(.secondPassed(order: 1, now: Self.at(4))) == [.askForTasks(order: 1)])
+    #expect(state.input(.secondPassed(now: Self.at(4))) == [.askForTasks])
   }
 
   @Test func oneThatDoesNotAnswerAfterTheDeadlineIsKilled() {
     var state = Self.state(Self.running, .stop(Self.stop, Self.policy, deadline: Self.at(5)))
-    #expect(state.input(.secondPassed(order: 1, now: Self.at(5))) == [.askForTasks(order: 1)], "not yet")
-    #expect(state.input(.secondPassed(order: 1, now: Self.at(6))) == [.reportLate, .readStatus, .destroy])
+    #expect(state.input(.secondPassed(now: Self.at(5))) == [.askForTasks], "not yet")
+    #expect(state.input(.secondPassed(now: Self.at(6))) == [.reportLate, .readStatus, .destroy])
     #expect(state.lastSeen.fence == .orderOverdue(number: 1))
-    #expect(state.input(.secondPassed(order: 1, now: Self.at(7))) == [], "once")
+    #expect(state.input(.secondPassed(now: Self.at(7))) == [], "once")
+  }
+
+  /// A later order, with more time or without force, takes no time away from one before it; and the number is that one's.
+  @Test func theEarliestDeadlineStandsWhateverIsOrderedBesideIt() {
+    let gentle = EndOrder(.stop, by: GuestBookTests.user, noKill: true, number: 2)
+    let long = EndOrder(.stop, by: GuestBookTests.user, number: 3)
+    let beside: [[State.Input]] = [
+      [.stop(gentle, Self.policy, deadline: nil)], [.stop(long, Self.policy, deadline: Self.at(3_600))],
+      [.stop(gentle, Self.policy, deadline: nil), .stop(long, Self.policy, deadline: Self.at(3_600))],
+    ]
+    for inputs in beside {
+      for isFirst in [true, false] {
+        let short = State.Input.stop(Self.stop, Self.policy, deadline: Self.at(5))
+        var (running, unreached) = (Self.running, Self.unreached)
+        for input in isFirst ? [short] + inputs : inputs + [short] {
+          _ = running.input(input)
+          _ = unreached.input(input)
+        }
+        _ = running.input(.secondPassed(now: Self.at(5)))
+        #expect(running.input(.secondPassed(now: Self.at(6))) == [.reportLate, .readStatus, .destroy])
+        #expect(running.lastSeen.fence == .orderOverdue(number: 1))
+        _ = unreached.input(.notReached(isHeld: true, isEmpty: false, now: Self.at(6)))
+        #expect(unreached.lastSeen.fence == .orderOverdue(number: 1))
+      }
+    }
   }
 
   @Test func oneThatIsLateIsAskedBeforeItIsKilled() {
     var state = Self.state(Self.running, .stop(Self.stop, Self.policy, deadline: Self.at(5)))
-    #expect(state.input(.secondPassed(order: 1, now: Self.at(6))) == [.askForTasks(order: 1)])
+    #expect(state.input(.secondPassed(now: Self.at(6))) == [.askForTasks])
     #expect(
-      state.input(.answered(stuckTasks: "", order: 1, now: Self.at(6)))
+      state.input(.answered(stuckTasks: "", now: Self.at(6)))
         == [.reportStuck(""), .reportLate, .readStatus, .destroy])
   }
 
   @Test func oneThatDidAllItCouldIsGivenMoreTime() {
     var state = Self.state(Self.running, .stop(Self.stop, Self.policy, deadline: Self.at(5)))
-    _ = state.input(.secondPassed(order: 1, now: Self.at(6)))
-    #expect(state.input(.answered(stuckTasks: "dd", order: 1, now: Self.at(6))) == [.reportStuck("dd")])
-    _ = state.input(.secondPassed(order: 1, now: Self.at(10)))
-    #expect(state.input(.secondPassed(order: 1, now: Self.at(11))) == [], "asked, and its new time is not up")
-    #expect(state.input(.secondPassed(order: 1, now: Self.at(12))) == [.reportLate, .readStatus, .destroy])
+    _ = state.input(.secondPassed(now: Self.at(6)))
+    #expect(state.input(.answered(stuckTasks: "dd", now: Self.at(6))) == [.reportStuck("dd")])
+    _ = state.input(.secondPassed(now: Self.at(10)))
+    #expect(state.input(.secondPassed(now: Self.at(11))) == [], "asked, and its new time is not up")
+    #expect(state.input(.secondPassed(now: Self.at(12))) == [.reportLate, .readStatus, .destroy])
   }
 
   @Test func withoutADeadlineItIsOnlyAsked() {
     var state = Self.state(Self.running, .stop(Self.stop, Self.policy, deadline: nil))
-    _ = state.input(.secondPassed(order: 1, now: Self.at(6)))
-    #expect(state.input(.answered(stuckTasks: nil, order: 1, now: Self.at(1_000_000))) == [])
-    #expect(state.input(.secondPassed(order: 1, now: Self.at(1_000_001))) == [.askForTasks(order: 1)])
+    _ = state.input(.secondPassed(now: Self.at(6)))
+    #expect(state.input(.answered(stuckTasks: nil, now: Self.at(1_000_000))) == [])
+    #expect(state.input(.secondPassed(now: Self.at(1_000_001))) == [.askForTasks])
   }
 
   // MARK: Found by a new daemon
@@ -311,8 +336,8 @@ import Testing
   @Test func anOrderFromBeforeKeepsItsDeadline() {
     var state = State.found(Self.launched, due: .init(by: Self.at(5), reason: .orderOverdue(number: 1)))
     #expect(state.input(.connected) == [.askWhatItRuns(isUrgent: false)])
-    _ = state.input(.secondPassed(order: 1, now: Self.at(6)))
-    #expect(state.input(.secondPassed(order: 1, now: Self.at(7))) == [.reportLate, .readStatus, .destroy])
+    _ = state.input(.secondPassed(now: Self.at(6)))
+    #expect(state.input(.secondPassed(now: Self.at(7))) == [.reportLate, .readStatus, .destroy])
   }
 
   @Test func oneThatRunsForEverIsTriedForEver() {
@@ -441,10 +466,10 @@ import Testing
       .stop(order, ControllerStateTests.policy, deadline: deadline),
       .stop(order, ControllerStateTests.policy, deadline: deadline),
       .killUnanswered(order: order.number),
-      .secondPassed(order: order.number, now: moment), .secondPassed(order: order.number, now: moment),
-      .secondPassed(order: order.number, now: moment),
-      .answered(stuckTasks: [nil, "", "dd"][generator.below(3)], order: order.number, now: moment),
-      .answered(stuckTasks: [nil, "", "dd"][generator.below(3)], order: order.number, now: moment),
+      .secondPassed(now: moment), .secondPassed(now: moment),
+      .secondPassed(now: moment),
+      .answered(stuckTasks: [nil, "", "dd"][generator.below(3)], now: moment),
+      .answered(stuckTasks: [nil, "", "dd"][generator.below(3)], now: moment),
       .statusRead([nil, InitStatus(.exited(3), .zombie)][generator.below(2)]),
       .discarded, .acknowledged, .farewellOver, .closed, .foundHeld(nil),
       .notReached(isHeld: generator.below(4) > 0, isEmpty: generator.below(2) == 0, now: moment),

@@ -9,6 +9,8 @@ struct ModelWorld {
     var phase: Phase
     /// Its cgroup has been made, and so init may have been executed.
     var hasCgroup = false
+    /// Those that have reached it.
+    var orders = EndOrders()
   }
 
   /// The run directory: there is one a guest.
@@ -29,6 +31,9 @@ struct ModelWorld {
     var replayed = GuestState.stopped
     /// A stop is stored: no start by policy until a user asks for one.
     var mustStay = false
+    /// The present run's orders as the events alone give them, and those of all runs that were given up.
+    var orders: [UInt32: EndOrder] = [:]
+    var givenUp: [(run: RunID, order: EndOrder)] = []
     /// Runs that each request began.
     var runsOfRequests: [RequestLedger.Key: [RunID]] = [:]
     var refuses = false
@@ -74,6 +79,18 @@ struct ModelWorld {
     guard controllers[run]?.phase == .launching else { return }
     controllers[run]?.hasCgroup = true
     cgroups.insert(run)
+  }
+
+  /// The controller takes an order, once; the polite signal is sent once for all of them.
+  mutating func give(_ order: EndOrder, to run: RunID) {
+    guard let orders = controllers[run]?.orders, !orders.kept.contains(where: { $0.number == order.number }) else {
+      return
+    }
+    var order = order
+    // By its own clock, from when it heard it.
+    (order.at, order.atBoot) = (now.wall, now.boot)
+    if !order.isForce { order.note(sent: 15) }
+    controllers[run]?.orders.take(order)
   }
 
   mutating func execute(_ run: RunID) throws {
@@ -158,14 +175,17 @@ struct ModelWorld {
     switch event.kind {
     case .state:
       if event.from == event.to { throw Violation(text: "a transition to the same state") }
-      // An order that was given up: the guest runs on, and its policy counts.
-      if event.from == .stopping, event.to == .running { disk.mustStay = false }
+      let stands = disk.orders.values.contains { !$0.givenUp }
+      if event.to == .running, stands { throw Violation(text: "running, and an order stands") }
+      if event.to == .stopping, !stands { throw Violation(text: "stopping, and no order stands") }
       disk.replayed = event.to
-    case .created, .changed, .notice, .daemon, .hook, .order:
+    case .order: try store(order: event)
+    case .created, .changed, .notice, .daemon, .hook:
       if event.from != event.to { throw Violation(text: "\(event.kind) changes the state") }
     case .removed: break
     }
     if event.kind == .state, event.to == .starting, let run = event.run {
+      disk.orders = [:]
       if disk.begun.contains(run) { throw Violation(text: "run \(run.short) began twice") }
       disk.begun.append(run)
       if event.message == "autostart" { disk.mustStay = false }
@@ -180,10 +200,35 @@ struct ModelWorld {
     }
   }
 
+  /// An order is given once and given up at most once, and what follows the end is said by those that stand.
+  private mutating func store(order event: GuestEvent) throws {
+    guard let order = event.order, let run = event.run else { throw Violation(text: "an order event without order") }
+    if event.from != event.to { throw Violation(text: "an order changes the state") }
+    if order.givenUp {
+      guard let former = disk.orders[order.number], !former.givenUp, former.noKill else {
+        throw Violation(text: "order \(order.number) is given up twice, or has no end to come to")
+      }
+      disk.givenUp.append((run, order))
+    } else if disk.orders[order.number] != nil {
+      throw Violation(text: "order \(order.number) is given twice")
+    }
+    disk.orders[order.number] = order
+    let standing = disk.orders.values.filter { !$0.givenUp }
+    switch standing.max(by: { $0.number < $1.number })?.verb {
+    case .stop, .kill, .shutdown, .remove: disk.mustStay = true
+    case .restart: disk.mustStay = standing.contains { $0.verb == .remove }
+    case nil: disk.mustStay = false
+    }
+  }
+
   /// What is stored of an end against what was.
   private func check(_ ended: ExitRecord) throws {
     let run = ended.run
     switch ended.cause {
+    case .stopped(let actor, .polite, _), .stopped(let actor, .forced, _):
+      if let order = disk.givenUp.first(where: { $0.run == run && $0.order.by == actor })?.order {
+        throw Violation(text: "order \(order.number) was given up, and is told to have ended \(run.short)")
+      }
     case .startFailed where executed.contains(run):
       throw Violation(text: "run \(run.short) was executed, and is told never to have been")
     case .stopped(_, .cancelled, _) where executed.contains(run):

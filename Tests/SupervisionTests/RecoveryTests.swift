@@ -33,7 +33,7 @@ import Testing
   }
 
   private static var phasesWithARun: [Phase] {
-    [.starting(run), .running(launched), .stopping(launched, then: .stay), .stopping(run, then: .stay)]
+    [.starting(run), .running(launched), .stopping(launched), .stopping(run)]
   }
   private static var phasesWithoutARun: [Phase] {
     [.stopped, .waiting(.init(attempt: 1, delayMillis: 1, due: now))]
@@ -60,7 +60,7 @@ import Testing
 
   @Test(arguments: Recovery.Found.Cgroup.allCases, [Known.yes, .no, .notKnown])
   func aRunThatWasLaunchedAndLeftItsLockIsLost(_ cgroup: Recovery.Found.Cgroup, _ mark: Known) {
-    for phase in [Phase.running(Self.launched), .stopping(Self.launched, then: .stay)] {
+    for phase in [Phase.running(Self.launched), .stopping(Self.launched)] {
       #expect(
         Recovery.verdict(phase, Self.found(.free(record: nil), cgroup: cgroup, mark: mark)) == .end(.controllerLost))
     }
@@ -68,7 +68,7 @@ import Testing
 
   @Test(arguments: [Recovery.Found.Cgroup.empty, .populated])
   func theGroupOfARunIsTheWitnessOfItsExecutionUnlessTheMarkDeniesIt(_ cgroup: Recovery.Found.Cgroup) {
-    for phase in [Phase.starting(Self.run), .stopping(Self.run, then: .stay)] {
+    for phase in [Phase.starting(Self.run), .stopping(Self.run)] {
       for mark in [Known.yes, .notKnown] {
         #expect(
           Recovery.verdict(phase, Self.found(.free(record: nil), cgroup: cgroup, mark: mark)) == .end(.controllerLost))
@@ -85,7 +85,7 @@ import Testing
   }
 
   @Test func aStartThatIsToEndIsNotCarriedOut() {
-    #expect(Recovery.verdict(.stopping(Self.run, then: .stay), Self.found()) == .end(.notExecuted))
+    #expect(Recovery.verdict(.stopping(Self.run), Self.found()) == .end(.notExecuted))
   }
 
   @Test(arguments: phasesWithoutARun)
@@ -111,34 +111,34 @@ import Testing
   @Test(arguments: [Recovery.Status.Phase.launching, .running, .stopping, .ended])
   func theRunsControllerIsAdopted(_ status: Recovery.Status.Phase) {
     for phase in [Phase.starting(Self.run), .running(Self.launched)] {
-      #expect(Recovery.adoption(phase, .init(run: Self.run.id, phase: status)) == .adopt(stops: nil))
+      #expect(Recovery.adoption(phase, .init(run: Self.run.id, phase: status)) == .adopt(orders: []))
     }
   }
 
   @Test func anOrderThatHasNotReachedItIsGivenAgain() {
     let run = Self.ordered(EndOrder(.stop, by: GuestBookTests.user))
-    let phase = Phase.stopping(run, then: .stay)
+    let phase = Phase.stopping(run)
     #expect(
-      Recovery.adoption(phase, .init(run: run.id, phase: .running, orders: [])) == .adopt(stops: run.orders.current))
-    #expect(Recovery.adoption(phase, .init(run: run.id, phase: .stopping, orders: [1])) == .adopt(stops: nil))
+      Recovery.adoption(phase, .init(run: run.id, phase: .running, orders: [])) == .adopt(orders: run.orders.kept))
+    #expect(Recovery.adoption(phase, .init(run: run.id, phase: .stopping, orders: [1])) == .adopt(orders: []))
     #expect(
-      Recovery.adoption(phase, .init(run: run.id, phase: .stopping, orders: [2])) == .adopt(stops: run.orders.current))
-    #expect(Recovery.adoption(phase, .init(run: run.id, phase: .ended, orders: [])) == .adopt(stops: nil))
+      Recovery.adoption(phase, .init(run: run.id, phase: .stopping, orders: [2])) == .adopt(orders: run.orders.kept))
+    #expect(Recovery.adoption(phase, .init(run: run.id, phase: .ended, orders: [])) == .adopt(orders: []))
   }
 
   @Test func aKillIsGivenAgainInAnyCase() {
     let run = Self.ordered(EndOrder(.kill, by: GuestBookTests.user))
     #expect(
-      Recovery.adoption(.stopping(run, then: .stay), .init(run: run.id, phase: .stopping, orders: [1]))
-        == .adopt(stops: run.orders.current))
+      Recovery.adoption(.stopping(run), .init(run: run.id, phase: .stopping, orders: [1]))
+        == .adopt(orders: run.orders.kept))
   }
 
   @Test func aFormerVersionHasTheOrderIfItIsStopping() {
     let run = Self.ordered(EndOrder(.stop, by: GuestBookTests.user))
-    let phase = Phase.stopping(run, then: .stay)
-    #expect(Recovery.adoption(phase, .init(run: run.id, phase: .stopping, orders: nil)) == .adopt(stops: nil))
+    let phase = Phase.stopping(run)
+    #expect(Recovery.adoption(phase, .init(run: run.id, phase: .stopping, orders: nil)) == .adopt(orders: []))
     #expect(
-      Recovery.adoption(phase, .init(run: run.id, phase: .running, orders: nil)) == .adopt(stops: run.orders.current))
+      Recovery.adoption(phase, .init(run: run.id, phase: .running, orders: nil)) == .adopt(orders: run.orders.kept))
   }
 
   // MARK: The start of a daemon

@@ -4,8 +4,11 @@ import Supervision
 /// What can happen to one guest, its controller, its daemon, the disk and the host, in any order.
 enum Step: Hashable {
   case start, stop, kill, restart
-  /// A stop without force, and the end of the newest such order.
-  case stopWithoutForce, orderGivenUp
+  /// Orders without force, each with a time of its own.
+  case stopWithoutForce(millis: UInt64)
+  case restartWithoutForce(millis: UInt64)
+  /// The controller does what its orders' times ask for: force, or giving up.
+  case controllerActs
   case remove(force: Bool)
   case replace
   /// A client sends a request of before again, because it has not seen the reply.
@@ -31,7 +34,7 @@ enum Step: Hashable {
   case degraded(Bool)
 
   static func random(using generator: inout SplitMix) -> Step {
-    switch generator.below(49) {
+    switch generator.below(52) {
     case 0...3: .start
     case 4, 5: .stop
     case 6: .kill
@@ -57,8 +60,9 @@ enum Step: Hashable {
     case 41: .timerFires
     case 42, 43: .daemonDies
     case 44: .degraded(generator.below(2) == 0)
-    case 45: .stopWithoutForce
-    case 46, 47: .orderGivenUp
+    case 45, 46: .stopWithoutForce(millis: UInt64(generator.below(40)) * 1_000)
+    case 47: .restartWithoutForce(millis: UInt64(generator.below(40)) * 1_000)
+    case 48...50: .controllerActs
     default: .hostResets
     }
   }
@@ -69,6 +73,7 @@ struct SupervisionModel {
   private enum News {
     case launched(RunID)
     case launchFailed(RunID)
+    case gaveUp(RunID, order: UInt32)
     case ended(ExitRecord)
   }
 
@@ -100,9 +105,12 @@ struct SupervisionModel {
   private var jitter: UInt32 = 0
   private let name = GuestBookTests.web
   private let spec: GuestSpec
+  /// Its controllers are of the former release.
+  private let isFormer: Bool
 
-  init(spec: GuestSpec) throws {
+  init(spec: GuestSpec, isFormer: Bool = false) throws {
     self.spec = spec
+    self.isFormer = isFormer
     world = ModelWorld(
       StoredGuest(lifecycle: GuestLifecycle(name: name, defined: spec), createdAt: Timestamp(nanoseconds: 1)))
     book = GuestBook([world.disk.guest!])
@@ -121,7 +129,7 @@ struct SupervisionModel {
   mutating func perform(_ step: Step) throws {
     guard world.disk.guest != nil else { return }
     switch step {
-    case .start, .stop, .stopWithoutForce, .kill, .restart, .remove, .replace:
+    case .start, .stop, .stopWithoutForce, .kill, .restart, .restartWithoutForce, .remove, .replace:
       let id = context().nextRun
       let request = Request(
         key: .init(uid: 1000, id: id), digest: UInt64(sent.count), step: step, at: world.now.boot)
@@ -130,9 +138,7 @@ struct SupervisionModel {
     case .sendAgain(let back):
       guard sent.count > back else { return }
       try ask(sent[sent.count - 1 - back])
-    case .orderGivenUp:
-      guard let run = lifecycle?.run, let order = run.orders.current, order.noKill else { return }
-      try fact { lifecycle, _ in lifecycle.orderGivenUp(run.id, number: order.number) }
+    case .controllerActs: controllerActs()
     case .commit: try commit()
     case .commitThenDie:
       guard !world.disk.refuses, let batch = book.takeBatch() else { return }
@@ -152,7 +158,7 @@ struct SupervisionModel {
       // With nobody to hear it, it is as if it had died; so another daemon tries it again.
       world.lost.insert(run)
       news.append(.launchFailed(run))
-    case .guestExits(let code): if let run = running { end(run, .exited(code: code)) }
+    case .guestExits(let code): if let run = running { exit(run, code) }
     case .guestReboots: if let run = running { end(run, .reboot) }
     case .controllerDies: if let run = world.controllers.keys.first { world.kill(run) }
     case .newsArrives: try hear()
@@ -187,11 +193,20 @@ struct SupervisionModel {
       try commit()
       guard let lifecycle, world.disk.guest != nil else { break }
       if case .stopped = lifecycle.phase, world.controllers.isEmpty, book.isSettled { break }
-      if let timer { world.boot = max(world.boot, timer.nanoseconds) }
-      // A policy that always restarts is brought to rest by a stop.
+      if let timer {
+        world.boot = max(world.boot, timer.nanoseconds)
+        try fact { $0.timerFired($1) }
+      }
+      controllerActs()
+      // A policy that always restarts is brought to rest by a stop; an order without force comes to its end by itself.
       switch lifecycle.phase {
       case .waiting, .running, .starting: try perform(.kill)
-      case .stopping: try perform(.kill)
+      case .stopping(let run):
+        guard run.launched != nil, run.orders.standing.allSatisfy(\.noKill) else {
+          try perform(.kill)
+          break
+        }
+        guard timer != nil else { throw Violation(text: "an order without force that has no end") }
       case .stopped: break
       }
     }
@@ -225,10 +240,11 @@ struct SupervisionModel {
     if let runs = world.disk.runsOfRequests[request.key], !runs.isEmpty, !isForgotten(request) {
       throw Violation(text: "a request that began \(runs.map(\.short)) is not known any more")
     }
-    let user = Actor.user(uid: 1000, pid: 4)
+    // Each order is told apart by its actor.
+    let user = Actor.user(uid: 1000, pid: Int32(clamping: nextRun))
     let weight: GuestBook.Weight
     switch request.step {
-    case .stop, .stopWithoutForce, .kill: weight = .order
+    case .stop, .stopWithoutForce(_), .kill: weight = .order
     default: weight = .request
     }
     let context = context()
@@ -243,10 +259,13 @@ struct SupervisionModel {
           let sequel: RequestLedger.Sequel
           switch request.step {
           case .start: sequel = .started(lifecycle.run?.id ?? .zero)
-          case .restart: sequel = .restarted(former: former?.id, number: lifecycle.runCount + (former == nil ? 0 : 1))
+          case .restart, .restartWithoutForce:
+            sequel = .restarted(
+              former: former.flatMap { _ in .init(newestOf: lifecycle) },
+              number: lifecycle.runCount + (former == nil ? 0 : 1))
           case .remove: sequel = .removed(lifecycle.run?.id)
           case .replace: sequel = .defined(atNextStart: lifecycle.isSpecPending)
-          default: sequel = .stopped(lifecycle.run?.id)
+          default: sequel = .stopped(.init(newestOf: lifecycle))
           }
           decided = .init(key: request.key, digest: request.digest, guest: lifecycle.name, sequel: sequel, at: now.wall)
           return decided
@@ -256,7 +275,10 @@ struct SupervisionModel {
           case .start: try lifecycle.start(by: user, context)
           case .restart: try lifecycle.restart(EndOrder(.restart, by: user), context)
           case .kill: try lifecycle.stop(EndOrder(.kill, by: user), context)
-          case .stopWithoutForce: try lifecycle.stop(EndOrder(.stop, by: user, noKill: true), context)
+          case .stopWithoutForce(let millis):
+            try lifecycle.stop(EndOrder(.stop, by: user, timeoutMillis: millis, noKill: true), context)
+          case .restartWithoutForce(let millis):
+            try lifecycle.restart(EndOrder(.restart, by: user, timeoutMillis: millis, noKill: true), context)
           case .remove(let force): try lifecycle.remove(by: user, force: force, context)
           case .replace: lifecycle.configure(lifecycle.defined, by: user)
           default: try lifecycle.stop(EndOrder(.stop, by: user), context)
@@ -266,8 +288,11 @@ struct SupervisionModel {
         ledger.decided(decided, decision.ticket, now: now.boot)
         switch decided.sequel {
         case .started(let run): callers[decision.ticket] = (.outcome(run), run, false)
-        case .stopped(let run?), .removed(let run?): callers[decision.ticket] = (.ended(run), run, true)
-        case .stopped(nil), .removed(nil), .restarted, .defined, .signaled: break
+        case .stopped(let end?), .restarted(let end?, _):
+          let condition = end.order.map { Waiters.Condition.carriedOut(end.run, order: $0) } ?? .ended(end.run)
+          callers[decision.ticket] = (condition, end.run, true)
+        case .removed(let run?): callers[decision.ticket] = (.ended(run), run, true)
+        case .stopped(nil), .removed(nil), .restarted(nil, _), .defined, .signaled: break
         }
       }
       try follow(decision)
@@ -347,6 +372,11 @@ struct SupervisionModel {
         if !world.disk.launched.contains(run) { throw Violation(text: "a launch is told, not stored") }
       case .unstored(let record):
         if world.disk.ended[record.ended.run] != nil { throw Violation(text: "an end is told not to be stored") }
+      case .givenUp:
+        // Said to callers whose order has an end of its own, and only once that is so on the disk, if the disk takes it.
+        guard book.isRefused || world.disk.givenUp.contains(where: { $0.run == run }) else {
+          throw Violation(text: "an order is told to be given up, not stored")
+        }
       case .gone, .stuck: break
       }
     }
@@ -379,13 +409,14 @@ struct SupervisionModel {
         return
       }
       switch controller.phase {
+      // Without force it waits until it is known whether init was executed.
+      case .launching where order.noKill && !isFormer: world.give(order, to: run.id)
       case .idle, .launching: end(run.id, .stopped(by: order.by, how: .cancelled, status: nil))
-      // Without force it runs on, until that is given up or it ends by itself.
-      case .running where order.noKill: break
+      // It runs on until it ends by itself, it comes to force, or no order stands.
+      case .running where !order.isForce: world.give(order, to: run.id)
       case .running:
-        end(
-          run.id,
-          .stopped(by: order.by, how: order.isForce ? .forced : .polite, status: .signaled(15, coreDumped: false)))
+        world.give(order, to: run.id)
+        force(run.id, order.number)
       }
     case .armTimer(let due): timer = due
     case .disarmTimer: timer = nil
@@ -401,6 +432,47 @@ struct SupervisionModel {
       }
     case .delete: world.directory = nil
     }
+  }
+
+  /// What the times of its orders ask a controller for. One of the former release keeps to itself that it gave up.
+  private mutating func controllerActs() {
+    guard let run = running, let controller = world.controllers[run] else { return }
+    for order in controller.orders.standing {
+      guard world.now.boot.nanoseconds >= order.moment(after: order.politeMillis(spec.stop), world.now).nanoseconds
+      else {
+        continue
+      }
+      guard order.noKill else { return force(run, order.number) }
+      _ = world.controllers[run]?.orders.giveUp(order.number)
+      if !isFormer { news.append(.gaveUp(run, order: order.number)) }
+    }
+  }
+
+  private mutating func force(_ run: RunID, _ number: UInt32) {
+    let killed = WaitStatus.signaled(9, coreDumped: false)
+    guard let order = world.controllers[run]?.orders.kept.first(where: { $0.number == number }) else { return }
+    if isFormer { return end(run, .stopped(by: order.by, how: .forced, status: killed)) }
+    world.controllers[run]?.orders.update(number) { $0.killSent = true }
+    end(run, facts: EndFacts(initExecuted: .yes, status: InitStatus(killed)))
+  }
+
+  /// Init exits, by itself or because it was asked to: it is all the same to it.
+  private mutating func exit(_ run: RunID, _ code: Int32) {
+    guard isFormer else { return end(run, facts: EndFacts(initExecuted: .yes, status: InitStatus(.exited(code)))) }
+    // The former release kept the actor of the last order, also of one that it had given up.
+    let actor = world.controllers[run]?.orders.last?.by
+    end(run, actor.map { .stopped(by: $0, how: .polite, status: .exited(code)) } ?? .exited(code: code))
+  }
+
+  private mutating func end(_ run: RunID, facts: EndFacts) {
+    var facts = facts
+    facts.orders = world.controllers[run]?.orders ?? EndOrders()
+    guard let record = world.end(run, .notKnown, length: 0) else { return }
+    let full = ExitRecord(
+      guest: record.guest, run: run, boot: record.boot, facts: facts, startedAt: nil, endedAt: record.endedAt,
+      lengthNanos: UInt64(jitter) * 100_000_000)
+    if world.directory?.run == run { world.directory?.record = full }
+    news.append(.ended(full))
   }
 
   private mutating func end(_ run: RunID, _ cause: EndCause) {
@@ -425,6 +497,7 @@ struct SupervisionModel {
         cause: .startFailed(StartFailure(step: "mount /proc", errno: 1, message: "mount /proc: no")), startedAt: nil,
         endedAt: world.now.wall, lengthNanos: 0)
       try fact { $0.ended(record, $1) }
+    case .gaveUp(let run, let order): try fact { lifecycle, _ in lifecycle.orderGivenUp(run, number: order) }
     case .ended(let record):
       connected.remove(record.run)
       try fact { $0.ended(record, $1) }
@@ -507,16 +580,24 @@ struct SupervisionModel {
       case .launching: .launching
       case .running: .running
       }
-    switch Recovery.adoption(phase, .init(run: holder, phase: status)) {
+    // A former controller says only whether it is stopping.
+    let isStopping = !controller.orders.standing.isEmpty
+    let numbers = isFormer ? nil : Set(controller.orders.kept.map(\.number))
+    let account = Recovery.Status(
+      run: holder, phase: status == .running && isStopping ? .stopping : status, orders: numbers)
+    switch Recovery.adoption(phase, account) {
     case .dismiss:
       world.controllers[holder] = nil
       world.directory?.isHeld = false
       try look()
-    case .adopt(let order):
+    case .adopt(let orders):
       ordered.insert(holder)
       connected.insert(holder)
       if case .running = controller.phase { try hear(.launched(holder)) }
-      if let order, let run = lifecycle?.run { try act(.stop(run, order)) }
+      for order in controller.orders.kept where order.givenUp && !isFormer {
+        try hear(.gaveUp(holder, order: order.number))
+      }
+      for order in orders { if let run = lifecycle?.run { try act(.stop(run, order)) } }
     }
   }
 

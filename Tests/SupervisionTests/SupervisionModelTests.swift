@@ -17,14 +17,16 @@ import Testing
     for _ in 0..<histories {
       let spec = randomSpec(&generator)
       let steps = (0..<(3 + generator.below(18))).map { _ in Step.random(using: &generator) }
-      guard let violation = run(spec, steps) else { continue }
-      let shortest = shrink(spec, steps)
+      let isFormer = generator.below(3) == 0
+      guard let violation = run(spec, steps, isFormer) else { continue }
+      let shortest = shrink(spec, steps, isFormer)
       Issue.record(
         """
         \(violation)
         LODGE_TEST_SEED=\(seed)
         @Test func shrunk() throws {
-          try check(.model(restart: \(spec.restart), autostart: \(spec.autostart), transient: \(spec.transient)), \(shortest))
+          try check(.model(restart: \(spec.restart), autostart: \(spec.autostart), transient: \(spec.transient)), \(shortest),
+            isFormer: \(isFormer))
         }
         """)
       return
@@ -48,27 +50,49 @@ import Testing
     ],
     [.start, .commit, .cgroupMade, .daemonDies, .controllerDies, .connectionCloses],
     [.start, .commit, .controllerDies, .daemonDies],
-    [.start, .commit, .stopWithoutForce, .commit, .orderGivenUp],
+    [.start, .commit, .stopWithoutForce(millis: 1_000), .commit, .timePasses(millis: 1_000), .timerFires],
     [
-      .start, .commit, .launchSucceeds, .newsArrives, .stopWithoutForce, .commit, .orderGivenUp, .guestReboots, .commit,
+      .start, .commit, .launchSucceeds, .newsArrives, .stopWithoutForce(millis: 1_000), .commit,
+      .timePasses(millis: 1_000), .controllerActs, .newsArrives, .guestReboots, .newsArrives, .commit,
     ],
-    [.start, .commit, .launchSucceeds, .newsArrives, .stopWithoutForce, .commit, .daemonDies, .orderGivenUp, .kill],
+    [
+      .start, .commit, .launchSucceeds, .newsArrives, .stopWithoutForce(millis: 1_000), .commit, .daemonDies,
+      .timePasses(millis: 1_000), .controllerActs, .newsArrives, .kill,
+    ],
+    [
+      .start, .commit, .launchSucceeds, .newsArrives, .stopWithoutForce(millis: 60_000), .commit,
+      .stopWithoutForce(millis: 1_000), .commit, .timePasses(millis: 2_000), .controllerActs, .newsArrives, .commit,
+      .timePasses(millis: 60_000), .timerFires, .commit, .guestExits(code: 1), .newsArrives, .commit,
+    ],
+    [
+      .start, .commit, .launchSucceeds, .newsArrives, .restart, .stopWithoutForce(millis: 1_000), .commit,
+      .timePasses(millis: 1_000), .controllerActs, .newsArrives, .commit, .timePasses(millis: 20_000), .controllerActs,
+      .newsArrives, .commit,
+    ],
+    [
+      .start, .commit, .launchSucceeds, .newsArrives, .stop, .stopWithoutForce(millis: 1_000),
+      .restartWithoutForce(millis: 5_000), .commitThenDie, .timePasses(millis: 30_000), .controllerActs,
+    ],
+    [
+      .start, .commit, .launchSucceeds, .newsArrives, .diskRefuses(true), .stopWithoutForce(millis: 1_000), .commit,
+      .timePasses(millis: 1_000), .timerFires, .commit, .diskRefuses(false), .commit,
+    ],
   ])
   func historiesWorthKeeping(_ steps: [Step]) throws {
     for mode in RestartPolicy.Mode.allCases {
-      try check(.model(restart: RestartPolicy(mode: mode)), steps)
+      for isFormer in [false, true] { try check(.model(restart: RestartPolicy(mode: mode)), steps, isFormer: isFormer) }
     }
   }
 
-  private func check(_ spec: GuestSpec, _ steps: [Step]) throws {
-    var model = try SupervisionModel(spec: spec)
+  private func check(_ spec: GuestSpec, _ steps: [Step], isFormer: Bool) throws {
+    var model = try SupervisionModel(spec: spec, isFormer: isFormer)
     for step in steps { try model.perform(step) }
     try model.settle()
   }
 
-  private func run(_ spec: GuestSpec, _ steps: [Step]) -> String? {
+  private func run(_ spec: GuestSpec, _ steps: [Step], _ isFormer: Bool) -> String? {
     do {
-      try check(spec, steps)
+      try check(spec, steps, isFormer: isFormer)
       return nil
     } catch let violation as Violation {
       return violation.text
@@ -78,13 +102,13 @@ import Testing
   }
 
   /// Leaves out one step after the other as long as the history still fails.
-  private func shrink(_ spec: GuestSpec, _ steps: [Step]) -> [Step] {
+  private func shrink(_ spec: GuestSpec, _ steps: [Step], _ isFormer: Bool) -> [Step] {
     var steps = steps
     var index = 0
     while index < steps.count {
       var fewer = steps
       fewer.remove(at: index)
-      if run(spec, fewer) != nil { steps = fewer } else { index += 1 }
+      if run(spec, fewer, isFormer) != nil { steps = fewer } else { index += 1 }
     }
     return steps
   }

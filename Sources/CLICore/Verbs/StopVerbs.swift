@@ -11,7 +11,10 @@ struct StopVerb: Verb {
     discussion: """
       First the guest's own signal (SIGTERM unless its spec says otherwise), after the timeout SIGTERM, then SIGKILL for \
       all of it. Returns when it has ended, and says which it took. No restart policy starts it again. Of several guests, \
-      by --all, a pattern or --filter, it takes those that run; one that is stopped already is a note and no error.
+      by --all, a pattern or --filter, it takes those that run; one that is stopped already is a note and no error. \
+      With --no-kill the order is given up at its deadline, and the guest runs on with its restart policy. Beside each other \
+      orders keep their own deadlines; the earliest with force counts, and of a stop and a restart the later one that was not \
+      given up.
       """,
     examples: [
       Example("lodge stop web", "stop one", given: [.running("web")]),

@@ -143,6 +143,7 @@ struct EventLine: Decodable {
   var cause: CauseLine?
   var actor: ActorLine?
   var message: String?
+  var order: OrderLine?
 }
 
 struct ErrorObject: Decodable {
