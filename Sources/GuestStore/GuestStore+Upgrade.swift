@@ -3,6 +3,7 @@ internal import Foundation
 internal import GRDB
 internal import Guest
 internal import GuestWire
+internal import Supervision
 internal import WireProtocol
 internal import XDR
 
@@ -30,55 +31,73 @@ extension GuestStore {
     }
   }
 
-  /// Every row in this version's encoding. Runs in a transaction; throws `damaged` for the first row that cannot be read.
+  /// The first bytes of a row of a former version that could not be read. Versions that look for their own format leave it out.
+  static let unreadFormat: [UInt8] = [0, 0, 0, 1]
+
+  /// Every row in this version's encoding, in a transaction.
+  ///
+  /// A row of the history, or a hook, that cannot be read decides about nothing else: it is kept behind `unreadFormat`.
+  ///
+  /// - Throws: `damaged` for a guest that cannot be read: what is defined is not guessed.
   static func upgradeRows(_ db: Database, path: String) throws {
-    func row<Value>(_ noun: String, _ body: () throws -> Value) throws -> Value {
-      do { return try body() } catch let error as DatabaseError {
-        throw error
+    for found in try Row.fetchAll(db, sql: "SELECT id, name, record FROM guests") {
+      let record: Data
+      do {
+        let former = try formerGuest(found)
+        record = Data(try Wire.StoredGuestRow(lifecycle: former.lifecycle, createdAt: former.createdAt).xdrEncoded())
       } catch {
-        throw StoreError.damaged(path: path, reason: "\(noun): \(error)")
-      }
-    }
-    for found in try Row.fetchAll(db, sql: "SELECT name, record FROM guests") {
-      let name: String = found["name"]
-      let record = try row("guest \(Visible.text(name, limit: 80))") {
-        let former = try FormerGuest(name: GuestName(name), row: Array(found["record"] as Data))
-        return try Wire.StoredGuestRow(lifecycle: former.lifecycle, createdAt: former.createdAt).xdrEncoded()
-      }
-      try db.execute(sql: "UPDATE guests SET record = ? WHERE name = ?", arguments: [Data(record), name])
-    }
-    for found in try Row.fetchAll(db, sql: "SELECT guest_id, number, record FROM runs") {
-      let number: Int64 = found["number"]
-      let record = try row("run \(number)") {
-        try Wire.StoredRunRow(FormerRow.run(Array(found["record"] as Data))).xdrEncoded()
+        let name = String.fromDatabaseValue(found["name"]) ?? "of an unreadable name"
+        throw StoreError.damaged(path: path, reason: "guest \(Visible.text(name, limit: 80)): \(error)")
       }
       try db.execute(
+        sql: "UPDATE guests SET record = ? WHERE id = ?", arguments: [record, found["id"] as DatabaseValue])
+    }
+    for found in try Row.fetchAll(db, sql: "SELECT guest_id, number, record FROM runs") {
+      let record = try encoded(found, "record") { try Wire.StoredRunRow(FormerRow.run($0)).xdrEncoded() }
+      try db.execute(
         sql: "UPDATE runs SET record = ? WHERE guest_id = ? AND number = ?",
-        arguments: [Data(record), found["guest_id"] as Int64, number])
+        arguments: [record, found["guest_id"] as DatabaseValue, found["number"] as DatabaseValue])
     }
     for found in try Row.fetchAll(db, sql: "SELECT name, spec FROM hooks") {
-      let name: String = found["name"]
-      let record = try row("hook \(Visible.text(name, limit: 80))") {
-        try Wire.StoredHookRow(FormerRow.hook(Array(found["spec"] as Data))).xdrEncoded()
-      }
-      try db.execute(sql: "UPDATE hooks SET spec = ? WHERE name = ?", arguments: [Data(record), name])
+      let spec = try encoded(found, "spec") { try Wire.StoredHookRow(FormerRow.hook($0)).xdrEncoded() }
+      try db.execute(
+        sql: "UPDATE hooks SET spec = ? WHERE name = ?", arguments: [spec, found["name"] as DatabaseValue])
     }
     // The journal can have a million rows: a thousand at a time.
-    var last: Int64 = -1
+    var last = Int64.min
     while true {
       let rows = try Row.fetchAll(
         db, sql: "SELECT sequence, event FROM journal WHERE sequence > ? ORDER BY sequence LIMIT 1000",
         arguments: [last])
       guard !rows.isEmpty else { return }
       for found in rows {
+        // It is the row's own number, which is of no other type.
         let sequence: Int64 = found["sequence"]
-        let event = try row("journal row \(sequence)") {
-          try Wire.Event(FormerRow.journalEntry(Array(found["event"] as Data))).xdrEncoded()
-        }
+        let event = try encoded(found, "event") { try Wire.Event(FormerRow.journalEntry($0)).xdrEncoded() }
         try db.cachedStatement(sql: "UPDATE journal SET event = ? WHERE sequence = ?")
-          .execute(arguments: [Data(event), sequence])
+          .execute(arguments: [event, sequence])
         last = sequence
       }
     }
+  }
+
+  /// A column in this version's encoding, or as it is behind `unreadFormat`.
+  private static func encoded(_ row: Row, _ column: String, _ encode: ([UInt8]) throws -> [UInt8]) throws -> Data {
+    // Not NULL by the schema; a number in it has bytes as a text has.
+    let former = Data.fromDatabaseValue(row[column]) ?? Data("\(row[column] as DatabaseValue)".utf8)
+    do { return Data(try encode(Array(former))) } catch let error as DatabaseError {
+      throw error
+    } catch {
+      return Data(unreadFormat) + former
+    }
+  }
+
+  /// A guest of a row that a former version wrote.
+  static func formerGuest(_ row: Row) throws -> StoredGuest {
+    guard let name = String.fromDatabaseValue(row["name"]), let record = Data.fromDatabaseValue(row["record"]) else {
+      throw GuestError(.storage, "its row has values of another kind")
+    }
+    let former = try FormerGuest(name: GuestName(name), row: Array(record))
+    return StoredGuest(lifecycle: former.lifecycle, createdAt: former.createdAt)
   }
 }

@@ -200,7 +200,7 @@ extension GuestStore {
       runSpec: (row["run_spec"] as Data?).map { Array($0) })
   }
 
-  /// The guests that can still be read from a database that is damaged, one by one.
+  /// The guests that can still be read from a database that is damaged, one by one, also from one of a former version.
   ///
   /// - Returns: those, and how many there should be, where that can be read.
   public static func salvage(path: String) -> (guests: [StoredGuest], expected: Int?) {
@@ -216,7 +216,8 @@ extension GuestStore {
       var guests: [StoredGuest] = []
       for id in 1...max(1, min(highest ?? 100_000, 1_000_000)) {
         let sql = "SELECT name, record, \(runSpec) FROM guests WHERE id = \(id)"
-        if let row = try? Row.fetchOne(db, sql: sql), let guest = try? Self.guest(row) { guests.append(guest) }
+        guard let row = try? Row.fetchOne(db, sql: sql), Data.fromDatabaseValue(row["record"]) != nil else { continue }
+        if let guest = (try? Self.formerGuest(row)) ?? (try? Self.guest(row)) { guests.append(guest) }
       }
       return (guests, expected)
     }

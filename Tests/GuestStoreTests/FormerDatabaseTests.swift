@@ -126,17 +126,53 @@ import Testing
     }
   }
 
-  /// A row that cannot be read stops the upgrade, and nothing was changed.
-  @Test func aDamagedRowLeavesTheDatabaseAsItWas() throws {
-    try withFormerDatabase { path in
-      try DatabaseQueue(path: path).write {
-        try $0.execute(sql: "UPDATE journal SET event = x'00' WHERE sequence = (SELECT max(sequence) FROM journal)")
+  private func damage(_ sql: String, in path: String) throws {
+    try DatabaseQueue(path: path).write { try $0.execute(sql: sql) }
+  }
+
+  private func bytes(_ sql: String, in path: String) throws -> Data? {
+    try DatabaseQueue(path: path).read { try Data.fetchOne($0, sql: sql) }
+  }
+
+  /// A row of the history that nothing reads decides about nothing: neither about the guests nor about other rows.
+  @Test(arguments: [
+    ("journal", "event", "sequence = 3"), ("runs", "record", "guest = 'exited3' AND number = 2"),
+    ("hooks", "spec", "name = 'note'"),
+  ])
+  func aDamagedRowOfTheHistoryIsKeptAsItIs(_ table: String, _ column: String, _ which: String) throws {
+    for damaged in ["x''", "x'00'", "substr(\(column), 1, 40)", "'text'", "-5"] {
+      try withFormerDatabase { path in
+        try damage("UPDATE \(table) SET \(column) = \(damaged) WHERE \(which)", in: path)
+        let rest = try number("SELECT count(*) FROM \(table) WHERE NOT (\(which))", in: path)
+        let before = try bytes("SELECT cast(\(column) AS blob) FROM \(table) WHERE \(which)", in: path) ?? Data()
+        let store = try GuestStore(path: path, boot: GuestStoreTests.boot)
+        #expect(
+          try store.pool.read {
+            try Row.fetchAll($0, sql: "SELECT name, record, run_spec FROM guests").map(GuestStore.guest)
+          }.count == 21, "\(table) \(damaged)")
+        try store.close()
+        let after = try #require(try bytes("SELECT \(column) FROM \(table) WHERE \(which)", in: path))
+        #expect(after == Data(GuestStore.unreadFormat) + before, "\(table) \(damaged)")
+        #expect(
+          try number(
+            "SELECT count(*) FROM \(table) WHERE NOT (\(which)) AND substr(\(column), 1, 4) = x'00000002'", in: path)
+            == rest, "\(table) \(damaged): all the others are upgraded")
       }
-      let guest = try DatabaseQueue(path: path).read { try Data.fetchOne($0, sql: "SELECT record FROM guests LIMIT 1") }
+    }
+  }
+
+  /// A guest that cannot be read stops the upgrade: nothing is changed, and the others can be shown meanwhile.
+  @Test(arguments: ["record = x'00'", "record = substr(record, 1, 40)", "record = 7", "name = 'no name'"])
+  func aDamagedGuestLeavesTheDatabaseAsItWasAndTheOthersKnown(_ damaged: String) throws {
+    try withFormerDatabase { path in
+      try damage("UPDATE guests SET \(damaged) WHERE name = 'exited3'", in: path)
+      let guest = try bytes("SELECT record FROM guests WHERE name = 'running'", in: path)
       #expect(throws: StoreError.self) { try GuestStore(path: path, boot: GuestStoreTests.boot) }
       #expect(try number("PRAGMA user_version", in: path) == 2)
-      #expect(
-        try DatabaseQueue(path: path).read { try Data.fetchOne($0, sql: "SELECT record FROM guests LIMIT 1") } == guest)
+      #expect(try bytes("SELECT record FROM guests WHERE name = 'running'", in: path) == guest)
+      let (known, expected) = GuestStore.salvage(path: path)
+      #expect(expected == 21 && known.count == 20)
+      #expect(known.contains { $0.lifecycle.name.value == "running" && $0.lifecycle.state == .running })
     }
   }
 }

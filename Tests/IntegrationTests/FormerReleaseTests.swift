@@ -96,7 +96,44 @@ extension IntegrationTests {
         Self.end(back)
         try await daemon.start()
         #expect(try await daemon.guests().count == count)
+
+        // The way back as the page has it, beside guests that were started and defined since.
+        try await daemon.succeed("start", "g0")
+        try await daemon.define("since", ["--restart", "never"], ["/bin/sleep", "1000"])
+        try await daemon.succeed("start", "since")
+        try await Self.goBack(daemon)
+        let formerAgain = try await Self.start("\(programs)/lodged", daemon, asking: former)
+        #expect(try await former(["daemon", "status"]).output.contains("well"))
+        let known: [Line] = try await former(["ls", "-o", "jsonl"]).decoded()
+        #expect(Set(known.map(\.name)) == Set(all.map(\.name)), "as before the upgrade")
+        let started = try await former(["start", "g0"])
+        #expect(started.code == 0, "\(started)")
+        Self.end(formerAgain)
+        // And forth again.
+        try await daemon.start()
+        #expect(try await daemon.guests().count == count)
       }
+    }
+
+    /// Does what docs/operating.md says, with the folders of the test.
+    private static func goBack(_ daemon: TestDaemon) async throws {
+      let repository = Files.parent(of: Files.parent(of: Files.parent(of: #filePath)))
+      let page = try Files.readText("\(repository)/docs/operating.md")
+      let steps = page.components(separatedBy: "**The way back**")[1].components(separatedBy: "```")[1]
+        .split(separator: "\n").map(String.init).dropFirst()
+      #expect(steps.count == 6)
+      let (ours, disk) = (
+        steps.filter { $0.hasPrefix("lodge ") }, steps.filter { $0.hasPrefix("m") || $0.hasPrefix("cd ") }
+      )
+      for step in ours {
+        let words = Array(step.split(separator: " ").map(String.init).dropFirst())
+        let result = try await daemon.cli(words + ["--timeout", "0s"])
+        #expect(result.code == 0, "\(step): \(result)")
+      }
+      try await daemon.terminate()
+      let script = disk.joined(separator: "\n").replacingOccurrences(of: "/var/lib/lodge", with: "\(daemon.root)/lib")
+      let moved = try await Command("/bin/sh")(["-euc", script])
+      #expect(moved.code == 0, "\(moved)")
     }
 
     private static func end(_ process: ProcessHandle) {
