@@ -8,7 +8,8 @@ attack_ends() {
   build_debug --build-tests --quiet
   echo "| series | ends | right | wrong | not known |"
   echo "| --- | --- | --- | --- | --- |"
-  LODGE_TRUTH_ENDS=$ends swift_test --filter 'IntegrationTests\.Truth' >"$log" 2>&1 && status=0 || status=1
+  LODGE_TRUTH_ENDS=$ends swift_test --filter 'IntegrationTests.Truth' >"$log" 2>&1 && status=0 || status=1
+  grep -q '^truth | ' "$log" || status=1
   sed -n 's/^truth | /| /p' "$log"
   awk -F'|' '/^truth \| / { for (i = 3; i <= 6; i++) sum[i] += $i }
     END {
@@ -17,7 +18,7 @@ attack_ends() {
     }' "$log"
   sed -n 's/^truth: //p' "$log"
   if [ "$status" != 0 ]; then
-    grep -E 'recorded an issue|error:' "$log" | head -20 >&2
+    grep -E 'recorded an issue|error:' "$log" | head -20 >&2 || tail -n 20 "$log" >&2
     echo "the whole output: $log" >&2
   else
     rm -f "$log"
