@@ -40,7 +40,7 @@ public struct ProgramTable: Sendable {
   }
 
   private let programs: [Key: any DoorProgram]
-  /// What each program said of itself when the table was made. A look-up asks none of them: it is made several times a call.
+  /// The answers of each program when the table was made. A look-up asks none of them: it is made several times a call.
   public let served: [ServedProgram]
 
   /// - Precondition: no two programs have one number and version.

@@ -6,9 +6,9 @@ struct CgroupLimit: Sendable {
   var controller: String
   /// The same of v1.
   var legacyController: String
-  /// What a spec asks for; nil for nothing.
+  /// The limit of the spec; nil without one.
   var asked: @Sendable (Limits) -> UInt64?
-  /// What protects the host where nothing is asked for.
+  /// The limit that protects the host where the spec has none.
   var usual: @Sendable (CgroupLimits.Usual) -> UInt64? = { _ in nil }
   /// Files of cgroup v2, in the order in which they are written. Of several sets the first that the kernel has counts.
   var unified: [[File]]

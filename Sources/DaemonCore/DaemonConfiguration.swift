@@ -10,7 +10,7 @@ public struct DaemonConfiguration: Sendable, Hashable {
   }
 
   public var socketGroup = "lodge"
-  /// What members of the socket's group may do with all guests. Root, and the daemon's own user, may do everything.
+  /// The right of the socket's group on all guests. Root, and the daemon's own user, may do everything.
   public var groupRight = Right.operate
   public var grants: [Grant] = []
   public var readOnlySocket = true

@@ -77,7 +77,7 @@ struct HookProgram: Sendable {
     timer.cancel()
     let failure = timedOut.isSet ? "it took more than \(timeout) ms and was killed" : Self.failure(status)
     note(failure ?? "exit 0", in: log)
-    // What it left running in the background goes with it.
+    // Its programs in the background end with it.
     await end(group)
     return failure
   }
@@ -182,7 +182,7 @@ private final class TimedOut: @unchecked Sendable {
   func set() { isSet = true }
 }
 
-/// What a hook's program is told: one variable a fact, so that a shell script needs no parser.
+/// The environment of a hook's program: one variable a fact, so that a shell script needs no parser.
 enum HookEnvironment {
   static func variables(_ entry: JournalEntry, attempt: UInt64, socket: String, root: String) -> [String] {
     let event = entry.event

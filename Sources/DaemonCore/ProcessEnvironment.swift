@@ -1,7 +1,8 @@
 internal import Layout
 internal import LinuxSystem
 
-/// What spawned programs get of our environment: a path, the topics of traces that are on and, in debug builds, the tests' crash points.
+/// The part of our environment that spawned programs get: a path, the topics of traces that are on and, in debug builds,
+/// the tests' crash points.
 enum ProcessEnvironment {
   static let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

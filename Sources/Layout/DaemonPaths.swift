@@ -2,9 +2,9 @@
 public struct DaemonPaths: Sendable, Hashable {
   /// `/`, or the folder of a scratch or second instance.
   public var root: String
-  /// What lives until the next boot: sockets, locks, the directories of runs.
+  /// Kept until the next boot: sockets, locks, the directories of runs.
   public var runtime: String
-  /// What is kept: the database.
+  /// Kept for good: the database.
   public var state: String
   public var logs: String
   public var configuration: String

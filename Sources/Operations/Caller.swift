@@ -5,7 +5,7 @@ public struct Caller: Sendable {
   public let actor: Actor
   /// Its right on everything, and its grants on some guests.
   public let access: Access
-  /// What it begins ends with this.
+  /// Subscriptions and waits that it begins end with this.
   public let scope: any CallerScope
   /// The right that this needs, and its name for messages.
   public let needed: Right

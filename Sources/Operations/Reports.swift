@@ -136,7 +136,7 @@ public struct DaemonStatus: Sendable, Hashable {
   public var startedAt: Timestamp
   public var root: String
   public var database: String
-  /// What is wrong with the database; empty when all is well.
+  /// The fault of the database; empty when all is well.
   public var storageFault: String
   public var guests: Int
   public var running: Int

@@ -1,6 +1,6 @@
 public import Guest
 
-/// What a caller may do; each right includes the ones before it.
+/// The rights of a caller; each includes the ones before it.
 public enum Right: UInt8, Sendable, Hashable, Comparable, CaseIterable {
   case none, view, inspect, operate, admin
 

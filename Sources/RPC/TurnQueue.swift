@@ -1,4 +1,4 @@
-/// Whose turn it is, and whether any turn may begin now: work of many users in slices, a bounded time of it in one go.
+/// The order of turns, and whether one may begin now: work of many users in slices, a bounded time of it in one go.
 ///
 /// A driver serves an item at once when `mayBegin` says so, and queues it otherwise; `next` gives the items out user by user
 /// and connection by connection. An item that is not done goes to the back of its user's queue.

@@ -213,7 +213,7 @@ public struct ShortForm<Section: Sendable>: Sendable {
   }
 }
 
-/// What the reference and the JSON Schema say of a key, made when they ask.
+/// The words of the reference and the JSON Schema about a key, made when they are asked for.
 private struct KeyDocument {
   var row: ReferenceRow
   /// Of the keys below it.

@@ -18,7 +18,7 @@ public enum ValueForm: Sendable {
   case structured
 }
 
-/// What the reference and the JSON Schema say of a type of value.
+/// The words of the reference and the JSON Schema about a type of value.
 struct ValueDocument: Sendable {
   var name: String
   var allowed: String
