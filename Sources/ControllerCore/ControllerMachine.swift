@@ -282,7 +282,7 @@ struct ControllerMachine {
     case .idle, .emptying, .recording, .delivering, .done: return []
     }
     if order.timeoutMillis == 0, !order.order.noKill { return kill(order.order, at: now) }
-    // What has come to its end does not count any more.
+    // An order whose time is up does not count any more.
     var effects = advance(at: now)
     orders.take(order.order)
     if phase == .running {

@@ -1,8 +1,8 @@
 /// The orders of one run, oldest first. A run may be given any number of them: the oldest, the newest and all that a
 /// decision depends on are kept, and the rest is counted.
 ///
-/// What is to become of the run follows from the orders that stand, and from nothing beside them: whether it is to end, what
-/// follows its end, and by when.
+/// The fate of the run follows from the orders that stand, and from nothing beside them: whether it is to end, what follows its
+/// end, and by when.
 public struct EndOrders: Sendable, Hashable {
   public static let oldestKept = 8
   public static let newestKept = 8
@@ -33,7 +33,7 @@ public struct EndOrders: Sendable, Hashable {
   /// The newest that stands.
   public var current: EndOrder? { kept.last { !$0.givenUp } }
 
-  /// What follows the end of the run; nil where no order stands.
+  /// The action after the end of the run; nil where no order stands.
   ///
   /// A removal stays one. Of stops and restarts the later order wins, with force or without, as long as it stands: the last
   /// word counts, and a word that was taken back does not.

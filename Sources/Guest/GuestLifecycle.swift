@@ -83,7 +83,7 @@ public struct GuestLifecycle: Sendable, Hashable {
     case stopped
     case starting(Run)
     case running(Run)
-    /// An order of the run stands. What follows its end is what the orders that stand then say.
+    /// An order of the run stands. The orders that stand at its end say what follows.
     case stopping(Run)
     case waiting(PendingRestart)
   }

@@ -104,7 +104,7 @@ extension GuestLifecycle.Phase {
     case .starting(let run): self = .starting(.init(run, spec: spec))
     case .running(let run): self = .running(.init(run, spec: spec))
     case .stopping(let stopping):
-      // What follows is in the orders of the run; `stop` has it for readers of before.
+      // The orders of the run say what follows; `stop` has it for readers of before.
       self = .stopping(.init(stopping.run, spec: spec))
     case .waiting(let wait):
       self = .waiting(

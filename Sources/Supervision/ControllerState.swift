@@ -416,7 +416,7 @@ extension ControllerState {
     return [.readStatus]
   }
 
-  /// What should have happened by now, and the reason for a kill.
+  /// The reason for a kill, where something should have happened by now.
   private func late(_ now: BootTime) -> Fence? { due.flatMap { $0.by < now ? $0.reason : nil } }
 
   // MARK: Orders that are not carried out

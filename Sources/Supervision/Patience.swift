@@ -7,7 +7,7 @@ extension EndOrder {
   /// By when it has to have ended the guest, the controller's own deadlines included; nil for never.
   ///
   /// An order keeps its deadline over a restart of the daemon. One whose time is up is left the time that a kill has, because
-  /// a controller that did as it was told is reached, or has reported, by then.
+  /// a controller that carried the order out is reached, or has reported, by then.
   public func deadline(_ policy: StopPolicy, now: Moment) -> BootTime? {
     if noKill { return nil }
     let soon = now.boot.adding(milliseconds: Self.forceMillis)

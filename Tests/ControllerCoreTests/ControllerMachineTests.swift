@@ -264,7 +264,7 @@ struct ControllerMachineTests {
     #expect(machine.orders.kept.map(\.killSent) == [false, true])
   }
 
-  /// Any orders at any time: each without force ends at its own time, and the first force is nobody's but the earliest's.
+  /// Any orders at any time: each without force ends at its own time, and the first force is that of the earliest deadline.
   @Test(arguments: 0..<50) func eachOrderHasItsOwnEndInAnyHistory(seed: UInt64) {
     var random = SplitMix(state: seed &+ 991)
     for _ in 0..<100 {

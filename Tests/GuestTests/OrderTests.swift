@@ -56,7 +56,7 @@ import Testing
     transition.events.compactMap { $0.kind == .order && $0.order?.givenUp == true ? $0.order?.number : nil }
   }
 
-  /// The one that came later ends first, and takes no other with it; nobody waits for either.
+  /// The one that came later ends first, and takes no other with it; no caller waits for either.
   @Test func eachOrderWithoutForceEndsAtItsOwnTime() throws {
     var guest = try Self.running()
     #expect(armed(try guest.stop(Self.gentle(60), Self.context(10))) == [70])
@@ -253,7 +253,7 @@ import Testing
 
   // MARK: Any history
 
-  /// Orders of several actors, in any order, with their ends told by the clock, by the controller, by both, late and twice,
+  /// Orders of several actors, in any order, with their ends reported by the clock, by the controller, by both, late and twice,
   /// and with deaths of the daemon between: the events alone say which orders stand, and the guest is as they say.
   @Test(arguments: 0..<40) func theEventsSayWhichOrdersStand(seed: UInt64) throws {
     var random = Random(state: seed &* 7919 &+ 13)

@@ -60,8 +60,8 @@ extension IntegrationTests {
 
     static let deaf = ["/bin/sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"]
 
-    /// Each order without force has an end of its own, whoever waits for it, and each end is an event. Then the policy counts,
-    /// and a crash is told as one.
+    /// Each order without force has an end of its own, with or without a caller, and each end is an event. Then the policy counts,
+    /// and a crash is recorded as one.
     @Test(.requiresGuests) func anOrderBesideAnotherOneEndsAtItsOwnTime() async throws {
       try await withDaemon { daemon in
         try await daemon.define("web", ["--restart", "always"], Self.deaf)
@@ -87,7 +87,7 @@ extension IntegrationTests {
       }
     }
 
-    /// What follows the end is what the orders that stand say; the caller of the other one is told what stands.
+    /// The orders that stand say what follows the end; the caller of the other one hears which one stands.
     @Test(.requiresGuests) func aRestartIsNotCancelledByAStopThatIsGivenUp() async throws {
       try await withDaemon { daemon in
         try await daemon.define("web", ["--restart", "never", "--stop-timeout", "4s"], Self.deaf)

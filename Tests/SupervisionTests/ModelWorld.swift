@@ -227,7 +227,7 @@ struct ModelWorld {
     switch ended.cause {
     case .stopped(let actor, .polite, _), .stopped(let actor, .forced, _):
       if let order = disk.givenUp.first(where: { $0.run == run && $0.order.by == actor })?.order {
-        throw Violation(text: "order \(order.number) was given up, and is told to have ended \(run.short)")
+        throw Violation(text: "order \(order.number) was given up, and is said to have ended \(run.short)")
       }
     case .startFailed where executed.contains(run):
       throw Violation(text: "run \(run.short) was executed, and is told never to have been")

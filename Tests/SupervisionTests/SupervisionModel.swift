@@ -240,7 +240,7 @@ struct SupervisionModel {
     if let runs = world.disk.runsOfRequests[request.key], !runs.isEmpty, !isForgotten(request) {
       throw Violation(text: "a request that began \(runs.map(\.short)) is not known any more")
     }
-    // Each order is told apart by its actor.
+    // Each order has an actor of its own.
     let user = Actor.user(uid: 1000, pid: Int32(clamping: nextRun))
     let weight: GuestBook.Weight
     switch request.step {
@@ -375,7 +375,7 @@ struct SupervisionModel {
       case .givenUp:
         // Said to callers whose order has an end of its own, and only once that is so on the disk, if the disk takes it.
         guard book.isRefused || world.disk.givenUp.contains(where: { $0.run == run }) else {
-          throw Violation(text: "an order is told to be given up, not stored")
+          throw Violation(text: "an order is said to be given up, not stored")
         }
       case .gone, .stuck: break
       }
@@ -434,7 +434,7 @@ struct SupervisionModel {
     }
   }
 
-  /// What the times of its orders ask a controller for. One of the former release keeps to itself that it gave up.
+  /// Force and giving up, where the time of an order has come. One of the former release keeps to itself that it gave up.
   private mutating func controllerActs() {
     guard let run = running, let controller = world.controllers[run] else { return }
     for order in controller.orders.standing {
