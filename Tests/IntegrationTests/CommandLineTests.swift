@@ -62,6 +62,28 @@ extension IntegrationTests {
       }
     }
 
+    /// C19: a question that was just asked is asked again, about the same run, whenever the daemon goes.
+    @Test(.requiresGuests, arguments: [0, 150, 700, 1300]) func aWaitOutlivesTheDaemon(milliseconds: Int) async throws {
+      try await withDaemon { daemon in
+        try await daemon.define("web", ["--restart", "never"], ["/bin/sh", "-c", "trap 'exit 7' TERM; \(Self.loop)"])
+        try await daemon.succeed("start", "web")
+        try await daemon.waitForLog("web", "ready")
+        async let waiting = daemon.lodge("wait", "web")
+        // The client is there; how long it has been there is the argument.
+        while try await daemon.succeed("daemon", "clients", "-q").output.split(separator: "\n").count < 2 {}
+        try await Task.sleep(for: .milliseconds(milliseconds))
+        try await daemon.kill()
+        try await daemon.start()
+        try await daemon.succeed("stop", "web")
+        // Another run of it is not the one that was asked about.
+        try await daemon.succeed("start", "web")
+        let result = try await waiting
+        #expect(result.code == 7, "\(result)")
+      }
+    }
+
+    private static let loop = "echo ready; while :; do sleep 0.05; done"
+
     /// The kind of X6: whatever format is asked for, a verb prints it or refuses it.
     @Test(.requiresGuests) func everyFormatIsHonouredOrRefused() async throws {
       try await withDaemon { daemon in

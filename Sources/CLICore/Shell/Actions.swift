@@ -25,9 +25,11 @@ struct Action<Procedure: RPCProcedure> {
   /// The work that goes on after Ctrl-C, and how to follow it.
   var follow: (String) -> String
   var outcome: (String, Procedure.Reply) -> Outcome
-  /// The question after the connection was lost, where it can be asked again: with the journal's newest number
-  /// at a moment when the first question was still open.
-  var again: ((String, UInt64) -> Procedure.Args)?
+  /// The question after the connection was lost, where it can be asked again: with the guest as it was before the first
+  /// question was decided, nil if that is not known because neither was answered.
+  var again: ((String, Wire.GuestSummary?) -> Procedure.Args)?
+  /// Until when a daemon that has gone is waited for (CLOCK_BOOTTIME); nil where the verb has no limit of its own.
+  var deadline: Int64?
   /// The request has an id: after the connection was lost the very same is sent again, and answered by what was decided
   /// the first time.
   var isIdempotent = false
@@ -61,7 +63,7 @@ struct Action<Procedure: RPCProcedure> {
 /// An action under way.
 private final class ActionRun<Procedure: RPCProcedure> {
   /// So many calls are open at once: less than a connection may have.
-  private static var window: Int { min(32, RPCLimits.callsInFlight / 2) }
+  private var window: Int { min(32, RPCLimits.callsInFlight / (action.again == nil ? 2 : 4)) }
   private static var second: UInt64 { 1_000_000_000 }
 
   private let action: Action<Procedure>
@@ -75,8 +77,11 @@ private final class ActionRun<Procedure: RPCProcedure> {
   private var asked: [Procedure.Args] = []
   /// Replies that had come, by index, when the connection they came over was lost.
   private var saved: [Int: Procedure.Reply] = [:]
-  /// The journal's newest number at a moment when what is waited for was still to come.
-  private var sequence: UInt64?
+  /// Looks at the guests, each sent right before the question: requests of a connection are decided in their order, so
+  /// what a look shows was so before the question was decided.
+  private var looks: [Int: BlockingClient.Ticket<Admin.GuestList>] = [:]
+  private var seen: [Int: Wire.GuestSummary] = [:]
+  private var isAskingAgain = false
   private var results: [ExitStatus] = []
   private(set) var documents: [DataValue] = []
 
@@ -90,7 +95,7 @@ private final class ActionRun<Procedure: RPCProcedure> {
   func carryOut() throws(Failure) -> ExitStatus {
     var index = 0
     while index < names.count {
-      ask(through: min(index + Self.window, names.count))
+      ask(through: min(index + window, names.count))
       do throws(RPCCallError) {
         guard let reply = try reply(to: index) else {
           giveUp(from: index)
@@ -125,8 +130,11 @@ private final class ActionRun<Procedure: RPCProcedure> {
       let index = tickets.count
       // Made once for each guest: another time it would be another request.
       if index == asked.count { asked.append(action.arguments(name)) }
-      let arguments = sequence.flatMap { action.again?(name, $0) } ?? asked[index]
+      let arguments = isAskingAgain ? action.again?(name, seen[index]) ?? asked[index] : asked[index]
       do throws(RPCCallError) {
+        if action.again != nil, seen[index] == nil {
+          looks[index] = try client.send(Admin.GuestList.self, .init(after: "", pattern: name, labels: [], limit: 1))
+        }
         tickets.append(.success(try client.send(Procedure.self, arguments)))
       } catch {
         tickets.append(.failure(error))
@@ -141,22 +149,23 @@ private final class ActionRun<Procedure: RPCProcedure> {
     let others = names.count - index - 1
     // Nothing is said about what takes less than half a second.
     var patience = Self.second / 2
-    var candidate: UInt64?
     while true {
       let left = action.timeout.map { $0 > elapsed ? $0 - elapsed : 0 } ?? .max
-      if let reply = try client.receive(ticket, within: min(patience, left)) { return reply }
+      if let reply = try client.receive(ticket, within: min(patience, left)) {
+        takeLook(index)
+        return reply
+      }
       if context.wasInterrupted || isLate { return nil }
       patience = Self.second
-      if action.again != nil, sequence == nil {
-        // Taken only when the question is still open a second later: then its answer came after this number for sure.
-        sequence = candidate
-        let state = try client.send(
-          Admin.GuestList.self, .init(after: "", pattern: names[index], labels: [], limit: 1))
-        candidate = try client.receive(state, within: Self.second)?.sequence
-      }
       let text = action.status(names[index], elapsed)
       context.console.status(others > 0 ? "\(text) (and \(others) more)" : text)
     }
+  }
+
+  private func takeLook(_ index: Int) {
+    guard let look = looks[index], let reply = try? client.receive(look, within: 0) else { return }
+    looks[index] = nil
+    if seen[index] == nil { seen[index] = reply.guests.first { $0.name == names[index] } }
   }
 
   /// The outcome for a guest that is already in the state that was asked for.
@@ -199,14 +208,25 @@ private final class ActionRun<Procedure: RPCProcedure> {
 
   /// False where the question cannot be asked again.
   private func reconnect(at index: Int) throws(Failure) -> Bool {
-    guard action.isIdempotent || action.again != nil && sequence != nil else { return false }
+    guard action.isIdempotent || action.again != nil else { return false }
     for (index, ticket) in tickets.enumerated().dropFirst(index) {
+      takeLook(index)
       if let ticket = try? ticket.get(), let reply = try? client.receive(ticket, within: 0) { saved[index] = reply }
     }
-    let deadline = action.isIdempotent ? Clock.bootNanoseconds + Self.daemonPatience : nil
-    try context.awaitDaemon(for: Procedure.self, "\(action.verb) \(names[index])", deadline: deadline)
+    let deadline = action.isIdempotent ? Clock.bootNanoseconds + Self.daemonPatience : action.deadline
+    do throws(Failure) {
+      try context.awaitDaemon(for: Procedure.self, "\(action.verb) \(names[index])", deadline: deadline)
+    } catch {
+      guard error.status == .unreachable, let end = action.deadline, Clock.bootNanoseconds >= end else { throw error }
+      throw Failure(
+        .timedOut, code: GuestError.Code.timedOut.word,
+        "\(action.verb) \(names[index]): the time is up, and the daemon has not come back",
+        hint: "\(action.follow(names[index])) goes on")
+    }
     client = try context.client(for: Procedure.self)
     tickets.removeSubrange(index...)
+    looks = [:]
+    isAskingAgain = true
     return true
   }
 }

@@ -49,15 +49,15 @@ struct WaitVerb: Verb {
     }
     var codes: [Int32] = []
     let begin = Clock.bootNanoseconds
-    func arguments(_ name: String, since: UInt64) -> Wire.GuestWaitArgs {
+    func arguments(_ name: String, run: Wire.RunId?) -> Wire.GuestWaitArgs {
       let passed = (Clock.bootNanoseconds - begin) / 1_000_000
       return .init(
-        name: name, condition: wire, run: nil, since: since,
+        name: name, condition: wire, run: run, since: run == nil ? since ?? 0 : 0,
         timeoutMillis: millis.map { max(0, Int64(clamping: $0) - passed) } ?? -1)
     }
-    let action = Action<Admin.GuestWait>(
+    var action = Action<Admin.GuestWait>(
       verb: "wait",
-      arguments: { arguments($0, since: since ?? 0) },
+      arguments: { arguments($0, run: nil) },
       status: {
         "\($0): waiting until it \(words), \(TimeText.wholeSeconds($1))"
       },
@@ -73,7 +73,9 @@ struct WaitVerb: Verb {
             "exitCode": .integer(Int64(codes.last ?? 0)),
           ]))
       },
-      again: { arguments($0, since: max($1, since ?? 0)) })
+      // Its end is meant, also when the next run has begun since.
+      again: { arguments($0, run: since == nil && wire == .ended ? $1?.run : nil) })
+    action.deadline = millis.map { begin &+ Int64(clamping: min($0, 1 << 40)) &* 1_000_000 }
     let status = try action.run(on: try context.names(selection), in: context)
     guard status == .done else { return status }
     return ExitStatus(rawValue: codes.first { $0 != 0 } ?? 0)
