@@ -3,13 +3,20 @@ import XDRCompiler
 
 struct Generate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Generates Swift.",
+    abstract: "Generates Swift, or the tables of a codec in Python.",
     discussion: "Exit status: 0 done or fresh, 1 errors in the input or (with --check) stale output, 64 wrong usage.")
 
   @OptionGroup var input: InputOptions
 
-  @Option(name: .shortAndLong, help: "Folder for the generated files.")
+  @Option(
+    name: .shortAndLong,
+    help: "Folder for the generated files; of Python the file that has the marks between which the tables go.")
   var output: String
+
+  enum Language: String, ExpressibleByArgument, CaseIterable { case swift, python }
+
+  @Option(help: "swift or python. The other options are Swift's.")
+  var language = Language.swift
 
   @Option(help: "An enum to put all types into.")
   var namespace: String?
@@ -33,6 +40,30 @@ struct Generate: ParsableCommand {
 
   func run() throws {
     let compilation = try input.compile()
+    switch language {
+    case .swift: try runSwift(compilation)
+    case .python: try runPython(compilation)
+    }
+  }
+
+  private func runPython(_ compilation: Compilation) throws {
+    guard input.report(compilation) else { throw ExitCode(1) }
+    let old = String(decoding: try readFile(output), as: UTF8.self)
+    let tables = PythonBackend.generate(compilation.model)
+    guard let new = PythonBackend.replacingTables(of: old, with: tables) else {
+      printError("error: \(output) has no lines \"\(PythonBackend.begin)\" and \"\(PythonBackend.end)\"\n")
+      throw ExitCode(1)
+    }
+    guard new != old else { return }
+    guard !check else {
+      print(unifiedDiff(old: old, new: new, oldName: output, newName: "\(output) (generated)"), terminator: "")
+      printError("error: generated files are stale; run the same command without --check\n")
+      throw ExitCode(1)
+    }
+    try writeFile(output, new)
+  }
+
+  private func runSwift(_ compilation: Compilation) throws {
     var options = SwiftOptions()
     options.namespace = namespace
     options.emitsServices = services

@@ -19,6 +19,46 @@ import XDRCompiler
     try expectGolden(JSONBackend.generate(BackEndTests.features().model).pretty, "features.json")
   }
 
+  @Test func theTablesOfPython() throws {
+    let tables = PythonBackend.generate(
+      model(
+        """
+        const MOST = 2;
+        typedef string word<MOST>;
+        /** @open */ enum colour { COLOUR_DEEP_RED = 1, COLOUR_BLUE = 2 };
+        struct pair { word key; opaque id[4]; int *more; };
+        /** @growable(max: 64) */ struct grown { pair pairs<3>; /** @default(COLOUR_BLUE) */ colour c; /** @default */ bool b; };
+        union place switch (colour kind) { case COLOUR_BLUE: hyper at; case COLOUR_DEEP_RED: void; };
+        program P { version V { void P_HELLO(void) = 0; /** @idempotent */ pair P_ASK_IT(grown) = 1; } = 3; } = 0x20;
+        """))
+    for line in [
+      "MOST = 2", "    'word': ('alias', ('string', 2)),", "    'colour': ('enum', {'deepRed': 1, 'blue': 2}, True),",
+      "    'pair': ('struct', (('key', ('type', 'word')), ('id', ('fixed', 4)), ('more', ('optional', 'int')))),",
+      "    'grown': ('growable', 64, (('pairs', ('list', ('type', 'pair'), 3)), ('c', ('type', 'colour'), 'blue'), ('b', 'bool', False))),",
+      "    'place': ('union', ('type', 'colour'), {2: ('at', 'hyper'), 1: None}, None),", "    'p': (0x20, 3, {",
+      "        'hello': (0, None, None, 'call'),",
+      "        'ask_it': (1, ('type', 'grown'), ('type', 'pair'), 'idempotent'),",
+    ] { #expect(tables.contains(line + "\n"), "\(line) is not in \(tables)") }
+    let file = "# mine\n\(PythonBackend.begin)\nold\n\(PythonBackend.end)\nmine = 1\n"
+    let new = try #require(PythonBackend.replacingTables(of: file, with: tables))
+    #expect(new == "# mine\n\(PythonBackend.begin)\n\(tables)\(PythonBackend.end)\nmine = 1\n")
+    #expect(PythonBackend.replacingTables(of: new, with: tables) == new)
+    #expect(PythonBackend.replacingTables(of: "# mine\n", with: tables) == nil)
+  }
+
+  /// Python itself reads the tables of everything that a schema can have.
+  @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/python3"), "needs python3"))
+  func pythonReadsTheTables() throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
+    process.arguments = [
+      "-c", try PythonBackend.generate(BackEndTests.features().model) + "assert TYPES and PROGRAMS\n",
+    ]
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+  }
+
   @Test func theFlatFileForRpcgen() throws {
     let compilation = try BackEndTests.features()
     let text = RpcgenBackend.generate(compilation.model, diagnostics: compilation.diagnostics)
