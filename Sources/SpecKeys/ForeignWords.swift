@@ -28,6 +28,9 @@ public struct ForeignWords: Sendable {
 }
 
 extension GuestKeys {
+  /// The way to say in a spec what another tool's word says at the top of its own; nil for a word that none has.
+  public static func answer(toForeign word: String) -> String? { foreign.answer(to: word) }
+
   /// Of the top of a spec.
   static let foreign = ForeignWords([
     "image": "a guest's tree is a folder: rootfs: /srv/trees/web",

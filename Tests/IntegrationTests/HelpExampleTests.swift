@@ -64,11 +64,23 @@ extension IntegrationTests {
           try Files.writeText(
             "rootfs: {path: \(try RootTrees.busybox()), mode: overlay}\ncommand: [/bin/sleep, \"60\"]\n",
             to: "\(daemon.root)/\(name)")
+        case "foreignFile": try Files.writeText(Self.foreignFiles[name] ?? "", to: "\(daemon.root)/\(name)")
         case "hook": try await daemon.succeed("on", "add", name, "--exec", "/bin/true")
         default: break
         }
       }
     }
+
+    private static let foreignFiles = [
+      "compose.yaml": "services:\n  web:\n    image: alpine\n    command: [sleep, \"60\"]\n",
+      "domain.xml": """
+      <domain type='lxc'><name>web</name><memory unit='MiB'>64</memory><os><init>/bin/sleep</init><initarg>60</initarg></os>
+      <devices><filesystem><source dir='/srv/trees/web'/><target dir='/'/></filesystem></devices></domain>
+      """,
+      "inspect.json": """
+      [{"Name": "web", "Path": "/bin/sleep", "Args": ["60"], "Config": {"Env": []}, "HostConfig": {"Memory": 67108864}}]
+      """,
+    ]
 
     private func shell(_ example: Example, on daemon: TestDaemon) throws -> [String] {
       let line = example.command.replacingOccurrences(of: "/srv/trees/web", with: try RootTrees.busybox())

@@ -2,7 +2,7 @@
 #
 # Two build folders, because their flags differ and SwiftPM would rebuild everything at each change of flags:
 #   .build           debug, for tests, demo and run
-#   .build-release   as it ships: lodged with the standard library linked in, lodge and lodge-controller fully static,
+#   .build-release   as it ships: lodged with the standard library linked in, lodge, lodge-controller and lodge-convert fully static,
 #                    as Package.swift says
 
 # A target may import only what Package.swift says it depends on: the arrows of docs/architecture.md.
@@ -24,10 +24,10 @@ build_debug() {
   swift build "${debug_flags[@]}" "$@"
 }
 
-build_release() { build_shipped lodge lodge-controller lodged; }
+build_release() { build_shipped lodge lodge-controller lodge-convert lodged; }
 
-# The two that are held to be lean.
-build_static() { build_shipped lodge lodge-controller; }
+# Those that are held to be lean.
+build_static() { build_shipped lodge lodge-controller lodge-convert; }
 
 # Compilers write the folder they work in into debug information, from which the linker makes the build id, and C's
 # __FILE__ into strings: two working copies would give two different programs.
@@ -74,6 +74,8 @@ dev_generate() {
   dev_xdrgen generate --namespace Wire --no-services --output Sources/WireProtocol/Generated "$@" protocol/*.x &&
     dev_xdrgen generate --namespace Wire --services-above WireProtocol --output Sources/WireServices/Generated "$@" protocol/*.x &&
     dev_xdrgen generate --namespace WireV1 --no-services --output Sources/FormerProtocol/Generated "$@" protocol/v1/*.x &&
+    dev_xdrgen generate --language python --output contrib/python/lodge/__init__.py "$@" \
+      protocol/rpc.x protocol/guest.x protocol/settings.x protocol/ends.x protocol/keepalive.x protocol/admin.x &&
     dev_xdrgen generate --borrowed --inline-opaque 32 --output tools/benchmarks/codec/Sources/codec "$@" \
       tools/benchmarks/codec/records.x
 }

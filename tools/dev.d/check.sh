@@ -137,7 +137,7 @@ check_lean() {
   say "check: the controller and the CLI are lean"
   local bin product wrong=0 needed foreign size
   bin=.build-release/release
-  for product in lodge-controller lodge; do
+  for product in lodge-controller lodge lodge-convert; do
     needed=$(readelf -d "$bin/$product" | awk '/NEEDED/ { print $NF }')
     [ -z "$needed" ] || { echo "check: $product needs shared libraries:" $needed >&2; wrong=1; }
     # ArgumentParser brings FoundationEssentials into the CLI; the controller has none of it.

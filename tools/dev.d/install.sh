@@ -64,6 +64,7 @@ stage() {
   strip_to "$bin/lodge" "$stage/bin/lodge"
   strip_to "$bin/lodged" "$stage/sbin/lodged"
   strip_to "$bin/lodge-controller" "$stage/libexec/lodge/lodge-controller"
+  strip_to "$bin/lodge-convert" "$stage/libexec/lodge/lodge-convert"
   install -m 755 contrib/subordinate-ids "$stage/libexec/lodge/subordinate-ids"
 
   for unit in contrib/systemd/*.service contrib/systemd/*.socket; do

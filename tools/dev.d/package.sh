@@ -67,6 +67,8 @@ package_debian() {
   mkdir -p "$tree"/dev/{include/lodge,protocol,c,examples} "$tree"/doc/protocol
   cp protocol/*.x protocol/README.md "$tree/dev/protocol/"
   cp examples/c-client/lodge.x "$tree/dev/c/"
+  install -D -m 644 contrib/python/lodge/__init__.py "$tree/dev/python/lodge/__init__.py"
+  install -D -m 644 contrib/python/examples/bad_ends.py "$tree/dev/examples/python/bad_ends.py"
   # rpcgen names its input in what it writes, and the includes after it.
   (
     cd "$tree/dev/c"

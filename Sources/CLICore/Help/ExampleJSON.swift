@@ -19,6 +19,7 @@ extension Example.Precondition {
     case .ended(let name): "ended \(name)"
     case .absent(let name): "absent \(name)"
     case .specFile(let name): "specFile \(name)"
+    case .foreignFile(let name): "foreignFile \(name)"
     case .hook(let name): "hook \(name)"
     }
   }

@@ -36,10 +36,8 @@ struct ForeignVerb: Sendable {
     ForeignVerb(
       "attach login console ttyconsole", [.podman, .virsh, .incus, .machinectl], "lodge logs --follow GUEST",
       "it only reads; a console to type in is not built yet"),
-    ForeignVerb("top processes", [.podman], "lodge show GUEST", "it has the tasks, memory and CPU time of its run"),
-    ForeignVerb(
-      "stats domstats dommemstat cpu-stats", [.podman, .virsh],
-      "lodge show GUEST --format '{{.memory}} {{.cpuTime}} {{.tasks}}'"),
+    ForeignVerb("processes", [.podman], "lodge top GUEST", "it has tasks, memory and CPU, not each process"),
+    ForeignVerb("domstats dommemstat cpu-stats domtop", [.virsh], "lodge top GUEST"),
     ForeignVerb(
       "cp copy-to copy-from file", [.podman, .incus, .machinectl], "lodge show GUEST --format '{{.spec.rootfs.path}}'",
       "files are copied into the tree it names, with cp(1)"),
@@ -70,7 +68,10 @@ struct ForeignVerb: Sendable {
       "remove autostart from it, then: lodge apply -f GUEST.yaml"),
     ForeignVerb("dumpxml cat export emit generate", [.podman, .virsh, .systemctl], "lodge show GUEST --spec"),
     ForeignVerb(
-      "compose play kube up deploy", [.podman], "lodge apply -f FOLDER",
+      "compose up", [.podman], "lodge convert compose.yaml > guests.yaml",
+      "it says what it leaves out; then: lodge apply -f guests.yaml --start"),
+    ForeignVerb(
+      "play kube deploy", [.podman], "lodge apply -f FOLDER",
       "one spec file for each guest; then: lodge start --all"),
     ForeignVerb("down", [.podman], "lodge stop --all"),
     ForeignVerb("init", [.incus], "lodge create GUEST -f GUEST.yaml"),

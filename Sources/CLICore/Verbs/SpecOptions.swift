@@ -178,17 +178,10 @@ struct SpecOptions: ParsableArguments {
 
   /// The daemon has another working directory than we.
   private func absolute(_ path: String) throws(Failure) -> String {
-    if path.hasPrefix("/") || path.isEmpty { return path }
-    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-    guard getcwd(&buffer, buffer.count) != nil else {
+    guard let path = HostPath.absolute(path) else {
       throw .usage("\(path): it is relative, and the working directory is gone")
     }
-    let folder = String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-    var parts = folder.split(separator: "/")
-    for part in path.split(separator: "/") where part != "." {
-      if part == ".." { _ = parts.popLast() } else { parts.append(part) }
-    }
-    return "/" + parts.joined(separator: "/")
+    return path
   }
 
   /// - Parameter file: `-` is standard input.
@@ -200,5 +193,20 @@ struct SpecOptions: ParsableArguments {
     } catch {
       throw Failure(error.errno == ENOENT ? .usage : .failed, code: "invalidArgument", error.description)
     }
+  }
+}
+
+enum HostPath {
+  /// A path from the root on, without dots; nil for a relative one where the working directory is gone.
+  static func absolute(_ path: String) -> String? {
+    if path.hasPrefix("/") || path.isEmpty { return path }
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    guard getcwd(&buffer, buffer.count) != nil else { return nil }
+    let folder = String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    var parts = folder.split(separator: "/")
+    for part in path.split(separator: "/") where part != "." {
+      if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+    }
+    return "/" + parts.joined(separator: "/")
   }
 }

@@ -63,6 +63,8 @@ public struct Example: Sendable {
     case absent(String)
     /// A spec file of this name in the working directory, for a guest on the tree.
     case specFile(String)
+    /// A file of another tool in the working directory: `compose.yaml`, `domain.xml` or `inspect.json`.
+    case foreignFile(String)
     case hook(String)
   }
 

@@ -7,10 +7,11 @@ enum VerbTable {
   static let all: [any Verb.Type] = [
     CreateVerb.self, RunVerb.self, ApplyVerb.self, StartVerb.self, StopVerb.self, KillVerb.self, RestartVerb.self,
     RemoveVerb.self,
-    ListVerb.self, ShowVerb.self, WhyVerb.self, RunsVerb.self, EventsVerb.self, LogsVerb.self, WaitVerb.self,
+    ListVerb.self, ShowVerb.self, TopVerb.self, WhyVerb.self, RunsVerb.self, EventsVerb.self, LogsVerb.self,
+    WaitVerb.self,
     HostVerb.self, DaemonStatusVerb.self, DaemonClientsVerb.self, DaemonLimitsVerb.self, DaemonTraceVerb.self,
-    OnAddVerb.self, OnListVerb.self, OnTestVerb.self, OnRemoveVerb.self, VersionVerb.self, CompletionVerb.self,
-    HelpVerb.self,
+    OnAddVerb.self, OnListVerb.self, OnTestVerb.self, OnRemoveVerb.self, ConvertVerb.self, VersionVerb.self,
+    CompletionVerb.self, HelpVerb.self,
   ]
 
   /// A word that is no verb: answered by what it does elsewhere, or by what it was meant to be.
