@@ -280,10 +280,10 @@ extension AdminProgram {
     _ verb: EndOrder.Verb, _ args: Wire.GuestStopArgs, _ context: Context
   ) throws(GuestError) -> EndOrder {
     guard (0...64).contains(args.signal) else {
-      throw GuestError(.invalidArgument, "stop \(args.name): signal \(args.signal) does not exist; 1 to 64 do")
+      throw GuestError(.invalidArgument, "\(verb.word) \(args.name): signal \(args.signal) does not exist; 1 to 64 do")
     }
     if args.timeoutMillis > Int64(GuestSpec.Bound.millis) {
-      throw GuestError(.invalidArgument, "stop \(args.name): a timeout of more than 365 days")
+      throw GuestError(.invalidArgument, "\(verb.word) \(args.name): a timeout of more than 365 days")
     }
     return EndOrder(
       verb, by: context.caller.actor, signal: args.signal == 0 ? nil : args.signal,

@@ -94,7 +94,7 @@ actor HookRunner {
       throw GuestError(.alreadyExists, "add hook \(name): there is one of that name", hint: "lodge on rm \(name)")
     }
     guard hooks.count < Int(Wire.hooksMax) else {
-      throw GuestError(.limitReached, "add hook \(name): there are \(Wire.hooksMax) already")
+      throw GuestError(.limitReached, "add hook \(name): there are \(Wire.hooksMax) hooks, as many as are allowed")
     }
     try HookProgram.check(spec.program, "add hook \(name)")
     let stored = StoredHook(name: name, spec: try Wire.HookSpec(spec).xdrEncoded(), position: newest)

@@ -41,7 +41,9 @@ public enum ExitRecordFile {
     func number(at offset: Int) -> UInt32 {
       bytes[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) }
     }
-    guard bytes.count >= 12 else { throw GuestError(.badFrame, "exit record: \(bytes.count) bytes are none") }
+    guard bytes.count >= 12 else {
+      throw GuestError(.badFrame, "exit record: \(bytes.count) bytes are too few for one")
+    }
     guard number(at: 0) == magic else { throw GuestError(.badFrame, "exit record: it is another kind of file") }
     guard number(at: bytes.count - checksumSize) == crc32(bytes.dropLast(checksumSize)) else {
       throw GuestError(.badFrame, "exit record: its checksum does not fit")

@@ -95,7 +95,7 @@ final class DaemonLink: Sendable {
       let end = deadline ?? ContinuousClock.now + options.patience
       deadline = end
       guard isLost, DaemonLink.isIdempotent(procedure), ContinuousClock.now + pause < end else { throw error }
-      do { try await Task.sleep(for: pause) } catch { throw GuestError(.cancelled, "given up") }
+      do { try await Task.sleep(for: pause) } catch { throw GuestError(.cancelled, "wait for the daemon: given up") }
       pause = min(pause * 2, .seconds(1))
     }
   }

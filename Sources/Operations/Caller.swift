@@ -36,7 +36,8 @@ public struct Caller: Sendable {
     guard access.base >= needed else {
       throw GuestError(
         .denied,
-        "needs the right to \(needed) everything, and this user has it on some guests only (\(procedure))")
+        "needs the right to \(needed) everything, and this user has it on some guests only (\(procedure))",
+        hint: "root has it, and groupRight in lodged.yaml gives it to a group")
     }
   }
 }

@@ -14,7 +14,7 @@ import Testing
   }
 
   @Test func verbsAliasesAndFamiliesAreCompleted() {
-    #expect(words("sta") == ["start", "status"])
+    #expect(words("sta") == ["start", "status", "stats"])
     #expect(Set(words("")).isSuperset(of: ["ls", "ps", "undefine", "daemon", "on", "apply"]))
     #expect(words("daemon ") == ["status", "clients", "limits", "trace"])
     #expect(words("on a") == ["add"])
@@ -34,7 +34,7 @@ import Testing
     #expect(words("create web -f ") == [":file"])
     #expect(words("run web -- ") == [":file"])
     #expect(words("completion ") == ["bash", "zsh", "fish"])
-    #expect(words("help st") == ["start", "stop", "status"])
+    #expect(words("help st") == ["start", "stop", "status", "stats"])
     #expect(words("nonsense ") == [])
     #expect(words("version ") == [])
   }

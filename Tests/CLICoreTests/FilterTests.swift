@@ -24,7 +24,9 @@ import WireProtocol
     #expect(try names(filters) == expected)
   }
 
-  @Test(arguments: ["state=up", "env", "=x", "cause=crash", "type=foo", "autostart=yes", "env=prod", "label.=x"])
+  @Test(arguments: [
+    "state=up", "env", "=x", "cause=crash", "type=foo", "notice=tasksStuck", "autostart=yes", "env=prod", "label.=x",
+  ])
   func whatIsNoFilterIsRefused(filter: String) {
     let failure = #expect(throws: Failure.self) { try Filter([filter], of: .guests) }
     #expect(failure?.status == .usage)
@@ -55,6 +57,11 @@ import WireProtocol
     #expect(try count(["cause=clean"]) == 4 && count(["cause=failed"]) == 2 && count(["cause=killed"]) == 6)
     #expect(try count(["bad=true"]) + count(["bad=false"]) == 22 && count(["bad=false", "cause=oom"]) == 0)
     #expect(try count(["type=order"]) == 1)
+    #expect(try count(["notice=restartsGivenUp"]) == 1 && count(["notice=controllerSilent"]) == 0)
+    let notice = GuestEvent(.notice, guest: Samples.name("web"), by: .policy, notice: .tasksStuck)
+    let stuck = try Filter(["notice=tasksStuck"], of: .events)
+    #expect(stuck.matches(notice) && stuck.wire.types == [.notice])
+    #expect(try !Filter(["notice=restartsGivenUp"], of: .events).matches(notice))
     #expect(try count(["guest=web", "type=state"]) == 24)
     #expect(try count(["guest=a*"]) == 1)
     #expect(try count(["label.env=prod", "cause=exited"]) == 2)
@@ -76,7 +83,7 @@ import WireProtocol
   @Test func aHookTakesOnlyWhatTheDaemonApplies() throws {
     let spec = try Filter(["guest=w*", "cause=oom", "label.env=prod"], of: .events).events("--filter")
     #expect(Filter.words(spec) == ["guest=w*", "cause=oom", "label.env=prod"])
-    for filters in [["state=running"], ["guest=a", "guest=b"], ["label.env=a", "label.env=b"]] {
+    for filters in [["state=running"], ["notice=tasksStuck"], ["guest=a", "guest=b"], ["label.env=a", "label.env=b"]] {
       #expect(throws: Failure.self) { try Filter(filters, of: .events).events("--filter") }
     }
   }

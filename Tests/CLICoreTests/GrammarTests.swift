@@ -137,7 +137,9 @@ import Testing
           Self.failure(Array(words.dropFirst())) == nil, "\(command): \(Self.failure(Array(words.dropFirst())) as Any)")
       }
     }
-    for word in ["exec", "top", "dominfo", "domstate", "edit", "images", "pause", "is-active", "enable", "compose"] {
+    for word in [
+      "exec", "domstats", "dominfo", "domstate", "edit", "images", "pause", "is-active", "enable", "compose",
+    ] {
       #expect(ForeignVerb.find(word) != nil, "\(word)")
     }
   }
@@ -154,7 +156,7 @@ import Testing
       }
     }
     #expect(Self.failure("strat web")?.hint == "did you mean lodge start?")
-    #expect(Self.failure("top")?.hint?.hasPrefix("lodge show GUEST") == true)
+    #expect(Self.failure("domstats")?.hint?.hasPrefix("lodge top GUEST") == true)
   }
 
   private static func slips(of word: String) -> [String] {

@@ -49,7 +49,7 @@ import Testing
       switch shape {
       case .object(let name): [name]
       case .list(let element): names(element)
-      case .text, .words, .bool, .count, .integer, .seconds, .time, .uuid, .labels, .spec: []
+      case .text, .words, .bool, .count, .integer, .number, .seconds, .time, .uuid, .labels, .spec: []
       }
     }
     let used = Set(

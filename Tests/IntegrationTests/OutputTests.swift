@@ -13,7 +13,7 @@ extension IntegrationTests {
     static let lines: [(verb: String, line: String)] = [
       ("create", "create new --rootfs TREE --overlay -- /bin/sleep 60"),
       ("create", "create other --check --rootfs TREE -- /bin/true"), ("apply", "apply -f FILE"),
-      ("apply", "apply -f FILE"), ("ls", "ls"), ("show", "show live web"), ("start", "start new"),
+      ("apply", "apply -f FILE"), ("ls", "ls"), ("top", "top"), ("show", "show live web"), ("start", "start new"),
       ("start", "start new"), ("restart", "restart new --timeout 100ms"), ("kill", "kill new"),
       ("stop", "stop new"), ("stop", "stop live --timeout 100ms"), ("why", "why live web"), ("wait", "wait web"),
       ("wait", "wait live --for stopped"), ("runs", "runs web live failing"), ("runs", "runs"), ("events", "events"),

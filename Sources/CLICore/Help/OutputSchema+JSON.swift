@@ -74,6 +74,7 @@ extension Shape {
     case .bool: "true or false"
     case .count: "number, 0 or more"
     case .integer: "number"
+    case .number: "number with a fraction"
     case .seconds: "seconds"
     case .time: "time"
     case .uuid: "UUID"
@@ -90,7 +91,9 @@ extension Shape {
       (.spec, .object):
       return []
     case (.count, .integer(let number)): return number >= 0 ? [] : ["\(path): \(number) is negative"]
-    case (.seconds, .decimal), (.seconds, .integer), (.seconds, .unsigned): return []
+    case (.seconds, .decimal), (.seconds, .integer), (.seconds, .unsigned), (.number, .decimal), (.number, .integer),
+      (.number, .unsigned):
+      return []
     case (.words(let words), .text(let text)):
       return words.contains(text) ? [] : ["\(path): \"\(text)\" is no word of it"]
     case (.time, .text(let text)):
@@ -102,7 +105,8 @@ extension Shape {
       return items.enumerated().flatMap { element.faults(in: $0.element, at: "\(path)[\($0.offset)]") }
     case (.labels, .object(let members)):
       return members.flatMap { Shape.text.faults(in: $0.value, at: "\(path).\($0.name)") }
-    case (.text, _), (.bool, _), (.count, _), (.integer, _), (.spec, _), (.seconds, _), (.words, _), (.time, _),
+    case (.text, _), (.bool, _), (.count, _), (.integer, _), (.spec, _), (.number, _), (.seconds, _), (.words, _),
+      (.time, _),
       (.uuid, _), (.object, _), (.list, _), (.labels, _):
       return ["\(path): \(value.json.prefix(60)) is not \(words)"]
     }
@@ -115,7 +119,7 @@ extension Shape {
     case .bool: .members(["type": .text("boolean")])
     case .count: .members(["type": .text("integer"), "minimum": .integer(0)])
     case .integer: .members(["type": .text("integer")])
-    case .seconds: .members(["type": .text("number"), "minimum": .integer(0)])
+    case .seconds, .number: .members(["type": .text("number"), "minimum": .integer(0)])
     case .time: .members(["type": .text("string"), "format": .text("date-time")])
     case .uuid: .members(["type": .text("string"), "pattern": .text("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")])
     case .object(let name): .members(["$ref": .text("#/$defs/\(name)")])

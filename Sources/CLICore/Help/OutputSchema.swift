@@ -11,6 +11,8 @@ indirect enum Shape: Sendable {
   case count
   /// A whole number that may be negative.
   case integer
+  /// A number, 0 or more, with a fraction.
+  case number
   /// Seconds, with a fraction.
   case seconds
   /// RFC 3339, in UTC.
@@ -91,6 +93,7 @@ enum OutputSchema {
       verbs: ["create", "run", "start", "stop", "kill", "restart"], list: "guests", objects: ["guest", "checked"]),
     OutputDocument(verbs: ["rm"], list: "guests", objects: ["removed"]),
     OutputDocument(verbs: ["apply"], list: "guests", objects: ["applied"]),
+    OutputDocument(verbs: ["top"], list: "guests", objects: ["consumption"]),
     OutputDocument(verbs: ["why"], list: "guests", objects: ["explained"]),
     OutputDocument(verbs: ["wait"], list: "guests", objects: ["waited"]),
     OutputDocument(verbs: ["runs"], list: "runs", objects: ["run"]),
@@ -150,6 +153,19 @@ enum OutputSchema {
     ]
 
   private static let results = [
+    OutputObject(
+      "consumption", "the use that a running guest makes of the host",
+      [
+        OutputField("name", .text, "of the guest"), OutputField("run", .uuid, "its present run"),
+        OutputField("uptime", .seconds, "of that run"),
+        OutputField("cpu", .number, .nullable, "share of one CPU, on average over the run; 1 is one whole CPU"),
+        OutputField("cpuTime", .seconds, .nullable, "CPU time of the run"),
+        OutputField("memory", .count, .nullable, "bytes in use, page cache included"),
+        OutputField("memoryPeak", .count, .nullable, "most bytes in use at once"),
+        OutputField("memoryLimit", .count, .nullable, "limits.memory of its spec; null: none is given there"),
+        OutputField("tasks", .count, .nullable, "processes and threads"),
+        OutputField("tasksLimit", .count, .nullable, "limits.pids of its spec; null: none is given there"),
+      ]),
     OutputObject(
       "restart", "a restart that a guest waits for",
       [

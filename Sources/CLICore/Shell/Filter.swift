@@ -11,12 +11,14 @@ struct Filter: Equatable {
   /// Of the last end, or of the event's.
   var bad: [String] = []
   var types: [String] = []
+  var notices: [String] = []
   var autostart: [String] = []
   var labels: [(key: String, value: String)] = []
 
   static func == (left: Filter, right: Filter) -> Bool {
     left.names == right.names && left.states == right.states && left.causes == right.causes
-      && left.bad == right.bad && left.types == right.types && left.autostart == right.autostart
+      && left.bad == right.bad && left.types == right.types
+      && left.notices == right.notices && left.autostart == right.autostart
       && left.labels.map(\.key) == right.labels.map(\.key) && left.labels.map(\.value) == right.labels.map(\.value)
   }
 
@@ -30,7 +32,7 @@ struct Filter: Equatable {
     var keys: [String] {
       switch self {
       case .guests: ["name", "state", "cause", "bad", "autostart"]
-      case .events: ["guest", "type", "cause", "bad"]
+      case .events: ["guest", "type", "cause", "bad", "notice"]
       }
     }
 
@@ -49,6 +51,7 @@ struct Filter: Equatable {
       case ("cause", _): causes.append(try Self.known(value, Self.causeWords, key))
       case ("bad", _): bad.append(try Self.known(value, ["true", "false"], key))
       case ("type", .events): types.append(try Self.known(value, GuestEvent.Kind.allCases.map(\.word), key))
+      case ("notice", .events): notices.append(try Self.known(value, GuestEvent.Notice.allCases.map(\.word), key))
       case ("autostart", .guests): autostart.append(try Self.known(value, ["true", "false"], key))
       // `label=env=prod`, as docker and podman have it.
       case ("label", _): labels.append(try Flags.pair(value, "--filter label"))
@@ -65,7 +68,7 @@ struct Filter: Equatable {
     switch (key, subject) {
     case ("state", .events), ("autostart", .events):
       hint = "it is of guests, not of events: type=state is every change of state"
-    case ("type", .guests): hint = "it is of events, not of guests"
+    case ("type", .guests), ("notice", .guests): hint = "it is of events, not of guests"
     case (_, _):
       hint =
         nearest(to: key, in: subject.keys).map { "did you mean \($0)=\(Visible.text(value, limit: 40))?" }
@@ -89,6 +92,7 @@ struct Filter: Equatable {
   func matches(_ event: GuestEvent) -> Bool {
     holds(names) { Glob.matches(event.guest?.value ?? "", pattern: $0) }
       && holds(types) { $0 == event.kind.word }
+      && holds(notices) { $0 == event.notice?.word }
       && holds(event.ended?.headline)
       && Dictionary(grouping: labels, by: \.key).allSatisfy { key, wanted in
         wanted.contains { wish in event.labels.contains { $0.key == key && $0.value == wish.value } }
@@ -97,6 +101,8 @@ struct Filter: Equatable {
 
   /// The part of it that the daemon can apply; `matches` has to do the rest.
   var wire: Wire.EventFilter {
+    // Only a notice has a code.
+    let types = types.isEmpty && !notices.isEmpty ? [GuestEvent.Kind.notice.word] : types
     let single = Dictionary(grouping: labels, by: \.key).values.filter { $0.count == 1 }.flatMap { $0 }
     return Wire.EventFilter(
       guestPattern: names.count == 1 ? names[0] : "",
@@ -111,6 +117,10 @@ struct Filter: Equatable {
       throw .usage(
         "\(flag): the daemon knows kinds of ends only: \(EndCause.kinds.joined(separator: ", "))",
         hint: "the program finds the rest in LODGE_BAD and LODGE_CAUSE_TEXT")
+    }
+    if !notices.isEmpty {
+      throw .usage(
+        "\(flag): the daemon selects notices as a whole: type=notice", hint: "the program finds which in LODGE_NOTICE")
     }
     if names.count > 1 { throw .usage("\(flag): one pattern for guests is allowed", hint: "add a hook for each") }
     if Set(labels.map(\.key)).count < labels.count {

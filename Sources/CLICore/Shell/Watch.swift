@@ -6,9 +6,13 @@ import LinuxSystem
 ///
 /// On a terminal the screen is drawn in place. In a pipe it is written again whenever something has happened.
 final class Watch<State> {
+  private static var second: Int64 { 1_000_000_000 }
+
   private let context: Context
   /// The state to show, asked anew after events.
   private let look: () throws(Failure) -> State
+  /// Whether the state is asked anew by the clock, too: it measures.
+  private let isMeasuring: Bool
   /// Its lines after so many nanoseconds, for this screen.
   private let draw: (State, UInt64, Screen) -> [String]
   private var state: State?
@@ -16,10 +20,11 @@ final class Watch<State> {
   private var shown: [String] = []
 
   init(
-    _ context: Context, look: @escaping () throws(Failure) -> State,
+    _ context: Context, isMeasuring: Bool = false, look: @escaping () throws(Failure) -> State,
     draw: @escaping (State, UInt64, Screen) -> [String]
   ) {
     self.context = context
+    self.isMeasuring = isMeasuring
     self.look = look
     self.draw = draw
   }
@@ -28,23 +33,25 @@ final class Watch<State> {
     let follower = EventFollower(context, filter: Filter().wire, since: .now)
     let resizes = context.console.outputIsTerminal ? try? SignalFD([SIGWINCH]) : nil
     follower.watching = resizes.map { [$0.rawValue] } ?? []
-    follower.tick = context.console.outputIsTerminal ? 1_000_000_000 : nil
+    follower.tick = context.console.outputIsTerminal || isMeasuring ? UInt64(Self.second) : nil
     _ = try follower.follow { item throws(Failure) in
       switch item {
       case .pause:
-        if state == nil {
-          state = try look()
-          takenAt = Clock.bootNanoseconds
-          show(isNew: true)
-        }
+        if state == nil { try renew() }
       case .awake:
         while (try? resizes?.next()) != nil { shown = [] }
-        show(isNew: false)
+        if isMeasuring, Clock.bootNanoseconds - takenAt >= Self.second { try renew() } else { show(isNew: false) }
       case .entry, .gap, .snapshot: state = nil
       }
       return true
     }
     return .done
+  }
+
+  private func renew() throws(Failure) {
+    state = try look()
+    takenAt = Clock.bootNanoseconds
+    show(isNew: true)
   }
 
   private func show(isNew: Bool) {

@@ -46,7 +46,7 @@ struct EventsVerb: Verb {
   var causes: [String] = []
   @Option(
     name: .customLong("filter"),
-    help: ArgumentHelp("guest=, type=, cause= or label.KEY=. May be repeated.", valueName: "key=value"))
+    help: ArgumentHelp("guest=, type=, cause=, bad=, notice= or label.KEY=. May be repeated.", valueName: "key=value"))
   var filters: [String] = []
   @Option(name: .customLong("guest"), help: .hidden) var guestOptions: [String] = []
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
