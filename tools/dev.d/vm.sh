@@ -94,6 +94,8 @@ vm_attacks() {
   cp -r "$repo/tools" "$tree$repo/tools"
   rm -rf "$tree$repo"/tools/*/.build
   cp -r "$repo/Tests/Programs" "$tree$repo/Tests/"
+  # The named points at which programs can be killed are read from them.
+  cp -r "$repo/Sources" "$tree$repo/Sources"
   for library in lodge lodged lodge-controller lodgePackageTests.xctest; do
     strip_to "$repo/.build/debug/$library" "$tree$repo/.build/debug/$library"
   done
