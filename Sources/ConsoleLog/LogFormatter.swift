@@ -24,15 +24,19 @@ public enum LogNote {
   }
 }
 
-/// Turns console bytes into log entries: any bytes in, bounded well-formed text out.
+/// Turns console bytes into log entries: any bytes in, bounded lines with the same bytes out.
 ///
 /// It holds at most one unfinished piece a stream.
 struct LogFormatter {
+  /// The output comes through a terminal, which ends its lines with a carriage return and a newline (ONLCR, termios(3)).
+  let isTerminal: Bool
   /// Last lines, for the exit record.
   private(set) var tail = LogTail()
   /// Standard output or the terminal, and standard error.
   private var pending = [Pending(stream: .output), Pending(stream: .error)]
   private var clock = ClockText()
+
+  init(isTerminal: Bool = true) { self.isTerminal = isTerminal }
 
   private struct Pending {
     let stream: LogLine.Stream
@@ -69,9 +73,12 @@ struct LogFormatter {
     }
   }
 
-  /// Writes unfinished lines out as pieces: for a reader who waits for a prompt, and, with `last`, at the end.
+  /// Writes unfinished lines out as pieces: for a reader who waits for a prompt, and, with `last`, at the end. A line that
+  /// has no end is written as one that goes on.
   mutating func flush(last: Bool, into entries: inout [UInt8]) {
-    for index in pending.indices where !pending[index].bytes.isEmpty { write(index, complete: last, into: &entries) }
+    for index in pending.indices where !pending[index].bytes.isEmpty {
+      write(index, complete: false, last: last, into: &entries)
+    }
   }
 
   mutating func note(_ text: String, time: Int64, into entries: inout [UInt8]) {
@@ -81,21 +88,19 @@ struct LogFormatter {
     entries.append(UInt8(ascii: "\n"))
   }
 
-  private mutating func write(_ index: Int, complete: Bool, into entries: inout [UInt8]) {
+  private mutating func write(_ index: Int, complete: Bool, last: Bool = false, into entries: inout [UInt8]) {
     var count = pending[index].bytes.count
     if complete {
-      // A terminal ends its lines with both (ONLCR, termios(3)).
-      if pending[index].bytes.last == UInt8(ascii: "\r") { count -= 1 }
-    } else {
+      if isTerminal, pending[index].bytes.last == UInt8(ascii: "\r") { count -= 1 }
+    } else if !last {
       // A character that was cut goes with the next piece.
       let cut = unfinishedCharacter(at: pending[index].bytes[...])
       if cut < count { count -= cut }
     }
     clock.append(pending[index].time, to: &entries)
     LogLine.appendMark(pending[index].stream, continues: !complete, to: &entries)
-    let start = entries.count
-    appendText(pending[index].bytes[..<count], to: &entries)
-    tail.add(entries[start...], continues: pending[index].continues)
+    entries.append(contentsOf: pending[index].bytes[..<count])
+    tail.add(pending[index].bytes[..<count], continues: pending[index].continues)
     entries.append(UInt8(ascii: "\n"))
     if complete {
       pending[index].bytes.removeAll(keepingCapacity: true)
@@ -106,7 +111,7 @@ struct LogFormatter {
   }
 }
 
-/// The last lines of a console, their starts only: what an exit record holds.
+/// The last lines of a console, their starts only, as well-formed text: what an exit record holds.
 struct LogTail {
   static let lines = 10
   static let lineBytes = 512
@@ -122,10 +127,15 @@ struct LogTail {
       next = kept.count - 1
     }
     kept[next].removeAll(keepingCapacity: true)
-    var end = text.startIndex + min(text.count, Self.lineBytes)
-    // Back to the start of a character.
-    while end < text.endIndex, end > text.startIndex, text[end] & 0xc0 == 0x80 { end -= 1 }
-    kept[next].append(contentsOf: text[..<end])
+    var start = text.prefix(Self.lineBytes)
+    if start.count < text.count { start.removeLast(unfinishedCharacter(at: start)) }
+    appendText(start, to: &kept[next])
+    // What stands for a byte is longer than that.
+    if kept[next].count > Self.lineBytes {
+      var end = Self.lineBytes
+      while end > 0, kept[next][end] & 0xc0 == 0x80 { end -= 1 }
+      kept[next].removeSubrange(end...)
+    }
     next = (next + 1) % Self.lines
   }
 

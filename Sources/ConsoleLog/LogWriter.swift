@@ -12,7 +12,7 @@ public final class LogWriter {
   private let files: Int
   private var file: OwnedFD?
   private var size: UInt64 = 0
-  private var formatter = LogFormatter()
+  private var formatter: LogFormatter
   private var entries: [UInt8] = []
   /// The file ends in the middle of an entry: a write stopped there.
   private var isTorn = false
@@ -26,7 +26,9 @@ public final class LogWriter {
   /// - Parameters:
   ///   - maximumBytes: a file is rotated before it would grow beyond this.
   ///   - files: so many are kept, the current one included.
-  public init(path: String, maximumBytes: UInt64, files: Int) throws(StepError) {
+  ///   - isTerminal: the output comes through a terminal, which ends its lines with a carriage return and a newline.
+  public init(path: String, maximumBytes: UInt64, files: Int, isTerminal: Bool = true) throws(StepError) {
+    formatter = LogFormatter(isTerminal: isTerminal)
     self.path = path
     self.maximumBytes = maximumBytes
     self.files = max(files, 1)
@@ -50,7 +52,7 @@ public final class LogWriter {
     writeEntries(of: 0)
   }
 
-  /// Writes unfinished lines; with `last` as the ends of theirs.
+  /// Writes unfinished lines; with `last` all of them.
   public func flush(last: Bool) {
     formatter.flush(last: last, into: &entries)
     writeEntries(of: 0)

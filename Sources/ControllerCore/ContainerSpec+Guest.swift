@@ -42,6 +42,13 @@ extension ContainerSpec {
     }
   }
 
+  static func isTerminal(_ mode: ConsoleMode) -> Bool {
+    switch mode {
+    case .pty: true
+    case .pipes: false
+    }
+  }
+
   private static func console(_ mode: ConsoleMode) -> Console {
     switch mode {
     case .pty: .terminal

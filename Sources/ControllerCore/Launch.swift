@@ -45,7 +45,8 @@ extension Run {
     input(.launch)
     do throws(ContainerError) {
       let log = try LogWriter(
-        path: args.logPath, maximumBytes: assignment.spec.log.maximumBytes, files: Int(assignment.spec.log.files))
+        path: args.logPath, maximumBytes: assignment.spec.log.maximumBytes, files: Int(assignment.spec.log.files),
+        isTerminal: ContainerSpec.isTerminal(assignment.spec.console))
       let console = GuestConsole(log, reactor)
       self.console = console
       let host = if let made = preparations.cgroupHost { made } else { try CgroupHost.detect() }

@@ -1,4 +1,4 @@
-/// One line of a console log: the controller writes it, the command line reads it. UTF-8, one entry a line.
+/// One line of a console log: the controller writes it, the command line reads it. One entry a line.
 ///
 ///     2026-11-21T09:10:22.123456Z o a line of the guest's output
 ///     2026-11-21T09:10:22.123470Z e a line of its standard error (with pipes)
@@ -6,8 +6,9 @@
 ///     2026-11-21T09:10:24.000001Z o the last piece; joined without anything between
 ///     2026-11-21T09:10:25.000000Z l what Lodge itself has to say: run 6c0e... started; 4096 bytes of output were lost
 ///
-/// The time is when the first byte of the piece was read. NUL bytes and what is no UTF-8 are U+FFFD. Other control bytes
-/// are kept: a viewer makes them visible or asks for them raw.
+/// The time is when the first byte of the piece was read. The bytes of the text are those of the guest, whatever they are:
+/// a viewer makes them visible or asks for them raw. Of a terminal's line the carriage return before the newline is left
+/// out. A line that the guest did not end before its own end goes on, and nothing follows.
 public struct LogLine: Equatable, Sendable {
   public enum Stream: UInt8, Sendable, CaseIterable {
     case output = 0x6f  // o

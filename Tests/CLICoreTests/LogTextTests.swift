@@ -81,6 +81,33 @@ import Testing
     #expect(standard.contains("\u{1B}[31mred\u{7}\u{9B}\u{202E} ä"))
   }
 
+  /// Whatever the bytes are, the log has them, and nothing else goes out with them: no notes, no ends of lines.
+  @Test func binaryOutputIsWhatItWas() {
+    let time = Array("2026-11-21T10:00:00.000000Z ".utf8)
+    let pieces: [([UInt8], mark: String)] = [
+      ([0xff, 0, 0x80, 0x1b], "o+ "), (Array("bytes were lost".utf8), "l "), ([0xc3], "o "), ([0x0d], "e+ "),
+      ([0, 0xed, 0xa0], "o+ "),
+    ]
+    var bytes: [UInt8] = []
+    for (text, mark) in pieces { bytes += time + Array(mark.utf8) + text + [10] }
+    var raw = LogText()
+    raw.isRaw = true
+    let (first, last) = (raw.take(bytes), raw.finish())
+    #expect(first.standard + last.standard == [0xff, 0, 0x80, 0x1b, 0xc3, 10, 0, 0xed, 0xa0])
+    #expect(first.error + last.error == [0x0d])
+    var shown = LogText()
+    let (text, end) = (shown.take(bytes), shown.finish())
+    #expect(
+      String(validating: text.standard + end.standard, as: UTF8.self)
+        == "\u{FFFD}\\u{0}\u{FFFD}\\e\n-- bytes were lost\n\u{FFFD}\n\\u{0}\u{FFFD}\u{FFFD}\n")
+    #expect(String(validating: text.error + end.error, as: UTF8.self) == "\\r\n")
+    // A note that is not shown ends a line all the same: the next run begins on one of its own.
+    shown = LogText()
+    shown.hasNotes = false
+    #expect(shown.take(time + Array("o+ a\n".utf8) + time + Array("l run\n".utf8) + time + Array("o b\n".utf8)).standard
+      == Array("a\nb\n".utf8))
+  }
+
   @Test func timesAndNamesStandBeforeLinesNotPieces() {
     var log = LogText()
     log.hasTimestamps = true

@@ -75,9 +75,43 @@ import Testing
     try withFolder { folder in
       try Files.writeAtomically(Array("new\n".utf8), to: folder + "/log")
       let files = try LogFiles(opening: folder + "/log")
-      let piece = try files.piece(after: LogCursor(inode: 1, offset: 5), tailLines: 0, limit: 100, isLive: true)
+      let piece = try files.piece(after: LogCursor(file: 1, offset: 5), tailLines: 0, limit: 100, isLive: true)
       #expect(piece.hasLost)
       #expect(piece.bytes == Array("new\n".utf8))
+    }
+  }
+
+  /// A file system gives the inode of a file that was dropped to the next one, and a log of one file is cut in place: the
+  /// reader is told, and begins at the beginning.
+  @Test func aFileWithTheInodeOfAFormerOneIsAnother() throws {
+    try withFolder { folder in
+      let path = folder + "/log"
+      let file = try Files.open(path, flags: O_RDWR | O_CREAT, mode: 0o644)
+      func begin(_ text: String) throws {
+        ftruncate(file.rawValue, 0)
+        lseek(file.rawValue, 0, SEEK_SET)
+        try Array(text.utf8).withUnsafeBytes { try Files.write($0, to: file.rawValue, named: path) }
+      }
+      func next(_ cursor: LogCursor?) throws -> LogPiece {
+        try LogFiles(opening: path).piece(after: cursor, tailLines: 0, limit: 1000, isLive: true)
+      }
+      let first = "2026-11-21T10:00:00.000000Z o one\n"
+      try begin(first)
+      let cursor = try next(nil).next
+      #expect(try next(cursor) == LogPiece(bytes: [], next: cursor, hasLost: false))
+      for second in ["2026-11-21T10:00:00.000001Z o two\n", "2026-11-21T10:00:00.000001Z o two, which is longer\n"] {
+        try begin(second)
+        let piece = try next(cursor)
+        #expect(piece.hasLost && piece.bytes == Array(second.utf8))
+      }
+      // Cut to less than was read: how it begins is the same.
+      try begin(first + first)
+      let end = try next(nil).next
+      try begin(first)
+      #expect(try next(end).hasLost)
+      // Nothing is lost with a file that has not begun.
+      try begin("")
+      #expect(try next(nil) == LogPiece(bytes: [], next: nil, hasLost: false))
     }
   }
 
@@ -91,7 +125,7 @@ import Testing
   }
 
   @Test func aCursorComesBackFromItsBytes() {
-    let cursor = LogCursor(inode: 0x0102_0304_0506_0708, offset: 9)
+    let cursor = LogCursor(file: 0x0102_0304_0506_0708, offset: 9)
     #expect(LogCursor(cursor.bytes) == cursor)
     #expect(LogCursor([1, 2]) == nil)
   }

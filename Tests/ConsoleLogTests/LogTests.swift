@@ -10,19 +10,24 @@ struct LogFormatterTests {
   static let time: Int64 = 1_795_252_222_123_456_000
   static let stamp = "2026-11-21T09:10:22.123456Z"
 
-  private func format(_ chunks: [[UInt8]], last: Bool = true) -> String {
-    var formatter = LogFormatter()
+  private func entries(_ chunks: [[UInt8]], _ formatter: inout LogFormatter) -> [UInt8] {
     var entries: [UInt8] = []
     for chunk in chunks {
       chunk.withUnsafeBytes { formatter.append($0, from: .output, time: Self.time, into: &entries) }
     }
-    if last { formatter.flush(last: true, into: &entries) }
-    return String(decoding: entries, as: UTF8.self).replacing(Self.stamp, with: "T")
+    formatter.flush(last: true, into: &entries)
+    return entries
+  }
+
+  private func format(_ chunks: [[UInt8]], terminal: Bool = true) -> String {
+    var formatter = LogFormatter(isTerminal: terminal)
+    return String(decoding: entries(chunks, &formatter), as: UTF8.self).replacing(Self.stamp, with: "T")
   }
 
   @Test func linesGetTimeAndStream() {
     #expect(format([Array("one\r\ntwo\n".utf8)]) == "T o one\nT o two\n")
-    #expect(format([Array("no newline".utf8)]) == "T o no newline\n")
+    #expect(format([Array("no newline".utf8)]) == "T o+ no newline\n")
+    #expect(format([Array("one\r\ntwo\n".utf8)], terminal: false) == "T o one\r\nT o two\n")
     #expect(format([Array("\n\n".utf8)]) == "T o \nT o \n")
   }
 
@@ -49,11 +54,17 @@ struct LogFormatterTests {
       String(decoding: entries, as: UTF8.self).replacing(Self.stamp, with: "T") == "T e err\nT o out more\n")
   }
 
-  @Test func nulAndBadBytesAreReplaced() {
+  /// A record of an end has text only; the log has what there was.
+  @Test func theTailIsText() {
+    var formatter = LogFormatter()
+    _ = entries([[0x61, 0, 0x62, 0xff, 0xc0, 0xaf, 0xed, 0xa0, 0x80, 10]], &formatter)
+    _ = entries([Array("grün 𝄞 \u{1b}[31mred\n".utf8)], &formatter)
+    _ = entries([[UInt8](repeating: 0xff, count: 600) + [10]], &formatter)
     #expect(
-      format([[0x61, 0, 0x62, 0xff, 0xc0, 0xaf, 0xed, 0xa0, 0x80, 10]]) == "T o a\u{FFFD}b"
-        + String(repeating: "\u{FFFD}", count: 6) + "\n")
-    #expect(format([Array("grün 𝄞 \u{1b}[31mred".utf8)]) == "T o grün 𝄞 \u{1b}[31mred\n")
+      formatter.tail.strings == [
+        "a\u{FFFD}b" + String(repeating: "\u{FFFD}", count: 6), "grün 𝄞 \u{1b}[31mred",
+        String(repeating: "\u{FFFD}", count: 170),
+      ])
   }
 
   @Test(arguments: 1...7) func anySlicingGivesTheSameEntries(sliceSize: Int) {
@@ -86,14 +97,23 @@ struct LogFormatterTests {
     #expect(formatter.tail.strings.last == "next")
   }
 
-  @Test func anyBytesAtAllGiveWellFormedBoundedText() {
+  @Test func anyBytesAtAllAreInTheEntriesAgain() {
     var seed = SystemRandomNumberGenerator()
     for _ in 0..<200 {
       let bytes = (0..<Int.random(in: 0..<20_000, using: &seed)).map { _ in UInt8.random(in: 0...255, using: &seed) }
-      let text = Array(format([bytes]).utf8)
-      #expect(String(validating: text, as: UTF8.self) != nil, "\(bytes)")
-      #expect(!text.contains(0))
-      #expect(text.count <= bytes.count * 3 + (bytes.count { $0 == 10 } + 4) * 8)
+      var formatter = LogFormatter(isTerminal: false)
+      var back: [UInt8] = []
+      for line in entries([bytes], &formatter).split(separator: 10, omittingEmptySubsequences: false).dropLast() {
+        guard let entry = LogLine(line) else {
+          Issue.record("\(line)")
+          continue
+        }
+        #expect(entry.text.count <= LogLine.longestPiece)
+        back += entry.text
+        if !entry.continues { back.append(10) }
+      }
+      #expect(back == bytes)
+      #expect(formatter.tail.strings.allSatisfy { $0.utf8.count <= LogTail.lineBytes && !$0.utf8.contains(0) })
     }
   }
 

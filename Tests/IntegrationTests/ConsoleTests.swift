@@ -36,6 +36,57 @@ extension IntegrationTests {
       }
     }
 
+    /// The same for `run`, wherever its output goes: a pipe leads to a terminal as often as not.
+    @Test(.requiresGuests) func runShowsControlCharactersUnlessItIsAskedNotTo() async throws {
+      try await withDaemon { daemon in
+        func output(_ options: [String]) async throws -> String {
+          try await daemon.cli(
+            ["run", "--rm", "--rootfs", try RootTrees.busybox(), "--overlay"] + options
+              + ["--", "/bin/printf", "a\\033]0;x\\007\\n"]
+          ).output
+        }
+        let (shown, raw) = (try await output([]), try await output(["--raw"]))
+        #expect(shown == "a\\e]0;x\\u{7}\n")
+        #expect(raw == "a\u{1b}]0;x\u{7}\n")
+      }
+    }
+
+    /// Bytes that are no text go through the log and out again as they are, without a newline more or less.
+    @Test(.requiresGuests) func binaryOutputIsWhatTheGuestWrote() async throws {
+      try await withDaemon { daemon in
+        var generator = SystemRandomNumberGenerator()
+        for count in [1, 1000, 300_000] {
+          var bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+          // Lines as other systems end them, and the end in the middle of one.
+          bytes += [13, 10, 0, 13, 10, 0xff, UInt8.random(in: 0...255, using: &generator)]
+          let folder = "\(daemon.root)/share"
+          try Files.makeDirectories(folder)
+          try Files.writeAtomically(bytes, to: "\(folder)/data", mode: 0o644)
+          let spec = """
+            rootfs: {path: \(try RootTrees.busybox()), mode: overlay}
+            command: [/bin/cat, /share/data]
+            console: pipes
+            mounts: [{source: \(folder), target: /share, readOnly: true}]
+            """
+          try Files.writeText(spec, to: "\(daemon.root)/web.yaml")
+          let shell = Command("/bin/sh", environment: ["LODGE_ROOT": daemon.root])
+          let lodge = "\(TestDaemon.programs)/lodge"
+          let result = try await shell([
+            "-c",
+            """
+            cd \(daemon.root)
+            \(lodge) run web -f web.yaml --raw >run.out && \(lodge) logs web --raw >logs.out
+            """,
+          ])
+          #expect(result.code == 0, "\(result)")
+          for name in ["run.out", "logs.out"] {
+            #expect(try Files.read("\(daemon.root)/\(name)") == bytes, "\(name) of \(count)")
+          }
+          try await daemon.succeed("rm", "web")
+        }
+      }
+    }
+
     /// A guest prints far more than is kept, and no one reads along: it is never held up, and neither the log nor the
     /// controller grows.
     @Test(.requiresGuests) func aFloodIsRotatedAndHoldsNothingUp() async throws {

@@ -3,7 +3,7 @@ import Layout
 
 /// A console log as its file has it (`LogLine`), turned into what a reader wants.
 struct LogText {
-  /// Control bytes as they are.
+  /// The guest's bytes as they are, and no others: no notes of Lodge, no newlines where a line was interrupted.
   var isRaw = false
   var hasTimestamps = false
   /// Whether to print the notes of Lodge itself between the guest's lines.
@@ -69,7 +69,7 @@ struct LogText {
       if let from, time < from { return }
       if let to, time > to { return }
     }
-    if let open, open != line.stream, isShown(line.stream) { closeLine(&output) }
+    if let open, open != line.stream { closeLine(&output) }
 
     var shown: [UInt8] = []
     if open == nil {
@@ -81,7 +81,7 @@ struct LogText {
     }
     switch line.stream {
     case .lodge:
-      guard hasNotes else { return }
+      guard hasNotes, !isRaw else { return }
       shown += style(.dim, "-- \(String(decoding: Self.visible(line.text), as: UTF8.self))").utf8
     case .output, .error:
       let text = isRaw ? Array(line.text) : Self.visible(line.text)
@@ -103,16 +103,9 @@ struct LogText {
     return text.starts(with: mark) || continues && !text.isEmpty && mark.starts(with: text)
   }
 
-  private func isShown(_ stream: LogLine.Stream) -> Bool {
-    switch stream {
-    case .lodge: hasNotes
-    case .output, .error: true
-    }
-  }
-
   private mutating func closeLine(_ output: inout Output) {
     guard let open else { return }
-    output.append([UInt8(ascii: "\n")], to: open)
+    if !isRaw { output.append([UInt8(ascii: "\n")], to: open) }
     self.open = nil
   }
 
@@ -120,12 +113,13 @@ struct LogText {
     TimeText.parse(String(decoding: text, as: UTF8.self), now: .init(nanoseconds: 0), zone: .utc)?.nanoseconds
   }
 
-  /// Control characters and what turns the direction of writing as `\e`, `\r`, `\u{202e}`; tabs and everything else,
-  /// backslashes too, as they are: a log is to be read, not to be parsed.
+  /// Control characters and what turns the direction of writing as `\e`, `\r`, `\u{202e}`; a byte that is no part of a
+  /// character as U+FFFD; tabs and everything else, backslashes too, as they are: a log is to be read, not to be parsed.
   static func visible(_ text: ArraySlice<UInt8>) -> [UInt8] {
     // C2 begins the C1 controls, E2 the directional ones, EF the byte order mark.
     let isSuspect = text.contains { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F || $0 == 0xC2 || $0 == 0xE2 || $0 == 0xEF }
-    guard isSuspect else { return Array(text) }
+    let isText = !text.contains { $0 >= 0x80 } || String(validating: text, as: UTF8.self) != nil
+    guard isSuspect || !isText else { return Array(text) }
     var result: [UInt8] = []
     for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
       if scalar == "\t" || scalar == "\\" {

@@ -32,7 +32,7 @@ struct LogsVerb: Verb {
     parsing: .unconditional,
     help: ArgumentHelp("Only of this run: its number or UUID; -1 is the last one that ended.", valueName: "run")
   ) var run: String?
-  @Flag(help: "Control characters as they are.") var raw = false
+  @Flag(help: "The guest's bytes as they are, without Lodge's own lines.") var raw = false
   @Flag(name: [.short, .long], help: "Begin lines with their times.") var timestamps = false
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
 
