@@ -48,7 +48,7 @@ extension Guests {
         return try await end(of: run, name, timeoutMillis: timeout)
       }
       // The store knows the runs of all guests by their ids; the right was checked on this one.
-      if let found = try await reading({ try $0.run(run) }), found.run.ended.guest == name { return found.run }
+      if let found = try await reading({ try $0.run(run, of: name) }) { return found }
       throw GuestError(.notFound, "wait for \(name): it has no run \(run)", hint: "lodge runs \(name)")
     case .ended(let since):
       if since > 0, let found = try await reading({ try $0.firstRun(of: name, endedAfter: since) }) { return found }

@@ -125,11 +125,31 @@ extension GuestStore {
     }
   }
 
-  /// The first run of a guest of that name that ended after `sequence`.
+  /// A run that has ended, of the guest that has the name now or had it last; nil for one of any other guest, those that had
+  /// the name before among them.
+  public func run(_ id: RunID, of guest: GuestName) throws(StoreError) -> RunRecord? {
+    try read { db in
+      try Row.fetchOne(
+        db,
+        sql: """
+          SELECT record FROM runs WHERE run = ?2 AND guest_id = coalesce(
+            (SELECT id FROM guests WHERE name = ?1), (SELECT max(guest_id) FROM runs WHERE guest = ?1))
+          """,
+        arguments: [guest.value, Data(id.bytes)]
+      ).map { try self.run($0["record"]) }
+    }
+  }
+
+  /// The first run that ended after `sequence`, of the guest that has the name now or had it last.
   public func firstRun(of guest: GuestName, endedAfter sequence: UInt64) throws(StoreError) -> RunRecord? {
     try read { db in
       try Row.fetchOne(
-        db, sql: "SELECT record FROM runs WHERE guest = ? AND sequence > ? ORDER BY sequence LIMIT 1",
+        db,
+        sql: """
+          SELECT record FROM runs WHERE guest_id = coalesce(
+            (SELECT id FROM guests WHERE name = ?1), (SELECT max(guest_id) FROM runs WHERE guest = ?1))
+          AND sequence > ?2 ORDER BY sequence LIMIT 1
+          """,
         arguments: [guest.value, Int64(clamping: sequence)]
       ).map { try self.run($0["record"]) }
     }

@@ -149,9 +149,13 @@ import XDR
       _ = try store.commit([change], retention: Retention())
       _ = try store.commit(
         [Change(guest: Self.web, record: .delete, events: [], time: Timestamp(nanoseconds: 1))], retention: Retention())
+      let run = Self.record(run: 1).run
       #expect(try store.runs(of: Self.web, before: 0, limit: 10).count == 1)
+      #expect(try store.run(run, of: Self.web) != nil && store.firstRun(of: Self.web, endedAfter: 0) != nil)
       _ = try store.commit([Self.change(Self.stored("web"), events: 0)], retention: Retention())
+      // By its id and by a number of the journal neither: it may have been another user's.
       #expect(try store.runs(of: Self.web, before: 0, limit: 10).isEmpty)
+      #expect(try store.run(run, of: Self.web) == nil && store.firstRun(of: Self.web, endedAfter: 0) == nil)
     }
   }
 
