@@ -9,6 +9,7 @@ import LinuxSystem
 public func controllerMain(
   _ count: Int32, _ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
 ) -> Int32 {
+  StandardStreams.open(.null)
   guard let arguments = ControllerArguments((0..<Int(count)).compactMap { values[$0].map { String(cString: $0) } })
   else {
     _ = (ControllerArguments.usage + "\n").withCString { write(2, $0, strlen($0)) }

@@ -34,6 +34,21 @@ public enum Files {
     try read(try open(path, flags: O_RDONLY, at: directory), named: path, limit: limit)
   }
 
+  /// The whole of a file that a person has named: a plain file, or what another program hands over (a pipe of a shell's
+  /// `<(...)`, a terminal). A FIFO, which would be waited for, is refused at once (EINVAL).
+  public static func readDocument(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
+    let file = try open(path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
+    var info = stat()
+    try check("stat", on: path) { fstat(file.rawValue, &info) }
+    if info.st_mode & S_IFMT == S_IFIFO {
+      // A pipe without a name has one only there (proc(5)).
+      let name = try readLink("/proc/self/fd/\(file.rawValue)")
+      guard name.hasPrefix("pipe:[") else { throw SystemError("read FIFO", on: path, errno: EINVAL) }
+    }
+    try file.setNonblocking(false)
+    return try read(file, named: path, limit: limit)
+  }
+
   /// The rest of an open file.
   public static func read(_ file: OwnedFD, named path: String, limit: Int = 16 << 20) throws(SystemError) -> [UInt8] {
     var bytes: [UInt8] = []
@@ -129,6 +144,13 @@ public enum Files {
     var info = stat()
     try check("stat", on: path) { fstatat(directory, path, &info, 0) }
     return info.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// The path without links, relative parts and doubled slashes (realpath(3)).
+  public static func realPath(_ path: String) throws(SystemError) -> String {
+    guard let real = realpath(path, nil) else { throw SystemError.last("find", on: path) }
+    defer { free(real) }
+    return String(cString: real)
   }
 
   public static func exists(_ path: String, at directory: Int32 = workingDirectory) -> Bool {

@@ -1,4 +1,6 @@
 import CLICore
 import Glibc
+import LinuxSystem
 
+StandardStreams.open(.nothing)
 exit(LodgeProgram.run(Array(CommandLine.arguments.dropFirst())))

@@ -38,6 +38,12 @@ struct Lodged: AsyncParsableCommand {
   @Flag(help: "Check the configuration and end.")
   var checkConfig = false
 
+  /// First of all, before any descriptor of ours could take one of these numbers.
+  static func main() async {
+    StandardStreams.open(.null)
+    await main(nil)
+  }
+
   func run() async throws {
     do { try await serve() } catch let refusal as Refusal {
       OwnProcess.writeError(refusal.description + "\n")
@@ -84,14 +90,10 @@ struct Lodged: AsyncParsableCommand {
   }
 
   private func paths() throws -> DaemonPaths {
-    guard var root else {
-      var paths = DaemonPaths.system
-      if let config { paths.configuration = config }
-      return paths
+    var paths = DaemonPaths.system
+    if let root {
+      do { paths = try DaemonPaths(inFolder: root) } catch { throw Refusal("--root \(root): \(error)") }
     }
-    while root.count > 1, root.hasSuffix("/") { root.removeLast() }
-    if !root.hasPrefix("/") { root = OwnProcess.workingDirectory + "/" + root }
-    var paths = DaemonPaths(under: root)
     if let config { paths.configuration = config }
     return paths
   }
@@ -99,7 +101,7 @@ struct Lodged: AsyncParsableCommand {
   private func readConfiguration(_ paths: DaemonPaths) throws -> DaemonConfiguration {
     guard config != nil || Files.exists(paths.configuration) else { return DaemonConfiguration() }
     do {
-      return try DaemonConfiguration.decode(Files.read(paths.configuration), file: paths.configuration)
+      return try DaemonConfiguration.decode(Files.readDocument(paths.configuration, limit: 1 << 21), file: paths.configuration)
     } catch {
       throw Refusal("\(error)")
     }

@@ -201,6 +201,47 @@ extension IntegrationTests {
       }
     }
 
+    /// One folder has one name, whichever path a daemon is given: groups that it made under the other are found.
+    @Test(.requiresGuests) func aFolderReachedThroughALinkIsTheSameInstance() async throws {
+      try await withDaemon { daemon in
+        try Files.makeDirectories("\(daemon.root)/links")
+        symlink("../links/..", "\(daemon.root)/links/here")
+        try await daemon.define("web", ["--restart", "never"], ["/bin/sleep", "1000"])
+        try await daemon.succeed("start", "web")
+        let controller = try await daemon.controllerPID(of: "web")
+        try await daemon.kill()
+        try await daemon.start(arguments: ["--root", "\(daemon.root)/links/here"])
+        kill(controller, SIGSTOP)
+        let killed = try await daemon.lodge("kill", "web", deadline: 30)
+        #expect(killed.code == 0, "\(killed)")
+        #expect(try await daemon.end(of: "web").cause.kind == "stopped")
+      }
+    }
+
+    /// Otherwise the first sockets that it opens have these numbers, and its log goes into one of them.
+    @Test(.requiresGuests) func standardDescriptorsThatAreClosedAreFilled() async throws {
+      try await withDaemon { daemon in
+        try await daemon.terminate()
+        try await daemon.start(prelude: "exec 0<&- 1>&- 2>&-")
+        let pid = try #require(daemon.pid)
+        try await daemon.define("web", ["--restart", "never"], ["/bin/sleep", "1000"])
+        try await daemon.succeed("start", "web")
+        let controller = try await daemon.controllerPID(of: "web")
+        for process in [pid, controller] {
+          for number in 0...2 {
+            #expect(try Files.readLink("/proc/\(process)/fd/\(number)") == "/dev/null", "\(process) \(number)")
+          }
+        }
+        // A command has nowhere to print, and says so by its code; nothing is written to what it has open.
+        for closed in ["0<&- 1>&- 2>&-", "1>&- 2>&-", "0<&- 1>&-"] {
+          let shell = Command("/bin/sh", environment: ["LODGE_ROOT": daemon.root])
+          let result = try await shell(["-c", "\(TestDaemon.programs)/lodge ls \(closed)"])
+          #expect(result.code == 1, "\(closed): \(result)")
+        }
+        #expect(try await daemon.lodge("ls").code == 0)
+      }
+    }
+
     struct Hang: Sendable, CustomTestStringConvertible {
       var point: String
       var verb: [String]
