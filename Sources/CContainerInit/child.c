@@ -158,7 +158,6 @@ static int open_stream(int at, const char *name, int target) {
 
 /// The root as the guest will see it, with every mount in it: whatever is looked up there is what init will use.
 static int show_root(struct ci_context *context) {
-  context->has_root = 1;
   int root = (int)syscall(SYS_openat, AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
   if (root == -1) return -1;
   struct ci_message message = {.kind = CI_MESSAGE_ROOT};

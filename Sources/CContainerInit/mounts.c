@@ -296,7 +296,11 @@ int ci_mount_step(struct ci_context *context, const struct ci_step *step) {
   }
   case CI_ATTACH: return attach(fd, at, step->text, step->a, step->b);
   case CI_CHANGE_FOLDER: return (int)syscall(SYS_fchdir, fd);
-  case CI_PIVOT: return pivot(fd);
+  case CI_PIVOT: {
+    int result = pivot(fd);
+    if (result == 0) context->has_root = 1;
+    return result;
+  }
   case CI_MAKE_FOLDER: return (int)syscall(SYS_mkdirat, at, step->text, step->a);
   case CI_MAKE_FILE: return make_at(at, step->text, 0);
   case CI_MAKE_DEVICE: return make_device(at, step->text, step->a, step->b);

@@ -156,7 +156,18 @@ public final class Container {
     let step = plan.steps[index].name
     switch plan.steps[index].action {
     case .attach(_, _, let target, _, _):
+      if message.error == ENOENT, let (link, to) = root?.brokenLink(on: target) {
+        return ContainerError(
+          step: step, errno: ENOENT, reason: "\(link) is a link to \(to), which does not exist in the root filesystem",
+          hint: "make the folder that it leads to, or give that as the target")
+      }
       if let error = Self.attachFailure(step, target, errno: message.error, in: spec.rootPath) { return error }
+    case .limit(let number, _, let hard, _):
+      if message.error == EPERM {
+        return ContainerError(
+          step: step, errno: EPERM, reason: String(cString: strerror(EPERM)),
+          hint: ResourceLimits.bound(of: number, refused: hard))
+      }
     case .changeFolder(let folder):
       if message.error == ELOOP {
         return ContainerError(
@@ -201,6 +212,9 @@ extension Container {
     case ENOTDIR:
       ContainerError(
         step: step, errno: errno, reason: "a folder cannot be mounted on a file, and \(target) or a part of it is one")
+    case EPERM:
+      ContainerError(
+        step: step, errno: errno, reason: "\(target) leads into /proc, where Lodge alone decides what is mounted")
     case EISDIR:
       ContainerError(step: step, errno: errno, reason: "a file cannot be mounted on a folder, and \(target) is one")
     default: nil

@@ -1,3 +1,5 @@
+import LinuxSystem
+
 /// The limits of a container's processes, all sixteen of them, decided: nothing is taken over from whatever shell or
 /// service manager the daemon happened to be started by (setrlimit(2)).
 enum ResourceLimits {
@@ -35,6 +37,15 @@ enum ResourceLimits {
       guard let usual = usual[index] else { return SetupStep(name, .limit(number, soft: 0, hard: 0, .hardAsItIs)) }
       return SetupStep(name, .limit(number, soft: usual.soft, hard: usual.hard, .asFarAsAllowed))
     }
+  }
+
+  /// Why a limit of the spec was refused (EPERM, setrlimit(2)).
+  static func bound(of number: UInt32, refused hard: UInt64) -> String {
+    let most = (try? Files.readText("/proc/sys/fs/nr_open"))?.filter(\.isNumber) ?? ""
+    guard number != descriptors.number || UInt64(most).map({ hard <= $0 }) == true else {
+      return "at most \(most) are allowed on this host (sysctl fs.nr_open)"
+    }
+    return "the daemon needs CAP_SYS_RESOURCE to give more than it has itself"
   }
 
   /// For a low number of descriptors, once the last one is open. Every user may lower a limit.

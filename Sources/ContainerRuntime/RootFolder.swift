@@ -46,6 +46,24 @@ struct RootFolder {
   }
 }
 
+// MARK: targets
+
+extension RootFolder {
+  /// The first link on a path that leads to nothing.
+  func brokenLink(on inside: String) -> (link: String, target: String)? {
+    var walked = ""
+    for part in inside.split(separator: "/") {
+      walked += "/\(part)"
+      if (try? open(walked, flags: LS_O_PATH)) != nil { continue }
+      guard let entry = try? open(walked, flags: LS_O_PATH | O_NOFOLLOW),
+        let target = try? Files.readLink("", at: entry.rawValue)
+      else { return nil }
+      return (walked, target)
+    }
+    return nil
+  }
+}
+
 // MARK: init
 
 extension RootFolder {

@@ -16,6 +16,9 @@ struct ResolvedUser: Equatable {
 struct UserFiles {
   var passwd: [UInt8]
   var group: [UInt8]
+  /// Why a file that is there could not be read; nothing of it is known then, and no name is missing from it.
+  var passwdFault: String?
+  var groupFault: String?
 
   init(passwd: [UInt8], group: [UInt8]) {
     self.passwd = Self.withoutMark(passwd)
@@ -27,11 +30,27 @@ struct UserFiles {
     bytes.starts(with: [0xef, 0xbb, 0xbf]) ? Array(bytes.dropFirst(3)) : bytes
   }
 
-  /// Files that are missing or no plain files count as empty: numbers need none.
+  private static let mostBytes = 1 << 20
+
+  /// Files that are missing count as empty: numbers need none.
   init(in root: RootFolder) {
-    self.init(
-      passwd: (try? root.read("/etc/passwd", limit: 1 << 20)) ?? [],
-      group: (try? root.read("/etc/group", limit: 1 << 20)) ?? [])
+    func read(_ path: String) -> (bytes: [UInt8], fault: String?) {
+      do throws(SystemError) {
+        return (try root.read(path, limit: Self.mostBytes), nil)
+      } catch {
+        let fault: String? =
+          switch error.errno {
+          case ENOENT, ENOTDIR: nil
+          case EFBIG: "it is longer than 1 MiB"
+          case EINVAL: "it is not a plain file"
+          case _: error.reason
+          }
+        return ([], fault.map { "\(path) in the root filesystem cannot be read: \($0)" })
+      }
+    }
+    let (passwd, group) = (read("/etc/passwd"), read("/etc/group"))
+    self.init(passwd: passwd.bytes, group: group.bytes)
+    (passwdFault, groupFault) = (passwd.fault, group.fault)
   }
 
   private struct User {
@@ -68,12 +87,21 @@ struct UserFiles {
 
   /// `NAME`, `UID`, `NAME:GROUP`, `UID:GID`. A name that is all digits is a number. Without a group: that of the user's
   /// entry, 0 for a number without one.
+  ///
+  /// A file that cannot be read is an error wherever it could have an answer, but for root and for numbers of both: those
+  /// have no supplementary groups then but the ones that were asked for.
   func resolve(user text: String, groups supplementary: [String]) throws(ContainerError) -> ResolvedUser {
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     let wanted = parts[0].isEmpty ? "0" : parts[0]
     let number = UInt32(decimal: wanted.utf8)
     let entry = users().first { user in
       number == nil ? user.name.elementsEqual(wanted.utf8) : user.uid == number
+    }
+    let isPlain = number == 0 || number != nil && parts.count > 1 && UInt32(decimal: parts[1].utf8) != nil
+    for fault in [passwdFault, groupFault] where !isPlain {
+      guard let fault else { continue }
+      throw ContainerError(
+        step: "look up user \(wanted)", errno: EINVAL, reason: fault, hint: "give UID:GID, for which it is not needed")
     }
     guard let uid = number ?? entry?.uid else {
       throw ContainerError(
@@ -121,6 +149,10 @@ struct UserFiles {
   private func resolve(group text: String) throws(ContainerError) -> UInt32 {
     if let number = UInt32(decimal: text.utf8) { return number }
     guard let entry = groups().first(where: { $0.name.elementsEqual(text.utf8) }) else {
+      if let groupFault {
+        throw ContainerError(
+          step: "look up group \(text)", errno: EINVAL, reason: groupFault, hint: "give the number")
+      }
       throw ContainerError(
         step: "look up group \(text)", reason: "it is not in the root filesystem's /etc/group",
         hint: "give the number, or add the group there")

@@ -8,7 +8,7 @@ extension Node {
     public var depth: Int
     public var nodes: Int
 
-    public init(bytes: Int = 1 << 20, depth: Int = 32, nodes: Int = 20_000) {
+    public init(bytes: Int = 1 << 20, depth: Int = 32, nodes: Int = 100_000) {
       self.bytes = bytes
       self.depth = depth
       self.nodes = nodes

@@ -61,6 +61,10 @@ extension SpecForm {
       check(
         !ids.contains { UInt64($0) ?? 0 >= UInt64(UInt32.max) }, key, "numbers of users and groups go up to 4294967294")
     }
+    if let fault = Self.fault(ofUser: spec.user) { check(false, "user", fault) }
+    for (index, group) in spec.groups.enumerated() {
+      if let fault = Self.fault(ofName: group[...], "group") { check(false, "groups[\(index)]", fault) }
+    }
     for variable in spec.environment {
       let size = variable.name.utf8.count + 1 + variable.value.utf8.count
       check(
@@ -73,6 +77,7 @@ extension SpecForm {
     var targets: Set<String> = []
     func checkTarget(_ target: String, _ key: String) {
       check(target.utf8.contains { $0 != UInt8(ascii: "/") }, key, "\"/\" is the root filesystem itself")
+      if let fault = Self.fault(ofTarget: target) { check(false, key, fault) }
       check(targets.insert(target).inserted, key, "\(Visible.text(target, limit: 80)) is a target twice")
     }
     for (index, mount) in mounts.enumerated() {
@@ -93,6 +98,44 @@ extension SpecForm {
     }
     return found
   }
+
+  /// A name that no entry of /etc/passwd can have, or that stands for something else there (passwd(5), NIS).
+  private static func fault(ofUser text: String) -> String? {
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    for (part, what) in zip(parts, ["user", "group"]) {
+      if part.isEmpty { return "the \(what) is missing in \"\(Visible.text(text, limit: 80))\"" }
+      if let fault = fault(ofName: part, what) { return fault }
+    }
+    return nil
+  }
+
+  private static func fault(ofName name: Substring, _ what: String) -> String? {
+    let isBlank = name.first?.isWhitespace == true || name.last?.isWhitespace == true
+    guard isBlank || name.hasPrefix("+") || name.hasPrefix("-") || what == "group" && name.contains(":") else {
+      return nil
+    }
+    return "\"\(Visible.text(String(name), limit: 80))\" is no name and no number of a \(what)"
+  }
+
+  /// A mount on what Lodge itself makes would hide it, or fail at the start.
+  private static func fault(ofTarget target: String) -> String? {
+    let parts = target.split(separator: "/").filter { $0 != "." }.map(String.init)
+    let path = "/" + parts.joined(separator: "/")
+    let made: Bool
+    switch parts.first {
+    case "proc": made = true
+    case "sys": made = parts.count == 1 || parts.starts(with: ["sys", "fs", "cgroup"])
+    case "dev": made = parts.count == 1 || parts[1] == "pts" || parts.count == 2 && devices.contains(parts[1])
+    case _: made = false
+    }
+    guard made else { return nil }
+    return "\(Visible.text(path, limit: 80)) is made by Lodge itself, and cannot be covered"
+  }
+
+  /// Names in /dev beside folders.
+  private static let devices: Set = [
+    "console", "fd", "full", "null", "ptmx", "random", "stderr", "stdin", "stdout", "tty", "urandom", "zero",
+  ]
 
   /// As the kernel counts it for execve(2): every text with its NUL, and a pointer to it.
   private var argumentBytes: Int {

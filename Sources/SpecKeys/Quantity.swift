@@ -1,7 +1,7 @@
-/// Sizes and durations as people write them, and back. Both directions are exact: what is printed reads back the same.
+/// Sizes and durations as people write them, and back. What is printed reads back the same.
 public enum Quantity {
   /// Reads a size: `512M`, `1.5G`, `64KiB`, or a plain number of bytes. K, M, G, T, P and E are powers of 1024; `B`,
-  /// `i` or `iB` may follow, in either case.
+  /// `i` or `iB` may follow, in either case. Of a part of a unit whole bytes are taken: `0.1K` is 102.
   ///
   /// - Returns: bytes; nil if it is not a size or does not fit into 64 bits.
   public static func bytes(_ text: String) -> UInt64? {
@@ -15,7 +15,7 @@ public enum Quantity {
     }
     let powers = ["", "k", "m", "g", "t", "p", "e"]
     guard let power = powers.firstIndex(of: letters) else { return nil }
-    return number.times(1 << (10 * UInt64(power)))
+    return power == 0 ? number.times(1) : number.times(1 << (10 * UInt64(power)), isRoundedDown: true)
   }
 
   /// Writes a size with the largest unit that keeps it exact: `512M`, `1536M`, `1000`.
@@ -107,11 +107,11 @@ private struct Decimal {
     divisor = (0..<fraction.count).reduce(1) { power, _ in power * 10 }
   }
 
-  /// The number times `factor`, where that is whole and fits.
-  func times(_ factor: UInt64) -> UInt64? {
+  /// The number times `factor`, where that fits and is whole or may be rounded.
+  func times(_ factor: UInt64, isRoundedDown: Bool = false) -> UInt64? {
     let (high, low) = units.multipliedFullWidth(by: factor)
     guard high < divisor else { return nil }
     let (quotient, remainder) = divisor.dividingFullWidth((high, low))
-    return remainder == 0 ? quotient : nil
+    return remainder == 0 || isRoundedDown ? quotient : nil
   }
 }

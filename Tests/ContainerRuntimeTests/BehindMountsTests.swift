@@ -173,6 +173,54 @@ import Testing
     #expect(try bench.run(spec).failure?.reason.hasPrefix("a file cannot be mounted on a folder") == true)
   }
 
+  @Test func aTargetBehindALinkThatLeadsNowhereIsNamed() throws {
+    symlink("../outside", "\(bench.root)/lnk")
+    symlink("/proc", "\(bench.root)/there")
+    var spec = bench.spec("true")
+    for target in ["/lnk", "/lnk/below/it"] {
+      spec.mounts = [.tmpfs(target: target, .init(), readOnly: false)]
+      let failure = try #require(try bench.run(spec).failure)
+      #expect(failure.reason.hasPrefix("/lnk is a link to ../outside") && failure.hint != nil, "\(failure)")
+    }
+    spec.mounts = [.tmpfs(target: "/there/sys", .init(), readOnly: false)]
+    #expect(try bench.run(spec).failure?.reason.contains("leads into /proc") == true)
+  }
+
+  /// What could not be read is not told as what is not there, and no group is lost with it.
+  @Test(arguments: ["long", "FIFO", "folder"], ["passwd", "group"])
+  func aFileOfUsersThatCannotBeReadIsNamed(kind: String, file: String) throws {
+    let path = "\(bench.root)/etc/\(file)"
+    let entries = try Files.readText(path)
+    unlink(path)
+    switch kind {
+    case "long":
+      let lines = (0..<60_000).map { "user\($0):x:\(70_000 + $0):70000\n" }.joined()
+      try bench.write(lines + entries, to: "/etc/\(file)")
+    case "FIFO": mkfifo(path, 0o644)
+    default: try Files.makeDirectories(path)
+    }
+    var spec = bench.spec("id -u; id -G")
+    for user in ["web", "33", "web:5"] + (file == "group" ? ["5:web"] : []) {
+      spec.user = user
+      let failure = try #require(try bench.run(spec).failure, "\(user)")
+      let words = kind == "long" ? "it is longer than 1 MiB" : "it is not a plain file"
+      #expect(failure.reason.contains("/etc/\(file)") && failure.reason.contains(words), "\(failure)")
+      #expect(failure.hint?.contains("give") == true)
+    }
+    for user in ["0", "33:44"] {
+      spec.user = user
+      #expect(try bench.run(spec).output.hasPrefix(user.prefix { $0 != ":" } + "\n"), "\(user)")
+    }
+  }
+
+  @Test func aLimitThatTheKernelRefusesIsGivenItsBound() throws {
+    var spec = bench.spec("true")
+    spec.rlimits = [.init(resource: 7, soft: 2000, hard: .max)]
+    let failure = try #require(try bench.run(spec).failure)
+    let most = try Files.readText("/proc/sys/fs/nr_open").filter(\.isNumber)
+    #expect(failure.hint == "at most \(most) are allowed on this host (sysctl fs.nr_open)", "\(failure)")
+  }
+
   @Test(arguments: [ContainerSpec.Console.terminal, .pipes])
   func standardOutputCanBeOpenedAfterAChangeOfUser(console: ContainerSpec.Console) throws {
     symlink("busybox", "\(bench.root)/bin/su")

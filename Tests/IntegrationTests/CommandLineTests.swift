@@ -32,6 +32,43 @@ extension IntegrationTests {
       }
     }
 
+    /// A FIFO or a folder in the place of a file is refused at once; what a shell hands over is read.
+    @Test(.requires(.root)) func aSpecFileThatIsNoFileIsRefusedAtOnce() async throws {
+      try await withDaemon { daemon in
+        let folder = "\(daemon.root)/specs"
+        try Files.makeDirectories(folder)
+        mkfifo("\(folder)/web.yaml", 0o644)
+        for arguments in [
+          ["create", "web", "--check", "-f", "\(folder)/web.yaml"], ["create", "web", "--check", "-f", folder],
+          ["create", "web", "-f", "\(folder)/web.yaml"], ["apply", "-f", folder],
+          ["apply", "-f", "\(folder)/web.yaml"],
+        ] {
+          let result = try await daemon.cli(arguments, deadline: 10)
+          #expect([1, 2].contains(result.code) && result.errors.contains("specs"), "\(result)")
+        }
+        let checked = try await Command("/bin/bash", environment: ["LODGE_ROOT": daemon.root])([
+          "-c",
+          "\(TestDaemon.programs)/lodge create web --check -f <(sleep 0.2; echo 'rootfs: /srv'; echo 'command: /init')",
+        ])
+        #expect(checked.code == 0, "\(checked)")
+      }
+    }
+
+    /// What is allowed and makes a guest as strong as its host is said, and done.
+    @Test(.requiresGuests) func aGuestThatIsAsGoodAsRootOnTheHostIsNamed() async throws {
+      try await withDaemon { daemon in
+        let spec =
+          "rootfs: {path: \(try RootTrees.busybox()), mode: overlay}\ncommand: /bin/true\ncapabilities: {add: [sys_admin]}\n"
+        try Files.writeText(spec, to: "\(daemon.root)/web.yaml")
+        for verb in [["create", "web", "--check"], ["create", "web"], ["run", "other", "--rm"]] {
+          let result = try await daemon.cli(verb + ["-f", "\(daemon.root)/web.yaml"])
+          #expect(result.code == 0 && result.errors.contains("capabilities.add: sys_admin: the guest can"), "\(result)")
+        }
+        let quiet = try await daemon.lodge("create", "web", "--replace", "-q", "-f", "\(daemon.root)/web.yaml")
+        #expect(quiet.code == 0 && quiet.errors.isEmpty, "\(quiet)")
+      }
+    }
+
     /// The kind of X8: who follows ends with its reader, before the next line comes.
     @Test(
       .requiresGuests,

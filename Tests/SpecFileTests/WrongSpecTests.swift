@@ -72,6 +72,40 @@ import Testing
     #expect(problems("rootfs: /srv\n\(line)").count == 2, "the command is missing, which is told once")
   }
 
+  /// Mounts there would hide what every guest has, or fail at its start.
+  @Test(arguments: [
+    "/dev", "/dev/", "//dev/.", "/dev/null", "/dev/console", "/dev/pts", "/dev/pts/ptmx", "/dev/fd", "/proc",
+    "/proc/sys", "/proc/./kcore", "/sys", "/sys/fs/cgroup", "/sys/fs/cgroup/x",
+  ])
+  func aTargetThatLodgeMakesItselfIsRefused(target: String) {
+    let spec = "rootfs: /srv\ncommand: /init\n"
+    for lines in ["mounts: [{source: /a, target: \(target)}]", "tmpfs: [{target: \(target)}]"] {
+      let found = problems(spec + lines)
+      #expect(found.count == 1 && found[0].contains("is made by Lodge itself"), "\(found)")
+    }
+    for other in ["/dev/shm", "/dev/mqueue", "/sys/kernel/debug", "/device", "/srv/proc", "/system", "/dev/net/null"] {
+      #expect(problems(spec + "tmpfs: [{target: \(other)}]") == [], "\(other)")
+    }
+  }
+
+  /// Neither glibc nor anybody else finds them in passwd(5).
+  @Test(arguments: ["' lead'", "'trail '", "+nis", "-1", "':'", "'web:'", "':5'", "web:+", "'web: x'", "'\\t'"])
+  func whatIsNoNameOfAUserIsRefused(user: String) {
+    let found = problems("rootfs: /srv\ncommand: /init\nuser: \(user)")
+    #expect(found.count == 1 && found[0].hasPrefix("w:3:7: user: "), "\(found)")
+    for sound in ["web", "1000", "web:logs", "5:6", "a b", "web-1", "domain\\user"] {
+      #expect(problems("rootfs: /srv\ncommand: /init\nuser: \(sound)") == [], "\(sound)")
+    }
+    #expect(problems("rootfs: /srv\ncommand: /init\ngroups: [ok, '+x']").count == 1)
+  }
+
+  /// As long as its bound says.
+  @Test func theLongestListsCanBeWritten() {
+    let arguments = (0..<19_999).map { "\"\($0)\"" }.joined(separator: ", ")
+    let variables = (0..<20_000).map { "  V\($0): x\n" }.joined()
+    #expect(problems("rootfs: /srv\ncommand: [/init, \(arguments)]\nenv:\n\(variables)") == [])
+  }
+
   /// The words of compose, podman, Kubernetes and libvirt: each is answered by one way to say it here.
   @Test(arguments: [
     ("image: nginx", "rootfs: /srv/trees/web"), ("volumes: [a]", "mounts here"), ("ports: ['80:80']", "network: host"),

@@ -8,6 +8,8 @@ import Testing
       ("64Ki", 64 << 10), ("64KiB", 64 << 10), ("15E", 15 << 60), ("16E", nil), ("18446744073709551615", UInt64.max),
       ("18446744073709551616", nil), ("1.0001", nil), ("", nil), ("M", nil), ("-1", nil), ("1 M", nil), (".5G", nil),
       ("1.G", nil), ("1..5G", nil), ("512X", nil), ("0.5K", 512), ("\u{0661}", nil),
+      ("4Ki", 4096), ("1Mi", 1 << 20), ("1Pi", 1 << 50), ("0.1K", 102), ("0.1G", 107_374_182),
+      ("0.001P", 1_125_899_906_842), ("0.0001G", 107_374), ("0.1B", nil),
     ] as [(String, UInt64?)])
   func sizesAreRead(text: String, bytes: UInt64?) {
     #expect(Quantity.bytes(text) == bytes, "\(text)")

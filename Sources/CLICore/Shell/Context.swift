@@ -96,6 +96,12 @@ final class Context {
     if !options.quiet, !format.isForPrograms { console.line(line()) }
   }
 
+  /// On standard error: allowed, and worth knowing.
+  func tell(noticesOf spec: GuestSpec, _ name: String) {
+    if options.quiet { return }
+    for notice in spec.notices { console.errorLine("note: \(name): \(notice)") }
+  }
+
   // MARK: The daemon
 
   /// A call whose reply comes at once.

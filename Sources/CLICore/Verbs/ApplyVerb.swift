@@ -64,7 +64,10 @@ struct ApplyVerb: Verb {
     var statuses = context.forEach(wanted.map(\.name)) { name throws(Failure) in
       guard let spec = wanted.first(where: { $0.name == name })?.spec else { return }
       let done = try apply(name, spec, context, timeout)
-      if done.action != .unchanged { changed += 1 }
+      if done.action != .unchanged {
+        changed += 1
+        context.tell(noticesOf: spec, name)
+      }
       documents.append(done.json(name))
       context.tell("\(name): \(done.words(isDry: dryRun))")
       if start, !dryRun { try begin(name, context, timeout) }

@@ -36,6 +36,7 @@ struct CreateVerb: Verb {
   func execute(in context: Context) throws -> ExitStatus {
     let name = try GuestName(name).value
     let spec = try spec.spec("\(replace ? "change" : "create") \(name)", for: name)
+    context.tell(noticesOf: spec, name)
     if check {
       context.tell("\(name): the spec is well")
       if context.format.isForPrograms {

@@ -31,7 +31,7 @@ struct RunVerb: Verb {
   @Option(name: .customLong("name"), help: .hidden) var nameOption: String?
   @Flag(help: "Remove it when its run has ended.") var rm = false
   @Flag(name: [.short, .long], help: "Do not wait for its end: print its name and come back.") var detach = false
-  @Flag(help: "Output as it is, control characters included.") var raw = false
+  @Flag(help: "The bytes of the output as they are.") var raw = false
   @OptionGroup var spec: SpecOptions
   @OptionGroup(title: "Options of every verb") var global: GlobalOptions
 
@@ -49,6 +49,7 @@ struct RunVerb: Verb {
     if self.spec.restart == nil, self.spec.file == nil { spec.restart.mode = .never }
     // The daemon removes it with its end, whatever becomes of us; its output is kept until it has been read.
     spec.transient = spec.transient || rm
+    context.tell(noticesOf: spec, name)
     let run: RunID
     let started: Wire.GuestSummary
     do throws(Failure) {
@@ -102,7 +103,7 @@ final class Attachment {
     self.context = context
     self.name = name
     self.run = run
-    text.isRaw = isRaw || !context.console.outputIsTerminal
+    text.isRaw = isRaw
     text.hasNotes = false
   }
 

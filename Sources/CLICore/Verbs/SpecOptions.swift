@@ -189,7 +189,7 @@ struct SpecOptions: ParsableArguments {
     do throws(SystemError) {
       return file == "-"
         ? try Files.read(OwnedFD(adopting: dup(0)), named: "standard input", limit: 1 << 21)
-        : try Files.read(file, limit: 1 << 21)
+        : try Files.readDocument(file, limit: 1 << 21)
     } catch {
       throw Failure(error.errno == ENOENT ? .usage : .failed, code: "invalidArgument", error.description)
     }
