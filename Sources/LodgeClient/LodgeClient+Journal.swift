@@ -18,7 +18,7 @@ extension LodgeClient {
   ///
   /// - Parameters:
   ///   - start: `.snapshot` reads like `.now`: an empty page with the newest number.
-  ///   - limit: entries of one page at most; the daemon gives at most 200.
+  ///   - limit: entries of one page at most; the daemon gives at most 128.
   /// - Throws: `GuestError` with code `invalidArgument` for a number beyond the newest one.
   public func journal(
     since start: EventStart, _ selection: EventSelection = .all, limit: Int = 200

@@ -26,7 +26,8 @@ enum ReferencePage {
       * An error is one line, and where a next step is known a second one: `hint: lodge why web`.
       * After half a second of waiting a terminal shows what is under way: `web: stopping, sent SIGTERM 3s ago, SIGKILL in 7s`.
       * Ctrl-C ends the waiting, not the work, and the way to follow it is printed.
-      * Control characters in names, labels, messages and logs are made visible, unless `logs --raw`.
+      * Control characters in names, labels, messages and logs are made visible, unless `--raw` of run and logs: then
+        the guest's bytes come out as they are, binary ones too (with `console: pipes`; a terminal changes ends of lines).
 
 
       """
