@@ -101,7 +101,8 @@ struct Lodged: AsyncParsableCommand {
   private func readConfiguration(_ paths: DaemonPaths) throws -> DaemonConfiguration {
     guard config != nil || Files.exists(paths.configuration) else { return DaemonConfiguration() }
     do {
-      return try DaemonConfiguration.decode(Files.readDocument(paths.configuration, limit: 1 << 21), file: paths.configuration)
+      return try DaemonConfiguration.decode(
+        Files.readDocument(paths.configuration, limit: 1 << 21), file: paths.configuration)
     } catch {
       throw Refusal("\(error)")
     }

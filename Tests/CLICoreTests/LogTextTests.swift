@@ -104,8 +104,9 @@ import Testing
     // A note that is not shown ends a line all the same: the next run begins on one of its own.
     shown = LogText()
     shown.hasNotes = false
-    #expect(shown.take(time + Array("o+ a\n".utf8) + time + Array("l run\n".utf8) + time + Array("o b\n".utf8)).standard
-      == Array("a\nb\n".utf8))
+    #expect(
+      shown.take(time + Array("o+ a\n".utf8) + time + Array("l run\n".utf8) + time + Array("o b\n".utf8)).standard
+        == Array("a\nb\n".utf8))
   }
 
   @Test func timesAndNamesStandBeforeLinesNotPieces() {

@@ -199,7 +199,8 @@ import Testing
     case "FIFO": mkfifo(path, 0o644)
     default: try Files.makeDirectories(path)
     }
-    var spec = bench.spec("id -u; id -G")
+    // Programs that look a name up in such a file may wait for ever.
+    var spec = bench.spec("echo executed")
     for user in ["web", "33", "web:5"] + (file == "group" ? ["5:web"] : []) {
       spec.user = user
       let failure = try #require(try bench.run(spec).failure, "\(user)")
@@ -209,7 +210,7 @@ import Testing
     }
     for user in ["0", "33:44"] {
       spec.user = user
-      #expect(try bench.run(spec).output.hasPrefix(user.prefix { $0 != ":" } + "\n"), "\(user)")
+      #expect(try bench.run(spec).output == "executed\n", "\(user)")
     }
   }
 
