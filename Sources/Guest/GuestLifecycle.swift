@@ -118,7 +118,7 @@ public struct GuestLifecycle: Sendable, Hashable {
     /// 0 to 999.
     public var jitter: UInt32
 
-    public init(now: Moment, nextRun: RunID, jitter: UInt32 = 500) {
+    public init(now: Moment, nextRun: RunID, jitter: UInt32 = 0) {
       self.now = now
       self.nextRun = nextRun
       self.jitter = jitter
@@ -486,6 +486,11 @@ extension GuestLifecycle {
     var transition = Transition()
     if hostBooted { restarts.recent = [] }
     switch phase {
+    case .waiting where hostBooted && settings.autostart, .stopped where hostBooted && settings.autostart:
+      // A boot is a fresh start: what the last run failed of may be another now.
+      restarts = RestartHistory()
+      desired = true
+      begin(by: .policy, message: "autostart", context, &transition)
     case .waiting(var pending):
       if hostBooted {
         // The rest by the wall clock, but never more than the whole delay: that clock may have been stepped.
@@ -495,17 +500,11 @@ extension GuestLifecycle {
         phase = .waiting(pending)
       }
       transition.effects.append(.armTimer(pending.due.boot))
-    case .stopped:
-      if hostBooted, settings.autostart {
-        restarts = RestartHistory()
-        desired = true
-        begin(by: .policy, message: "autostart", context, &transition)
-      }
     case .stopping(var run):
       run.orders.takeUp(at: context.now)
       phase = .stopping(run)
       armGivingUp(context.now, &transition)
-    case .starting, .running: break
+    case .stopped, .starting, .running: break
     }
     return transition
   }

@@ -43,8 +43,8 @@ extension RestartPolicy {
   ///   - cause: how the run ended.
   ///   - lengthNanos: how long it ran.
   ///   - now: the present moment of the boot that `history.recent` belongs to.
-  ///   - jitter: 0 to 999, chosen by chance: moves the delay by up to a tenth either way, so that guests that failed
-  ///     together do not come back together.
+  ///   - jitter: 0 to 999, chosen by chance: shortens the delay by up to a tenth, so that guests that failed together do
+  ///     not come back together.
   public func decide(
     cause: EndCause, lengthNanos: UInt64, history: RestartHistory, now: BootTime, jitter: UInt32
   ) -> RestartDecision {
@@ -67,7 +67,8 @@ extension RestartPolicy {
     return .restart(afterMillis: delayMillis(attempt: history.attempt, jitter: jitter), history)
   }
 
-  /// Initial backoff, doubled for each further attempt up to the maximum, then moved by the jitter.
+  /// Initial backoff, doubled for each further attempt up to the maximum, then shortened by the jitter: no delay is longer
+  /// than the maximum.
   func delayMillis(attempt: UInt32, jitter: UInt32) -> UInt64 {
     var delay = backoffInitialMillis
     var step: UInt32 = 1
@@ -76,7 +77,6 @@ extension RestartPolicy {
       step += 1
     }
     delay = min(delay, backoffMaximumMillis)
-    let spread = delay / 10
-    return delay - spread + spread * 2 * UInt64(min(jitter, 999)) / 1000
+    return delay - delay / 10 * UInt64(min(jitter, 999)) / 1000
   }
 }

@@ -14,13 +14,20 @@ public enum Visible {
       case 0x0d: shown += "\\r"
       case 0x1b: shown += "\\e"
       case 0x5c: shown += "\\\\"
-      // C0, DEL and C1 controls; bidirectional controls and isolates; line and paragraph separators; the byte order mark.
-      case 0x00...0x1f, 0x7f...0x9f, 0x200e, 0x200f, 0x2028, 0x2029, 0x202a...0x202e, 0x2066...0x2069, 0xfeff:
-        shown += "\\u{" + String(scalar.value, radix: 16) + "}"
+      case _ where acts(scalar): shown += "\\u{" + String(scalar.value, radix: 16) + "}"
       case _: shown.unicodeScalars.append(scalar)
       }
     }
     return shown
+  }
+
+  /// Whether a terminal may act upon it instead of showing it: C0, DEL and C1 controls; bidirectional controls and
+  /// isolates; line and paragraph separators; the byte order mark.
+  public static func acts(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0x00...0x1f, 0x7f...0x9f, 0x200e, 0x200f, 0x2028, 0x2029, 0x202a...0x202e, 0x2066...0x2069, 0xfeff: true
+    case _: false
+    }
   }
 
   /// True if showing the text as it is would be harmless.

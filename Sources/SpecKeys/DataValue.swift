@@ -38,11 +38,3 @@ public enum DataValue: Hashable, Sendable {
     }
   }
 }
-
-extension Unicode.Scalar {
-  /// Control characters of ASCII and Latin-1, and the line and paragraph separators: what a terminal or a reader of
-  /// lines might act upon.
-  package var isControl: Bool {
-    value < 0x20 || (0x7F...0x9F).contains(value) || value == 0x2028 || value == 0x2029
-  }
-}

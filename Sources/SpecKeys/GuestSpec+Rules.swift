@@ -86,6 +86,9 @@ extension SpecForm {
     }
     for (index, mount) in tmpfs.enumerated() { checkTarget(mount.target, "tmpfs[\(index)].target") }
     check(
+      spec.restart.limitCount == 0 || spec.restart.limitWindowMillis > 0, "restart.within", and: ["restart.limit"],
+      "no restart falls within no time, so the limit would never be reached; give a time, or limit: 0")
+    check(
       spec.restart.backoffInitialMillis <= spec.restart.backoffMaximumMillis, "restart.backoff.initial",
       and: ["restart.backoff.maximum"],
       "it is longer than restart.backoff.maximum")

@@ -1,3 +1,5 @@
+import Guest
+
 extension DataValue {
   /// JSON (RFC 8259) on one line.
   public var json: String {
@@ -57,7 +59,7 @@ package func quotedForJSON(_ text: String) -> String {
     case "\n": result += "\\n"
     case "\t": result += "\\t"
     case "\r": result += "\\r"
-    case _ where scalar.isControl:
+    case _ where Visible.acts(scalar):
       let digits = String(scalar.value, radix: 16)
       result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
     default: result.unicodeScalars.append(scalar)

@@ -110,14 +110,22 @@ import Testing
   @Test func nothingReachesTheTerminalUnseen() throws {
     var outputs = Samples.guests.map { WhyParagraph(guest: $0, now: Samples.now, run: $0.last).text }
     let listing = Listing.guests(now: Samples.now)
-    outputs += OutputFormat.allCases.filter { $0 != .csv }.map { listing.text(Samples.guests, format: $0) }
+    outputs += OutputFormat.allCases.map { listing.text(Samples.guests, format: $0) }
     for isWide in [false, true] {
       var lines = EventLines(screen: .unlimited, isWide: isWide)
       outputs += Samples.events.flatMap { lines.lines($0) }
     }
     outputs += Samples.events.map { $0.json.json }
     for output in outputs {
-      #expect(!output.unicodeScalars.contains { $0.value < 0x20 && $0 != "\n" || (0x7F...0x9F).contains($0.value) })
+      #expect(!output.unicodeScalars.contains { $0 != "\n" && Visible.acts($0) })
+    }
+  }
+
+  /// A client's name is what any local user makes it, and is read by an administrator.
+  @Test func noDataActsUponATerminalInAnyFormat() {
+    let all = String(String.UnicodeScalarView((1...0xffff).compactMap(Unicode.Scalar.init).filter(Visible.acts)))
+    for text in [DataValue.text(all).json, CSV.text(.text(all)), Visible.text(all)] {
+      #expect(!text.unicodeScalars.contains { $0 != "\n" && Visible.acts($0) })
     }
   }
 

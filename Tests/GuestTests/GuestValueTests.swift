@@ -50,7 +50,7 @@ import Testing
   ])
   func theModeDecidesByCause(_ mode: RestartPolicy.Mode, _ cause: EndCause, _ restarts: Bool) {
     let decision = RestartPolicy(mode: mode).decide(
-      cause: cause, lengthNanos: 0, history: RestartHistory(), now: minute, jitter: 500)
+      cause: cause, lengthNanos: 0, history: RestartHistory(), now: minute, jitter: 0)
     #expect((decision != .stay) == restarts)
   }
 
@@ -63,7 +63,7 @@ import Testing
     for length: UInt64 in [0, 0, 0, 0, 10_000_000_000, 0] {
       guard
         case .restart(let delay, let next) = policy.decide(
-          cause: .exited(code: 1), lengthNanos: length, history: history, now: minute, jitter: 500)
+          cause: .exited(code: 1), lengthNanos: length, history: history, now: minute, jitter: 0)
       else { return #expect(Bool(false), "no restart") }
       delays.append(delay)
       history = next
@@ -72,14 +72,15 @@ import Testing
     #expect(history.total == 6)
   }
 
-  @Test func jitterStaysWithinATenth() {
-    let policy = RestartPolicy(mode: .always, backoffInitialMillis: 1_000)
+  /// With the maximum reached, too: "never longer than this".
+  @Test(arguments: [UInt64(1_000), 60_000]) func jitterShortensByATenthAtMost(_ maximum: UInt64) {
+    let policy = RestartPolicy(mode: .always, backoffInitialMillis: 1_000, backoffMaximumMillis: maximum)
     for jitter: UInt32 in [0, 1, 500, 999, .max] {
       guard
         case .restart(let delay, _) = policy.decide(
           cause: .exited(code: 0), lengthNanos: 0, history: RestartHistory(), now: minute, jitter: jitter)
       else { return #expect(Bool(false), "no restart") }
-      #expect((900...1100).contains(delay))
+      #expect((900...1000).contains(delay))
     }
   }
 
@@ -90,7 +91,7 @@ import Testing
       policy.decide(
         cause: .exited(code: 0), lengthNanos: 0, history: RestartHistory(attempt: 2, recent: recent, total: 2),
         now: minute,
-        jitter: 500)
+        jitter: 0)
     }
     #expect(decide([minute, minute]) == .giveUp(count: 2))
     #expect(decide([BootTime(nanoseconds: 1_000_000), minute]) == .giveUp(count: 2))

@@ -101,6 +101,30 @@ import Testing
     }
   }
 
+  /// A boot of the host starts what is to be started with it, in whichever state its last run has left it.
+  @Test(arguments: [true, false], [RestartPolicy.Mode.never, .always])
+  func aBootStartsAutostartGuestsThoughARestartWaits(_ autostart: Bool, _ mode: RestartPolicy.Mode) throws {
+    var spec = first
+    spec.restart.mode = mode
+    spec.autostart = autostart
+    var guest = GuestLifecycle(name: Self.name, defined: spec)
+    _ = try guest.start(by: Self.user, context(1))
+    _ = guest.launched(context(1).nextRun, .init(initPID: 1, initStartTime: 1, at: context(1).now))
+    _ = guest.ended(
+      ExitRecord(
+        guest: Self.name, run: context(1).nextRun, boot: BootID([UInt8](repeating: 7, count: 16))!,
+        cause: .exited(code: 1), startedAt: nil, endedAt: Timestamp(nanoseconds: 2), lengthNanos: 1), context(2))
+    let state: GuestState = mode == .always ? .waiting : .stopped
+    #expect(guest.state == state)
+    var same = guest
+    _ = same.daemonStarted(hostBooted: false, context(3))
+    #expect(same.state == state, "a restart of the daemon is no boot")
+    let boot = guest.daemonStarted(hostBooted: true, context(3))
+    #expect(guest.state == (autostart ? .starting : state))
+    #expect(boot.events.map(\.kind) == (autostart ? [.state] : []))
+    if autostart { #expect(guest.restarts == RestartHistory() && guest.run?.number == 2) }
+  }
+
   /// A restart that waits was decided by one policy, and is not carried out against another.
   @Test(arguments: [RestartPolicy.Mode.never, .onReboot, .onFailure, .always])
   func aRestartThatWaitsIsCalledOffWhereTheNewPolicyWantsNone(_ mode: RestartPolicy.Mode) throws {

@@ -3,6 +3,14 @@ import SpecKeys
 import Testing
 
 @Suite struct SettingTests {
+  @Test func aLimitOfRestartsThatIsNeverReachedIsRefused() {
+    var spec = GuestSpec(rootfs: Rootfs(path: "/srv"), command: ["/sbin/init"])
+    spec.restart.limitWindowMillis = 0
+    #expect(spec.problems().map(\.key) == ["restart.within"])
+    spec.restart.limitCount = 0
+    #expect(spec.problems().isEmpty)
+  }
+
   static func full() -> GuestSpec {
     var spec = GuestSpec(
       rootfs: Rootfs(path: "/srv/trees/web", mode: .overlay, overlayBytes: 1 << 30), command: ["/bin/httpd", "-f"])
@@ -25,7 +33,7 @@ import Testing
     spec.log = LogPolicy(maximumBytes: 1 << 20, files: 5)
     spec.restart = RestartPolicy(
       mode: .always, minimumUptimeMillis: 1, backoffInitialMillis: 1001, backoffMaximumMillis: 31_535_999_999,
-      limitCount: 3, limitWindowMillis: 0)
+      limitCount: 3, limitWindowMillis: 1)
     spec.stop = StopPolicy(signal: 37, timeoutMillis: 1, termTimeoutMillis: 2)
     spec.autostart = true
     spec.labels = [.init("env", "prod"), .init("a=b", "{}")]

@@ -1,3 +1,4 @@
+import Guest
 import SpecFile
 
 /// How results are printed.
@@ -125,7 +126,8 @@ extension DataValue {
   }
 }
 
-/// RFC 4180, with line feeds alone at the ends of lines as tools on this system expect.
+/// RFC 4180, with line feeds alone at the ends of lines as tools on this system expect. What a terminal would act upon is
+/// made visible, but for line feeds within a field: JSON is for those who need each byte.
 enum CSV {
   static func line(_ fields: [String]) -> String {
     fields.map(quoted).joined(separator: ",") + "\n"
@@ -134,7 +136,10 @@ enum CSV {
   static func text(_ value: DataValue) -> String {
     switch value {
     case .null: ""
-    case .text(let text): text
+    case .text(let text):
+      text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+        line.unicodeScalars.contains(where: Visible.acts) ? Visible.text(String(line)) : String(line)
+      }.joined(separator: "\n")
     case .bool, .integer, .unsigned, .decimal, .list, .object: value.json
     }
   }
