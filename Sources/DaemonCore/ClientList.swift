@@ -2,7 +2,6 @@ internal import AdminProgram
 internal import Guest
 internal import GuestWire
 internal import LinuxSystem
-internal import Logging
 internal import Operations
 internal import RPC
 internal import RPCNIO
@@ -44,11 +43,11 @@ final class ClientList: @unchecked Sendable {
 /// A connection as operations see it.
 final class ClientScope: CallerScope {
   let connection: RPCServerConnection
-  private let logger: Logger
+  private let log: ClientLog
 
-  init(_ connection: RPCServerConnection, logger: Logger) {
+  init(_ connection: RPCServerConnection, log: ClientLog) {
     self.connection = connection
-    self.logger = logger
+    self.log = log
   }
 
   var id: UInt64 { connection.id }
@@ -69,7 +68,7 @@ final class ClientScope: CallerScope {
 
   func send(_ delivery: EventDelivery, to subscription: UInt32) {
     do { connection.send(try delivery.frame(for: subscription)) } catch {
-      logger.error("an event breaks a bound of the protocol", metadata: ["error": "\(error)"])
+      log.write(.error, "an event breaks a bound of the protocol", user: user, ["error": "\(error)"])
     }
   }
 

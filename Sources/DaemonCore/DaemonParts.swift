@@ -214,15 +214,16 @@ final class DoorsPart: DaemonPart, @unchecked Sendable {
     let table = ProgramTable(programs)
     let server = ProgramServer(
       guests: guests.contents.guests, programs: table, clients: guests.contents.clients,
-      limits: guests.contents.limits, accessTable: accessTable, logger: daemon.logger)
+      limits: guests.contents.limits, accessTable: accessTable,
+      log: guests.contents.guests.clientLog)
     self.server = server
     let session = ServerSession.Configuration(
       programs: table.served, serverName: "lodged \(LodgeVersion.current)")
-    let log = daemon.logger
+    let log = guests.contents.guests.clientLog
     let shared = RPCServer.Configuration(
       session: session, limits: guests.contents.limits,
       right: { peer, readOnly in RPCRight(accessTable.access(of: peer, readOnly: readOnly).ceiling) },
-      notice: { log.warning("\($0)") })
+      notice: { notice in log.write(.warning, "\(notice)", user: nil) })
 
     var passed: [String: OwnedFD] = [:]
     for socket in ServiceManager.takeSockets() { passed[socket.name] = socket.fd }

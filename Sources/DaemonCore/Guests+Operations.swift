@@ -181,7 +181,10 @@ extension Guests: DaemonOperations {
       try Task.checkCancellation()
       let part = try await reading { try JournalPage(of: $0, after: from, rows: size, wanted: wanted, interest, make) }
       let first = part.first ?? newest + 1
-      if first > position + 1, lost == nil { lost = position + 1...first - 1 }
+      if first > position + 1 {
+        guard lost == nil, found.isEmpty else { break }
+        lost = position + 1...first - 1
+      }
       position = part.last ?? newest
       found += part.items
       rows = JournalPage<Item>.longest
@@ -259,7 +262,9 @@ private struct JournalPage<Item: Sendable>: Sendable {
     of store: GuestStore, after position: UInt64, rows: Int, wanted: Int, _ interest: EventInterest,
     _ make: (JournalEntry) -> Item
   ) throws(StoreError) {
-    for row in try store.journal(after: position, limit: rows) where items.count < wanted {
+    for row in try store.journal(after: position, limit: rows).rows where items.count < wanted {
+      // Before a row that cannot be given out the page ends, and the next one begins by saying so.
+      if let last, row.sequence != last + 1 { return }
       if first == nil { first = row.sequence }
       last = row.sequence
       if interest.wants(row) { items.append(make(row.entry)) }

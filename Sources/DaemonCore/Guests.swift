@@ -42,6 +42,7 @@ actor Guests {
   let environment: Environment
   let startedAt: Timestamp
   let logger: Logger
+  nonisolated let clientLog: ClientLog
   nonisolated let storage: StorageWatch
   nonisolated let controllers: Controllers
   let timers: RestartTimers
@@ -84,7 +85,8 @@ actor Guests {
     controllers = Controllers(environment: environment, eventLoop: eventLoop, logger: logger)
     timers = RestartTimers(eventLoop: eventLoop)
     calls = PendingCalls(eventLoop: eventLoop)
-    self.journal = Journal(store: store, range: journal, eventLoop: eventLoop, logger: logger)
+    clientLog = ClientLog(logger, eventLoop: eventLoop)
+    self.journal = Journal(store: store, range: journal, eventLoop: eventLoop, log: clientLog)
     announcer = Announcer(journal: self.journal, paths: environment.paths, logger: logger)
     logs = GuestLogs(folder: environment.paths.logs, eventLoop: eventLoop)
     let now = Moment.now

@@ -199,7 +199,7 @@ actor HookRunner {
 
   private func read(_ hook: Hook, after position: UInt64, limit: Int) async {
     do {
-      hook.cursor.haveRead(try await manager.reading { try $0.journal(after: position, limit: limit) })
+      hook.cursor.haveRead(try await manager.reading { try $0.journal(after: position, limit: limit).rows })
     } catch {
       logger.error("a hook cannot read the journal", metadata: ["hook": "\(hook.name)", "error": "\(error)"])
       hook.cursor.readFailed()

@@ -34,7 +34,7 @@ final class Journal {
 
   private let store: GuestStore
   private let eventLoop: any EventLoop
-  private let logger: Logger
+  private let log: ClientLog
   private var feed: Feed
   private var subscribers: [Feed.ID: Subscriber] = [:]
   private var present: @Sendable (GuestName) -> StoredGuest? = { _ in nil }
@@ -42,10 +42,10 @@ final class Journal {
     GuestSummary(name: guest.lifecycle.name, state: guest.lifecycle.state)
   }
 
-  init(store: GuestStore, range: JournalRange, eventLoop: any EventLoop, logger: Logger) {
+  init(store: GuestStore, range: JournalRange, eventLoop: any EventLoop, log: ClientLog) {
     self.store = store
     self.eventLoop = eventLoop
-    self.logger = logger
+    self.log = log
     feed = Feed(oldest: range.oldest, newest: range.newest)
   }
 
@@ -186,12 +186,15 @@ final class Journal {
     }
   }
 
-  private func haveRead(_ read: Feed.Read, _ result: Result<[EncodedEntry], StoreError>) {
+  private func haveRead(_ read: Feed.Read, _ result: Result<JournalRows, StoreError>) {
     isReading = false
     switch result {
-    case .success(let rows): if feed.haveRead(read, rows) { pump(read.subscription) }
+    case .success(let found):
+      if feed.haveRead(read, found.rows, isWhole: found.isWhole) { pump(read.subscription) }
     case .failure(let error):
-      logger.error("cannot read the journal for a subscriber", metadata: ["error": "\(error)"])
+      log.write(
+        .error, "cannot read the journal for a subscriber", user: subscribers[read.subscription]?.scope.user,
+        ["error": "\(error)"])
       if feed.readFailed(read) {
         subscribers[read.subscription]?.scope.close(reason: "the journal cannot be read: \(error)")
       }

@@ -1,7 +1,6 @@
 internal import AdminProgram
 internal import Guest
 internal import LinuxSystem
-internal import Logging
 internal import NIOCore
 internal import Operations
 internal import RPC
@@ -18,18 +17,18 @@ final class ProgramServer: Sendable {
   let programs: ProgramTable
   let clients: ClientList
   let accessTable: AccessTable
-  let logger: Logger
+  private let log: ClientLog
   private let scheduler: CallScheduler
 
   init(
     guests: Guests, programs: ProgramTable, clients: ClientList, limits: ClientLimits, accessTable: AccessTable,
-    logger: Logger
+    log: ClientLog
   ) {
     self.guests = guests
     self.programs = programs
     self.clients = clients
     self.accessTable = accessTable
-    self.logger = logger
+    self.log = log
     let server = WeakServer()
     scheduler = CallScheduler(
       eventLoop: guests.eventLoop, limits: limits,
@@ -49,10 +48,10 @@ final class ProgramServer: Sendable {
 extension ProgramServer: RPCServerDelegate {
   func connectionOpened(_ connection: RPCServerConnection) {
     let access = accessTable.access(of: connection.peer, readOnly: connection.isReadOnly)
-    guests.onLoop { _ in clients.add(ClientScope(connection, logger: logger), access) }
-    logger.debug(
-      "client connected",
-      metadata: ["client": "\(connection.id)", "uid": "\(connection.peer.uid)", "pid": "\(connection.peer.pid)"])
+    guests.onLoop { _ in clients.add(ClientScope(connection, log: log), access) }
+    log.write(
+      .debug, "client connected", user: connection.peer.uid,
+      ["client": "\(connection.id)", "uid": "\(connection.peer.uid)", "pid": "\(connection.peer.pid)"])
   }
 
   func received(_ call: IncomingCall, on connection: RPCServerConnection) {
@@ -68,11 +67,11 @@ extension ProgramServer: RPCServerDelegate {
     scheduler.drop(connection)
     guests.onLoop { _ in clients.remove(connection.id) }
     if let reason {
-      logger.warning(
-        "closed a client's connection",
-        metadata: ["client": "\(connection.id)", "uid": "\(connection.peer.uid)", "reason": "\(reason)"])
+      log.write(
+        .warning, "closed a client's connection", user: connection.peer.uid,
+        ["client": "\(connection.id)", "uid": "\(connection.peer.uid)", "reason": "\(reason)"])
     } else {
-      logger.debug("client gone", metadata: ["client": "\(connection.id)"])
+      log.write(.debug, "client gone", user: connection.peer.uid, ["client": "\(connection.id)"])
     }
   }
 
@@ -83,10 +82,11 @@ extension ProgramServer: RPCServerDelegate {
   }
 
   /// Every error that leaves the daemon leaves through here.
-  fileprivate func body(_ error: any Error, _ call: IncomingCall) -> RPCErrorBody {
+  fileprivate func body(_ error: any Error, _ call: IncomingCall, user: UInt32) -> RPCErrorBody {
     let answer = RPCErrorBody.answer(to: error, of: call.procedure.name)
     if answer.isFault {
-      logger.error("a fault of the daemon", metadata: ["procedure": "\(call.procedure.name)", "error": "\(error)"])
+      log.write(
+        .error, "a fault of the daemon", user: user, ["procedure": "\(call.procedure.name)", "error": "\(error)"])
     }
     return answer.body
   }
@@ -125,7 +125,7 @@ extension Guests {
       connection.reply(call, encoded: reply.encoded)
       await program.sent(reply)
     } catch {
-      connection.fail(call, server.body(error, call))
+      connection.fail(call, server.body(error, call, user: connection.peer.uid))
     }
   }
 }

@@ -32,7 +32,7 @@ extension Daemon {
       return (store, state, nil)
     } catch {
       switch error {
-      case .damaged, .newer, .stale, .full, .failed: break
+      case .damaged, .newer, .stale, .full, .failed, .unreadable: break
       // It is given back, and a daemon that is started again a moment later has all of it.
       case .busy: throw DaemonError("start: \(error)")
       }
@@ -98,7 +98,7 @@ extension Daemon {
   private func knownGuests(_ error: StoreError) -> [StoredGuest] {
     switch error {
     case .damaged, .full, .failed: break
-    case .newer, .stale, .busy: return []
+    case .newer, .stale, .busy, .unreadable: return []
     }
     if Files.exists(paths.copy) {
       let kept = GuestStore.salvage(path: paths.copy).guests

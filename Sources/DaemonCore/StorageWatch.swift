@@ -91,7 +91,11 @@ final class StorageWatch: @unchecked Sendable {
           continuation.resume(
             with: Result {
               do { return try body(writer.store) } catch let error as StoreError {
-                eventLoop.execute { [self] in perform(health.input(.readFailed(error.fault))) }
+                // A row that cannot be read is no fault of the disk, whoever asks for it.
+                if case .unreadable = error {
+                } else {
+                  eventLoop.execute { [self] in perform(health.input(.readFailed(error.fault))) }
+                }
                 throw GuestError(.storage, "\(error)")
               }
             })
@@ -120,6 +124,9 @@ final class StorageWatch: @unchecked Sendable {
   ///
   /// - Parameter isSettled: nothing is decided that is not stored.
   func secondPassed(isSettled: Bool) {
+    for row in writer.store.unreadable.takeNew() {
+      logger.warning("a row of the database cannot be read; it is left out, and kept", metadata: ["row": "\(row)"])
+    }
     var free: UInt64?
     switch fault?.kind {
     case .full: free = Files.freeBytes(paths.state)
@@ -256,7 +263,7 @@ extension StoreError {
   var fault: StorageHealth.Fault {
     switch self {
     case .full: .init(.full, description)
-    case .failed, .busy: .init(.passing, description)
+    case .failed, .busy, .unreadable: .init(.passing, description)
     case .damaged, .newer, .stale: .init(.final, description)
     }
   }

@@ -31,7 +31,7 @@ extension Guests {
     summary.autostart = lifecycle.settings.autostart
     summary.isDegraded = live?.degraded ?? false
     summary.stuckTasks = live?.stuckTasks ?? ""
-    summary.note = lifecycle.note
+    summary.note = lifecycle.note.isEmpty ? lifecycle.foreignWords ?? "" : lifecycle.note
     summary.labels = lifecycle.settings.labels
     return summary
   }

@@ -218,6 +218,7 @@ public struct GuestLifecycle: Sendable, Hashable {
 extension GuestLifecycle {
   /// An administrator wants it to run.
   public mutating func start(by actor: Actor, _ context: Context) throws(GuestError) -> Transition {
+    try checkIsKnown("start")
     switch phase {
     case .stopped, .waiting:
       var transition = Transition()
@@ -261,6 +262,7 @@ extension GuestLifecycle {
   /// An administrator wants it ended, if it runs, and started anew.
   public mutating func restart(_ order: EndOrder, _ context: Context) throws(GuestError) -> Transition {
     try checkSignal(of: order, "restart")
+    try checkIsKnown("restart")
     var transition = Transition()
     switch phase {
     case .stopped, .waiting:
@@ -539,12 +541,38 @@ extension GuestLifecycle {
     return limit > 0 ? "attempt \(restarts.attempt) of \(limit)" : "attempt \(restarts.attempt)"
   }
 
+  /// Why the defined spec is only kept; nil where all of it is known.
+  public var foreignWords: String? {
+    guard !defined.foreign.isEmpty else { return nil }
+    return
+      "a newer version wrote its spec: \(defined.foreign.map { Visible.text($0.key, limit: 80) }.joined(separator: ", "))"
+  }
+
+  private func checkIsKnown(_ verb: String) throws(GuestError) {
+    guard let foreignWords else { return }
+    throw GuestError(
+      .notSupported, "\(verb) \(name): \(foreignWords)",
+      hint: "install that version again, or define it anew: lodge create --replace \(name) ...")
+  }
+
   private mutating func begin(by actor: Actor, message: String, _ context: Context, _ transition: inout Transition) {
+    if staysForeign(by: actor, &transition) { return }
     runCount += 1
     note = ""
     let run = Run(id: context.nextRun, number: runCount, startedBy: actor, spec: defined)
     change(to: .starting(run), by: actor, message: message, &transition)
     transition.effects.append(.launch(run))
+  }
+
+  /// No policy starts what this version does not know all of, nor waits to do so.
+  private mutating func staysForeign(by actor: Actor, _ transition: inout Transition) -> Bool {
+    guard let foreignWords else { return false }
+    desired = false
+    note = "not started: \(foreignWords)"
+    if state != .stopped { change(to: .stopped, by: actor, message: note, &transition) }
+    transition.events.append(
+      GuestEvent(.notice, guest: name, from: .stopped, to: .stopped, by: actor, message: note, labels: settings.labels))
+    return true
   }
 
   /// Each order is an event, also one that changes nothing else.
@@ -626,6 +654,7 @@ extension GuestLifecycle {
   }
 
   private mutating func wait(until due: Moment, delayMillis: UInt64, _ transition: inout Transition) {
+    if staysForeign(by: .policy, &transition) { return }
     let pending = PendingRestart(attempt: restarts.attempt, delayMillis: delayMillis, due: due)
     change(to: .waiting(pending), by: .policy, message: "restart in \(seconds(delayMillis)) (\(ordinal))", &transition)
     transition.effects.append(.armTimer(due.boot))

@@ -30,10 +30,24 @@ public struct GuestSpec: Sendable, Hashable {
   /// Remove it when its run has ended.
   public var transient = false
   public var labels: [Label] = []
+  /// Settings of a newer version, as the database has them. They are kept for that version and not in force here; a guest
+  /// with any is shown and looked after, and not started.
+  public var foreign: [ForeignSetting] = []
 
   public init(rootfs: Rootfs, command: [String]) {
     self.rootfs = rootfs
     self.command = command
+  }
+}
+
+/// A key that this version does not know, or a value of a known key that it does not know.
+public struct ForeignSetting: Sendable, Hashable {
+  public var key: String
+  public var value: String
+
+  public init(_ key: String, _ value: String) {
+    self.key = key
+    self.value = value
   }
 }
 

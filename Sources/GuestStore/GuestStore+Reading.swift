@@ -11,26 +11,27 @@ extension GuestStore {
   public func load() throws(StoreError) -> StoredState {
     try read { db in
       let guests = try Row.fetchAll(db, sql: "SELECT name, record, run_spec FROM guests ORDER BY name").map { row in
-        let name: String = row["name"]
         do { return try Self.guest(row) } catch {
+          let name = (try? row.value("name") as String) ?? "of no name"
           throw StoreError.damaged(path: self.path, reason: "guest \(Visible.text(name, limit: 80)): \(error)")
         }
       }
-      let hooks = try Row.fetchAll(db, sql: "SELECT * FROM hooks ORDER BY name").map { row in
-        StoredHook(
-          name: row["name"], spec: try self.hookSpec(bytes(row["spec"])), position: UInt64(row["position"] as Int64),
-          runs: UInt64(row["runs"] as Int64), failures: UInt64(row["failures"] as Int64), lastError: row["last_error"],
-          started: UInt64(row["started"] as Int64), attempt: UInt64(row["attempt"] as Int64))
+      let hooks = try Row.fetchAll(db, sql: "SELECT * FROM hooks ORDER BY name").compactMap { row in
+        self.readable("a hook") {
+          StoredHook(
+            name: try row.value("name"), spec: self.hookSpec(try row.bytes("spec")),
+            position: try row.number("position"), runs: try row.number("runs"), failures: try row.number("failures"),
+            lastError: try row.value("last_error"), started: try row.number("started"),
+            attempt: try row.number("attempt"))
+        }
       }
       let boot = try Data.fetchOne(db, sql: "SELECT value FROM meta WHERE key = 'boot'").flatMap { BootID(Array($0)) }
-      let requests = try Row.fetchAll(db, sql: "SELECT * FROM requests ORDER BY id").map { row in
-        do {
-          let isOfThisBoot = (row["boot"] as Data?) == Data(self.boot.bytes)
-          return try Wire.StoredRequest(xdr: bytes(row["record"])).restored(
-            uid: UInt32(row["uid"] as Int64), id: bytes(row["request"]),
-            bootAt: isOfThisBoot ? BootTime(nanoseconds: UInt64(row["boot_time"] as Int64)) : nil)
-        } catch {
-          throw StoreError.damaged(path: self.path, reason: "a stored request: \(error)")
+      let requests = try Row.fetchAll(db, sql: "SELECT * FROM requests ORDER BY id").compactMap { row in
+        self.readable("a request") {
+          let isOfThisBoot = (try row.optional("boot") as Data?) == Data(self.boot.bytes)
+          return try Wire.StoredRequest(xdr: row.bytes("record")).restored(
+            uid: row.number("uid"), id: row.bytes("request"),
+            bootAt: isOfThisBoot ? BootTime(nanoseconds: row.number("boot_time")) : nil)
         }
       }
       return StoredState(guests: guests, requests: requests, hooks: hooks, boot: boot)
@@ -40,28 +41,43 @@ extension GuestStore {
   public func journalRange() throws(StoreError) -> JournalRange {
     try read { db in
       JournalRange(
-        oldest: UInt64(try Int64.fetchOne(db, sql: "SELECT min(sequence) FROM journal") ?? 0),
-        newest: UInt64(try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'journal'") ?? 0))
+        oldest: UInt64(clamping: try Int64.fetchOne(db, sql: "SELECT min(sequence) FROM journal") ?? 0),
+        newest: UInt64(
+          clamping: try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'journal'") ?? 0))
     }
   }
 
-  /// Rows after `sequence`, in order: at most `limit` of them, and about `byteLimit` bytes.
-  public func journal(after sequence: UInt64, limit: Int, byteLimit: Int = 1 << 20) throws(StoreError) -> [EncodedEntry]
-  {
+  /// Rows after `sequence`, in order: at most `limit` of them, and about `byteLimit` bytes. One that this version cannot
+  /// read is left out, and noted in `unreadable`: it is no reason to keep the others back.
+  public func journal(after sequence: UInt64, limit: Int, byteLimit: Int = 1 << 20) throws(StoreError) -> JournalRows {
     try read { db in
-      var entries: [EncodedEntry] = []
+      var found = JournalRows(rows: [], isWhole: false)
       var size = 0
       let rows = try Row.fetchCursor(
-        db, sql: "SELECT sequence, event FROM journal WHERE sequence > ? ORDER BY sequence LIMIT ?",
-        arguments: [Int64(clamping: sequence), limit])
-      while let row = try rows.next(), size < byteLimit {
-        let encoded = bytes(row["event"])
-        size += encoded.count
-        do { entries.append(EncodedEntry(entry: try JournalEntry(Wire.Event(xdr: encoded)), bytes: encoded)) } catch {
-          throw StoreError.damaged(path: self.path, reason: "journal row \(row["sequence"] as Int64): \(error)")
+        db, sql: "SELECT sequence, event FROM journal WHERE sequence > ? ORDER BY sequence",
+        arguments: [Int64(clamping: sequence)])
+      while found.rows.count < limit, size < byteLimit {
+        guard let row = try rows.next() else {
+          found.isWhole = true
+          break
+        }
+        let number = (try? row.value("sequence") as Int64) ?? 0
+        self.readable("event \(number)") {
+          let encoded = try row.bytes("event")
+          found.rows.append(EncodedEntry(entry: try JournalEntry(Wire.Event(xdr: encoded)), bytes: encoded))
+          size += encoded.count
         }
       }
-      return entries
+      return found
+    }
+  }
+
+  /// Reads one row. Where that fails the row is noted in `unreadable`, and left out.
+  @discardableResult
+  private func readable<Value>(_ noun: String, _ body: () throws -> Value) -> Value? {
+    do { return try body() } catch {
+      unreadable.note("\(noun): \(error)")
+      return nil
     }
   }
 
@@ -73,7 +89,7 @@ extension GuestStore {
         db, sql: "SELECT event FROM journal WHERE guest = ? AND instr(event, ?) > 0",
         arguments: [guest.value, Data(run.bytes)])
       while let row = try rows.next() {
-        if let entry = try? JournalEntry(Wire.Event(xdr: bytes(row["event"]))), entry.event.ended?.run == run {
+        if let entry = try? JournalEntry(Wire.Event(xdr: row.bytes("event"))), entry.event.ended?.run == run {
           return true
         }
       }
@@ -86,8 +102,9 @@ extension GuestStore {
     try read { db in
       let first = try Int64.fetchOne(
         db, sql: "SELECT min(sequence) FROM journal WHERE time >= ?", arguments: [time.nanoseconds])
-      if let first { return UInt64(first - 1) }
-      return UInt64(try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'journal'") ?? 0)
+      if let first { return UInt64(clamping: first - 1) }
+      return UInt64(
+        clamping: try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'journal'") ?? 0)
     }
   }
 
@@ -97,22 +114,27 @@ extension GuestStore {
       let last = try Int64.fetchOne(
         db, sql: "SELECT max(sequence) FROM journal WHERE boot <> ?", arguments: [Data(self.boot.bytes)])
       let first = try Int64.fetchOne(db, sql: "SELECT min(sequence) FROM journal")
-      return UInt64(last ?? (first ?? 1) - 1)
+      return UInt64(clamping: last ?? (first ?? 1) - 1)
     }
   }
 
   /// Runs that have ended, newest first, of the guest that has the name now or had it last.
   public func runs(of guest: GuestName, before number: UInt32, limit: Int) throws(StoreError) -> [RunRecord] {
     try read { db in
-      try Row.fetchAll(
+      let rows = try Row.fetchCursor(
         db,
         sql: """
-          SELECT record FROM runs WHERE guest_id = coalesce(
+          SELECT number, record FROM runs WHERE guest_id = coalesce(
             (SELECT id FROM guests WHERE name = ?1), (SELECT max(guest_id) FROM runs WHERE guest = ?1))
-          AND number < ?2 ORDER BY number DESC LIMIT ?3
+          AND number < ?2 ORDER BY number DESC
           """,
-        arguments: [guest.value, number == 0 ? Int64.max : Int64(number), limit]
-      ).map { try self.run($0["record"]) }
+        arguments: [guest.value, number == 0 ? Int64.max : Int64(number)])
+      var found: [RunRecord] = []
+      while found.count < limit, let row = try rows.next() {
+        let number = (try? row.value("number") as Int64) ?? 0
+        self.readable("run \(number) of \(guest)") { found.append(try self.run(row)) }
+      }
+      return found
     }
   }
 
@@ -120,7 +142,7 @@ extension GuestStore {
   public func run(_ id: RunID) throws(StoreError) -> (run: RunRecord, sequence: UInt64)? {
     try read { db in
       try Row.fetchOne(db, sql: "SELECT sequence, record FROM runs WHERE run = ?", arguments: [Data(id.bytes)]).map {
-        (try self.run($0["record"]), UInt64($0["sequence"] as Int64))
+        (try self.run($0), try $0.number("sequence"))
       }
     }
   }
@@ -151,22 +173,19 @@ extension GuestStore {
           AND sequence > ?2 ORDER BY sequence LIMIT 1
           """,
         arguments: [guest.value, Int64(clamping: sequence)]
-      ).map { try self.run($0["record"]) }
+      ).map { try self.run($0) }
     }
   }
 
-  private func run(_ data: Data) throws -> RunRecord {
-    do { return try Wire.StoredRunRow(xdr: Array(data)).restored() } catch {
-      throw StoreError.damaged(path: path, reason: "run record: \(error)")
+  private func run(_ row: Row) throws -> RunRecord {
+    do { return try Wire.StoredRunRow(xdr: row.bytes("record")).restored() } catch {
+      throw StoreError.unreadable(row: "a run's record", reason: "\(error)")
     }
   }
 
-  /// A row is a format and the hook's spec behind it.
-  private func hookSpec(_ row: [UInt8]) throws -> [UInt8] {
-    guard row.starts(with: Self.rowFormat) else {
-      throw StoreError.damaged(path: path, reason: "the row of a hook has an unknown format")
-    }
-    return Array(row.dropFirst(Self.rowFormat.count))
+  /// A row is a format and the hook's spec behind it; empty for a format that is unknown, which is no spec.
+  private func hookSpec(_ row: [UInt8]) -> [UInt8] {
+    row.starts(with: Self.rowFormat) ? Array(row.dropFirst(Self.rowFormat.count)) : []
   }
 
   /// The first bytes of every row: its format.
@@ -182,5 +201,3 @@ extension GuestStore {
     }
   }
 }
-
-private func bytes(_ data: Data) -> [UInt8] { Array(data) }

@@ -41,7 +41,8 @@ extension GuestStore {
       try db.execute(
         sql: "DELETE FROM runs WHERE sequence <= ? AND guest_id NOT IN (SELECT id FROM guests)", arguments: [until])
       let isWholeStep = byAge > last && byAge - oldest + 1 >= Self.pruneStep
-      return Pruned(hasMore: until < last, tooOld: isWholeStep ? UInt64(oldest)...UInt64(byAge) : nil)
+      return Pruned(
+        hasMore: until < last, tooOld: isWholeStep ? UInt64(clamping: oldest)...UInt64(clamping: byAge) : nil)
     }
   }
 
@@ -54,10 +55,11 @@ extension GuestStore {
       db, sql: "SELECT sequence, time, boot FROM journal ORDER BY sequence LIMIT ?", arguments: [Self.pruneStep])
     var last: Int64?
     while let row = try rows.next() {
-      let isOfThisBoot = BootID(Array(row["boot"] as Data)) == boot
-      let time: Int64 = row["time"]
+      // A row without a time is as old as the one before it.
+      let isOfThisBoot = (try? row.bytes("boot")).flatMap { BootID($0) } == boot
+      let time: Int64 = (try? row.value("time")) ?? 0
       guard time < limit, !isOfThisBoot || uptimeSeconds >= retention.ageSeconds else { break }
-      last = row["sequence"]
+      last = try row.number("sequence")
     }
     return last
   }

@@ -196,8 +196,8 @@ extension GuestStore {
 
   static func guest(_ row: Row) throws -> StoredGuest {
     try StoredGuest(
-      name: GuestName(row["name"] as String), encoded: Array(row["record"] as Data),
-      runSpec: (row["run_spec"] as Data?).map { Array($0) })
+      name: GuestName(row.value("name")), encoded: row.bytes("record"),
+      runSpec: (try row.optional("run_spec") as Data?).map { Array($0) })
   }
 
   /// The guests that can still be read from a database that is damaged, one by one, also from one of a former version.

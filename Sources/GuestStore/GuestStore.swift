@@ -20,6 +20,8 @@ public final class GuestStore: Sendable {
   /// Descriptors of files at the same path that were open before this database was: they are not its own.
   let strangers: [DatabaseFiles.Part: Set<StoreFiles.Descriptor>]
   let boot: BootID
+  /// Rows that were left out of what was read.
+  public let unreadable = UnreadableRows()
 
   /// Opens or makes the database.
   ///

@@ -1,6 +1,7 @@
 public import Guest
 internal import GuestWire
 public import Supervision
+internal import Synchronization
 internal import WireProtocol
 internal import XDR
 
@@ -33,6 +34,37 @@ public struct EncodedEntry: JournalRow {
 
   public var sequence: UInt64 { entry.sequence }
   public var size: Int { bytes.count }
+}
+
+/// Rows that a read of the journal has found.
+public struct JournalRows: Sendable {
+  /// In ascending order. Numbers that are missing between them, or before the first, cannot be given out.
+  public var rows: [EncodedEntry]
+  /// There are none behind them.
+  public var isWhole: Bool
+}
+
+/// Rows that this version cannot read: a newer one wrote them, or they are damaged. They stay as they are.
+public final class UnreadableRows: Sendable {
+  /// Rows that are remembered, so that one that is read again and again is told once.
+  static let most = 1_000
+
+  private let state = Mutex((known: Set<String>(), new: [String]()))
+
+  func note(_ text: String) {
+    state.withLock { state in
+      guard state.known.count < Self.most, state.known.insert(text).inserted else { return }
+      state.new.append(text)
+    }
+  }
+
+  /// Those that were found since the last call, in words.
+  public func takeNew() -> [String] {
+    state.withLock { state in
+      defer { state.new = [] }
+      return state.new
+    }
+  }
 }
 
 /// A durable subscriber that the daemon runs.
@@ -121,6 +153,8 @@ public enum StoreError: Error, Sendable, Hashable, CustomStringConvertible {
   case busy(path: String)
   /// Any other fault of the disk or the database.
   case failed(path: String, reason: String)
+  /// One row, which a newer version wrote or which is damaged. It says nothing of the others.
+  case unreadable(row: String, reason: String)
 
   public var description: String {
     switch self {
@@ -132,13 +166,14 @@ public enum StoreError: Error, Sendable, Hashable, CustomStringConvertible {
       "database \(path): written by a newer version (format \(version)); install that version again, or restore a copy"
     case .busy(let path): "database \(path): locked by another process"
     case .full(let path, let reason), .failed(let path, let reason): "database \(path): \(reason)"
+    case .unreadable(let row, let reason): "\(row) cannot be read: \(reason)"
     }
   }
 
   public var isFull: Bool {
     switch self {
     case .full: true
-    case .damaged, .newer, .stale, .busy, .failed: false
+    case .damaged, .newer, .stale, .busy, .failed, .unreadable: false
     }
   }
 
@@ -146,7 +181,7 @@ public enum StoreError: Error, Sendable, Hashable, CustomStringConvertible {
   public var isFinal: Bool {
     switch self {
     case .damaged, .newer, .stale: true
-    case .full, .busy, .failed: false
+    case .full, .busy, .failed, .unreadable: false
     }
   }
 }

@@ -374,8 +374,12 @@ extension Wire.EndHeadline {
 
 extension EndHeadline {
   /// A kind that a newer peer invented, and one without the parts it needs, is an end that is not known here.
-  public init(_ wire: Wire.EndHeadline) {
-    self.init(EndCause(wire) ?? .notKnown, whileStopping: wire.whileStopping.map { EndOrder($0) })
+  public init(_ wire: Wire.EndHeadline) { self = EndHeadline(known: wire) ?? EndHeadline(.notKnown) }
+
+  /// Nil for a kind that a newer peer invented, and for one without the parts it needs.
+  fileprivate init?(known wire: Wire.EndHeadline) {
+    guard let cause = EndCause(wire) else { return nil }
+    self.init(cause, whileStopping: wire.whileStopping.map { EndOrder($0) })
   }
 }
 
@@ -416,9 +420,11 @@ extension Wire.RunEnd {
 }
 
 extension ExitRecord {
+  /// A headline that this version does not know is made of the facts, as far as it knows those.
   public init(_ wire: Wire.RunEnd, guest: GuestName, run: RunID, boot: BootID, logTail: [String] = []) {
+    let facts = EndFacts(wire.facts)
     self.init(
-      guest: guest, run: run, boot: boot, facts: EndFacts(wire.facts), headline: EndHeadline(wire.headline),
+      guest: guest, run: run, boot: boot, facts: facts, headline: EndHeadline(known: wire.headline) ?? facts.headline,
       startedAt: wire.startedAt.map { Timestamp(nanoseconds: $0) }, endedAt: Timestamp(nanoseconds: wire.endedAt),
       lengthNanos: wire.lengthNanos, usage: RunUsage(wire.usage), logTail: logTail)
   }

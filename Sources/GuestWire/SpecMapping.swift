@@ -8,6 +8,11 @@ extension Wire.GuestSettings {
   public init(_ spec: GuestSpec) {
     self.init(list: spec.settings.map { .init(key: $0.key, value: $0.value) })
   }
+
+  /// For the database: with what only a newer version knows.
+  init(stored spec: GuestSpec) {
+    self.init(list: spec.storedSettings.map { .init(key: $0.key, value: $0.value) })
+  }
 }
 
 extension GuestSpec {
@@ -20,6 +25,13 @@ extension GuestSpec {
   ///   else that is wrong.
   public init(_ wire: Wire.GuestSettings, checkingRules: Bool = true) throws(GuestError) {
     try self.init(settings: wire.list.map { Setting($0.key, $0.value) }, checkingRules: checkingRules)
+  }
+}
+
+extension GuestSpec {
+  /// As the database has it. Rules that came later are not checked, and settings of a newer version are kept.
+  init(stored wire: Wire.GuestSettings) throws(GuestError) {
+    try self.init(stored: wire.list.map { Setting($0.key, $0.value) })
   }
 }
 

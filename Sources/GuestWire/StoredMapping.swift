@@ -8,7 +8,7 @@ extension Wire.StoredGuestRow {
     self.init(
       format: UInt32(Wire.storedFormat),
       guest: .init(
-        spec: .init(lifecycle.defined), createdAt: createdAt.nanoseconds, specPending: lifecycle.isSpecPending,
+        spec: .init(stored: lifecycle.defined), createdAt: createdAt.nanoseconds, specPending: lifecycle.isSpecPending,
         phase: .init(lifecycle.phase), runCount: lifecycle.runCount, restartAttempt: lifecycle.restarts.attempt,
         restartTotal: lifecycle.restarts.total,
         restartTimes: lifecycle.restarts.recent.suffix(1000).map(\.nanoseconds),
@@ -20,11 +20,11 @@ extension Wire.StoredGuestRow {
   /// - Parameter runSpec: the spec that was stored beside it; one of another run is an older version's leftover.
   public func restored(name: GuestName, runSpec: Wire.StoredRunSpec?) throws(GuestError) -> GuestLifecycle {
     try checkFormat(format, "guest \(name): its record")
-    let spec = try GuestSpec(guest.spec, checkingRules: false)
+    let spec = try GuestSpec(stored: guest.spec)
     var inForce = spec
     if let runSpec, runSpec.run == guest.phase.run?.id {
       try checkFormat(runSpec.format, "guest \(name): the spec of its run")
-      inForce = try GuestSpec(runSpec.spec, checkingRules: false)
+      inForce = try GuestSpec(stored: runSpec.spec)
     }
     return GuestLifecycle(
       name: name, defined: spec, phase: .init(guest.phase, spec: inForce), runCount: guest.runCount,
@@ -40,7 +40,7 @@ extension Wire.StoredRunSpec {
   /// Nil where the defined spec is the run's, or there is no run.
   public init?(_ lifecycle: GuestLifecycle) {
     guard lifecycle.isSpecPending, let run = lifecycle.run else { return nil }
-    self.init(format: UInt32(Wire.storedFormat), run: run.id.bytes, spec: .init(run.spec))
+    self.init(format: UInt32(Wire.storedFormat), run: run.id.bytes, spec: .init(stored: run.spec))
   }
 }
 

@@ -112,6 +112,29 @@ extension GuestSpec {
     }
     self = form.spec
   }
+
+  /// The spec that settings of the database make. One that this version does not know is kept as it is, in `foreign`:
+  /// a newer version, which was here before, has written it.
+  ///
+  /// - Throws: `invalidArgument` where a setting is there twice or a key that every spec needs is missing.
+  public init(stored settings: [Setting]) throws(GuestError) {
+    var known: [Setting] = []
+    var foreign: [ForeignSetting] = []
+    var probe = GuestKeys.table.defaults
+    for setting in settings {
+      do throws(SpecProblem) {
+        try GuestKeys.table.set(setting.key, setting.value, in: &probe)
+        known.append(setting)
+      } catch {
+        foreign.append(ForeignSetting(setting.key, setting.value))
+      }
+    }
+    try self.init(settings: known, checkingRules: false)
+    self.foreign = foreign
+  }
+
+  /// The settings as the database keeps them: those of a newer version included.
+  public var storedSettings: [Setting] { settings + foreign.map { Setting($0.key, $0.value) } }
 }
 
 extension GuestKeys {

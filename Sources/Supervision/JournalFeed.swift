@@ -57,7 +57,7 @@ public struct JournalFeed<Interest: JournalInterest>: Sendable {
   public enum Piece: Sendable {
     case guests(SnapshotPart)
     case row(Row)
-    /// Rows that retention has dropped before this subscriber got them.
+    /// Rows that cannot be given out: retention has dropped them, or this version cannot read them.
     case gap(ClosedRange<UInt64>)
   }
 
@@ -265,12 +265,17 @@ extension JournalFeed {
     return reading
   }
 
-  /// A read is done: its subscriber has more to get. Rows are in ascending order, `Read.limit` of them at most.
+  /// A read is done: its subscriber has more to get.
   ///
+  /// - Parameters:
+  ///   - rows: in ascending order, `Read.limit` of them at most. A number that is missing before the last of them cannot be
+  ///     given out.
+  ///   - isWhole: they are all that can be given out after `Read.after`. Fewer rows than were asked for do not mean that: a
+  ///     read ends early where rows are long.
   /// - Returns: false if the subscriber is gone.
-  public mutating func haveRead(_ read: Read, _ rows: [Row]) -> Bool {
+  public mutating func haveRead(_ read: Read, _ rows: [Row], isWhole: Bool) -> Bool {
     guard isStillWanted(read) else { return false }
-    page = Page(read: read, rows: rows[...], isWhole: rows.count < read.limit)
+    page = Page(read: read, rows: rows[...], isWhole: isWhole)
     return true
   }
 

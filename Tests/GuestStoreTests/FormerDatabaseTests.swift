@@ -61,7 +61,7 @@ import Testing
       // Of a guest that was removed, too.
       #expect(try store.runs(of: GuestName("removed"), before: 0, limit: 10).first?.ended.cause == .exited(code: 7))
       // Nothing is lost.
-      let journal = try store.journal(after: 0, limit: 10_000)
+      let journal = try store.journal(after: 0, limit: 10_000).rows
       #expect(journal.count == events)
       #expect(try number("SELECT count(*) FROM runs", in: path) == runs)
       #expect(zip(journal, journal.dropFirst()).allSatisfy { $0.entry.sequence + 1 == $1.entry.sequence })

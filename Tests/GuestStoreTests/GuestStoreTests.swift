@@ -24,7 +24,7 @@ import XDR
       #expect(try again.load().guests.map(\.lifecycle.name.value) == ["db", "web"])
       #expect(try again.load().guests.last == guest)
       #expect(try again.journalRange() == JournalRange(oldest: 1, newest: 3))
-      #expect(try again.journal(after: 1, limit: 10).map(\.entry.sequence) == [2, 3])
+      #expect(try again.journal(after: 1, limit: 10).rows.map(\.entry.sequence) == [2, 3])
       try again.close()
     }
   }
@@ -139,6 +139,126 @@ import XDR
       #expect(try store.runs(of: Self.web, before: 5, limit: 1).map(\.number) == [4])
       #expect(try store.run(Self.record(run: 4).run)?.sequence == 5)
       #expect(try store.firstRun(of: Self.web, endedAfter: 4)?.number == 4)
+    }
+  }
+
+  // MARK: Rows of a newer version
+
+  /// One row that cannot be read keeps none of the others back, and is told once.
+  @Test func aRowThatCannotBeReadIsLeftOutAndTold() throws {
+    try withStore { store, _ in
+      for number in [1, 2, 3] as [UInt8] {
+        var change = Self.change(Self.stored("web"), events: 1)
+        change.ended = RunRecord(number: UInt32(number), startedBy: .policy, ended: Self.record(run: number))
+        change.request = RequestLedger.Record(
+          key: .init(uid: 1, id: RequestID([UInt8](repeating: number, count: 16))!), digest: 1, guest: Self.web,
+          sequel: .signaled, at: Timestamp(nanoseconds: 1), bootAt: nil)
+        _ = try store.commit([change], retention: Retention())
+      }
+      try store.write { db in
+        for (table, column) in [("journal", "event"), ("runs", "record"), ("requests", "record")] {
+          let key = table == "requests" ? "id" : "sequence"
+          try db.execute(
+            sql: "UPDATE \(table) SET \(column) = cast(x'00000063' || substr(\(column), 5) AS blob) WHERE \(key) = 2")
+        }
+      }
+      for _ in 0..<2 {
+        let found = try store.journal(after: 0, limit: 10)
+        #expect(found.rows.map(\.sequence) == [1, 3] && found.isWhole)
+        #expect(try store.runs(of: Self.web, before: 0, limit: 10).map(\.number) == [3, 1])
+        #expect(try store.load().requests.count == 2)
+      }
+      #expect(throws: StoreError.self) { try store.run(Self.record(run: 2).run) }
+      #expect(try store.run(Self.record(run: 3).run)?.sequence == 3)
+      let told = store.unreadable.takeNew()
+      #expect(told.count == 3, "each once: \(told)")
+      #expect(told.contains { $0.hasPrefix("event 2: ") })
+      #expect(store.unreadable.takeNew().isEmpty)
+    }
+  }
+
+  /// A value of another type, sign or size in any column: an error of that row, and never the end of the process.
+  @Test(arguments: [
+    "hooks SET position = -1", "hooks SET runs = -5", "hooks SET position = 'abc'", "hooks SET last_error = x'ff00'",
+    "hooks SET spec = 7", "requests SET uid = -1", "requests SET uid = 99999999999", "requests SET uid = 'abc'",
+    "requests SET boot_time = -1", "requests SET request = 5", "requests SET record = NULL", "guests SET run_spec = 5",
+    "guests SET name = x'00ff'", "guests SET record = 'text'", "runs SET record = 'x'", "runs SET sequence = -3",
+    "sqlite_sequence SET seq = -5 WHERE name = 'journal'", "journal SET sequence = -3", "journal SET event = 3.5",
+    "journal SET boot = 'abc'", "journal SET time = 'x'", "meta SET value = 'x' WHERE key = 'boot'",
+  ])
+  func noValueOfAColumnEndsTheProcess(_ change: String) throws {
+    try withStore { store, path in
+      var first = Self.change(Self.stored("web"), events: 1)
+      first.ended = RunRecord(number: 1, startedBy: .policy, ended: Self.record(run: 1))
+      first.request = RequestLedger.Record(
+        key: .init(uid: 1, id: RequestID([UInt8](repeating: 1, count: 16))!), digest: 1, guest: Self.web,
+        sequel: .signaled, at: Timestamp(nanoseconds: 1), bootAt: BootTime(nanoseconds: 1))
+      _ = try store.commit([first], retention: Retention())
+      try store.save(StoredHook(name: "h", spec: [1], position: 1))
+      try store.noteBoot()
+      try store.write { db in
+        // A table may forbid a value; then there is nothing to read.
+        do { try db.execute(sql: "UPDATE \(change)") } catch is DatabaseError { return }
+      }
+      try store.close()
+      _ = GuestStore.salvage(path: path)
+      guard let again = try? GuestStore(path: path, boot: Self.boot) else { return }
+      _ = try? again.load()
+      _ = try? again.journalRange()
+      _ = try? again.journal(after: 0, limit: 10)
+      _ = try? again.runs(of: Self.web, before: 0, limit: 10)
+      _ = try? again.run(Self.record(run: 1).run)
+      _ = try? again.firstRun(of: Self.web, endedAfter: 0)
+      _ = try? again.sequence(before: Timestamp(nanoseconds: 9))
+      _ = try? again.sequenceBeforeBoot()
+      _ = try? again.prune(Retention(ageSeconds: 1), now: Timestamp(nanoseconds: .max / 2), uptimeSeconds: 9)
+      try? GuestStore.verify(path: path)
+      try? again.close()
+    }
+  }
+
+  @Test func aReadThatEndsEarlySaysSo() throws {
+    try withStore { store, _ in
+      _ = try store.commit([Self.change(Self.stored("web"), events: 3)], retention: Retention())
+      let long = try store.journal(after: 0, limit: 10, byteLimit: 1)
+      #expect(long.rows.map(\.sequence) == [1] && !long.isWhole)
+      let short = try store.journal(after: 0, limit: 2)
+      #expect(short.rows.map(\.sequence) == [1, 2] && !short.isWhole)
+      let all = try store.journal(after: 1, limit: 10)
+      #expect(all.rows.map(\.sequence) == [2, 3] && all.isWhole)
+    }
+  }
+
+  /// A key, or a value, that only a newer version knows: kept for it over any change of the guest's state.
+  @Test(arguments: [("rootfs.mode", "rootfs.moda"), ("overlay", "overlaz")])
+  func settingsOfANewerVersionAreKept(_ known: String, _ foreign: String) throws {
+    try withStore { store, path in
+      var guest = Self.stored("web")
+      guest.lifecycle = GuestLifecycle(
+        name: Self.web,
+        defined: {
+          var spec = GuestSpec(rootfs: Rootfs(path: "/srv"), command: ["/init"])
+          spec.rootfs.mode = .overlay
+          return spec
+        }())
+      _ = try store.commit(
+        [Self.change(guest, events: 0), Self.change(Self.stored("db"), events: 0)], retention: Retention())
+      try store.write { db in
+        try db.execute(
+          sql: "UPDATE guests SET record = cast(replace(cast(record AS text), ?, ?) AS blob) WHERE name = 'web'",
+          arguments: [known, foreign])
+        let record = try Data.fetchOne(db, sql: "SELECT record FROM guests WHERE name = 'web'")
+        #expect(try #require(record).range(of: Data(foreign.utf8)) != nil)
+      }
+      for _ in 0..<2 {
+        let guests = try store.load().guests
+        #expect(guests.map(\.lifecycle.name.value) == ["db", "web"])
+        var web = try #require(guests.last)
+        #expect(web.lifecycle.defined.foreign.count == 1 && web.lifecycle.foreignWords?.contains("rootfs.mod") == true)
+        // Whatever happens to it is stored with them.
+        _ = web.lifecycle.configure(web.lifecycle.defined, by: .daemon)
+        _ = try store.commit([Self.change(web, events: 1)], retention: Retention())
+      }
     }
   }
 

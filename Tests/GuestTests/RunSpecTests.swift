@@ -31,6 +31,44 @@ import Testing
     }
   }
 
+  // MARK: A spec that a newer version wrote
+
+  @Test func whatANewerVersionWroteIsNotStarted() throws {
+    var spec = first
+    spec.foreign = [ForeignSetting("limits.new", "1")]
+    spec.restart = RestartPolicy(mode: .always)
+    spec.autostart = true
+    var guest = GuestLifecycle(name: Self.name, defined: spec)
+    #expect { _ = try guest.start(by: Self.user, context(1)) } throws: { error in
+      (error as? GuestError)?.code == .notSupported && "\(error)".contains("limits.new")
+    }
+    let booted = guest.daemonStarted(hostBooted: true, context(1))
+    #expect(runs(of: booted).isEmpty && guest.state == .stopped && guest.note.contains("limits.new"))
+    #expect(booted.events.map(\.kind) == [.notice], "the journal tells why")
+    // Defined anew it is like any other.
+    _ = guest.configure(first, by: Self.user)
+    #expect(runs(of: try guest.start(by: Self.user, context(1))).count == 1)
+  }
+
+  /// It runs, since the newer version started it; when it ends no policy starts it again.
+  @Test func whatRunsOfANewerVersionIsLookedAfter() throws {
+    var spec = first
+    spec.restart = RestartPolicy(mode: .always)
+    var guest = GuestLifecycle(name: Self.name, defined: spec)
+    let run = try #require(runs(of: try guest.start(by: Self.user, context(1))).first)
+    spec.foreign = [ForeignSetting("limits.new", "1")]
+    guest = GuestLifecycle(
+      name: Self.name, defined: spec, phase: .running(run), runCount: 1, restarts: RestartHistory(), last: nil,
+      desired: true)
+    #expect(throws: GuestError.self) { _ = try guest.restart(EndOrder(.restart, by: Self.user), context(2)) }
+    let ended = guest.ended(
+      ExitRecord(
+        guest: Self.name, run: run.id, boot: .zero, cause: .exited(code: 3), startedAt: nil,
+        endedAt: Timestamp(nanoseconds: 1), lengthNanos: 2_000_000_000_000),
+      context(2))
+    #expect(ended.ended != nil && runs(of: ended).isEmpty && guest.state == .stopped && !guest.desired)
+  }
+
   @Test func aSpecReplacedBetweenDecisionAndLaunchIsForTheNextRun() throws {
     var guest = GuestLifecycle(name: Self.name, defined: first)
     let start = try guest.start(by: Self.user, context(1))

@@ -96,6 +96,15 @@ import XDR
     var wire = Wire.EndHeadline(EndHeadline(.reboot))
     wire.kind = .unknown(99)
     #expect(EndHeadline(wire).cause == .notKnown && wire.kind.word == nil)
+    // The facts are still there, and give a headline of this version's own.
+    let facts = EndFacts(initExecuted: .yes, status: InitStatus(.exited(7), .reaped))
+    var end = Wire.RunEnd(
+      ExitRecord(
+        guest: try GuestName("web"), run: .zero, boot: .zero, facts: facts, startedAt: nil,
+        endedAt: Timestamp(nanoseconds: 9), lengthNanos: 4))
+    end.headline = wire
+    let read = ExitRecord(end, guest: try GuestName("web"), run: .zero, boot: .zero)
+    #expect(read.cause == .exited(code: 7), "\(read.cause)")
     // And one without the parts that its kind needs.
     #expect(
       EndHeadline(

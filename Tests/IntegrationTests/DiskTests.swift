@@ -177,6 +177,49 @@ extension IntegrationTests {
       }
     }
 
+    /// Rows of a newer version, in the history and of one guest: the others are as they were, nothing that reads them changes
+    /// the daemon's state, and what is missing is told.
+    @Test(.requiresGuests, .requires(.program("/usr/bin/python3", package: "python3")))
+    func rowsOfANewerVersionTakeNothingElseWithThem() async throws {
+      try await withDaemon { daemon in
+        for name in ["old", "new"] {
+          try await daemon.define(name, ["--restart", "never"], ["/bin/sh", "-c", "exit 3"])
+          try await daemon.succeed("start", name)
+          _ = try await daemon.end(of: name)
+        }
+        try await daemon.terminate()
+        let script = """
+          import sqlite3, sys
+          c = sqlite3.connect(sys.argv[1])
+          c.execute("update journal set event = cast(x'00000063' || substr(event, 5) as blob) where sequence = 3")
+          c.execute("update runs set record = cast(x'00000063' || substr(record, 5) as blob) where guest = 'old'")
+          c.execute("update requests set record = cast(x'00000063' || substr(record, 5) as blob)")
+          c.execute("update guests set record = cast(replace(cast(record as text), 'rootfs.mode', 'rootfs.moda') as blob) where name = 'new'")
+          c.commit()
+          """
+        try await Command("/usr/bin/python3")(["-c", script, "\(daemon.root)/lib/lodge.db"]).check()
+        try await daemon.start()
+
+        let events = try await daemon.succeed("events", "--since", "0")
+        #expect(events.output.contains("events 3 to 3 "), "\(events)")
+        #expect(try await daemon.succeed("runs", "old").code == 0)
+        // A follower gets all of it in one go: head(1) ends it at the newest row.
+        let newest = events.output.split(separator: "\n").count
+        let followed = try await Command("/bin/sh")([
+          "-c", "LODGE_ROOT=$1 \"$2\" events -f --since 0 2>&1 | head -n $3", "sh", daemon.root,
+          "\(TestDaemon.programs)/lodge", "\(newest - 1)",
+        ])
+        #expect(followed.output.contains("events 3 to 3 ") && !followed.output.contains("has gone"), "\(followed)")
+        #expect(try await daemon.succeed("daemon", "status").output.contains("well"))
+        let refused = try await daemon.lodge("start", "new")
+        #expect(refused.code != 0 && refused.errors.contains("rootfs.moda"), "\(refused)")
+        #expect(try await daemon.succeed("ls").output.contains("new"))
+        try await daemon.succeed("start", "old")
+        #expect(try await daemon.end(of: "old").cause.code == 3)
+        try await daemon.waitForFile(daemon.logPath) { $0.contains("a row of the database cannot be read") }
+      }
+    }
+
     /// A backup is put back that was taken before one guest was created and before another was started.
     @Test(.requiresGuests) func anOldCopyOfTheDatabaseKillsNothingAndLosesNoEnd() async throws {
       try await withDaemon { daemon in

@@ -194,6 +194,28 @@ import Testing
     #expect(feed.take(id) == [[1], [2], [3, 4], [5]])
   }
 
+  /// Long rows end a read before it has as many as were asked for.
+  @Test func aShortAnswerIsNotTheEndOfTheJournal() throws {
+    let feed = Self.feed(published: 10)
+    let id = feed.add(after: 0)
+    _ = feed.take(id)
+    #expect(feed.haveRead(try feed.read(), [Self.row(1)], isWhole: false))
+    #expect(feed.take(id) == [[1]], "and no gap")
+    #expect(feed.haveRead(try feed.read(), [Self.row(2), Self.row(3)], isWhole: false))
+    #expect(feed.take(id) == [[2], [3]])
+  }
+
+  /// At the beginning, in the middle and at the end of what is read.
+  @Test func rowsThatCannotBeReadAreAGap() throws {
+    let feed = Self.feed(published: 10, recent: 2)
+    let id = feed.add(after: 0)
+    _ = feed.take(id)
+    #expect(feed.haveRead(try feed.read(), [Self.row(2), Self.row(4)], isWhole: false))
+    #expect(feed.take(id) == [[1, 1], [2], [3, 3], [4]])
+    #expect(feed.haveRead(try feed.read(), [Self.row(7)], isWhole: true))
+    #expect(feed.take(id) == [[5, 6], [7], [8, 8], [9], [10]])
+  }
+
   // MARK: Snapshots
 
   private static func guest(_ name: String, _ version: Int64) throws -> StoredGuest {
@@ -306,7 +328,10 @@ private final class FeedBox {
 
   func read() throws -> Feed.Read { try #require(nextRead()) }
   func nextRead() -> Feed.Read? { feed.nextRead() }
-  func haveRead(_ read: Feed.Read, _ rows: [FeedRow]) -> Bool { feed.haveRead(read, rows) }
+  /// - Parameter isWhole: by default where the disk has given fewer than it was asked for.
+  func haveRead(_ read: Feed.Read, _ rows: [FeedRow], isWhole: Bool? = nil) -> Bool {
+    feed.haveRead(read, rows, isWhole: isWhole ?? (rows.count < read.limit))
+  }
   func publish(_ rows: [FeedRow]) { feed.publish(rows) }
   func pruned(oldest: UInt64) { feed.pruned(oldest: oldest) }
   func activate(_ id: Feed.ID) { feed.activate(id) }

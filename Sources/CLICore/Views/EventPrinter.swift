@@ -61,7 +61,8 @@ final class EventPrinter {
   }
 
   func gap(from: UInt64, to: UInt64) throws(Failure) {
-    let text = "events \(from) to \(to) are gone: the journal no longer keeps them"
+    let text =
+      "events \(from) to \(to) cannot be given: the journal no longer keeps them, or a newer version wrote them"
     switch context.format {
     case .json where !isFollowing, .yaml where !isFollowing, .csv, .name: context.console.errorLine("lodge: \(text)")
     case .json, .jsonl, .yaml:

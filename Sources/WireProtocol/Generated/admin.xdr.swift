@@ -2109,7 +2109,7 @@ extension Wire {
     /// go on after this number
     public var next: UInt64
     public var more: Bool
-    /// first number that retention has dropped, 0 if none
+    /// first number before these that cannot be given, 0 if none
     public var lostFrom: UInt64
     public var lostTo: UInt64
 
@@ -2218,7 +2218,7 @@ extension Wire {
 }
 
 extension Wire {
-  /// Retention overtook this subscriber: these numbers are gone.
+  /// These numbers cannot be given: retention has dropped them, or this version cannot read them.
   public struct EventGap: XDRCodable, Hashable {
     public var subscription: UInt32
     public var from: UInt64
