@@ -127,6 +127,14 @@ static int spawned_child(void *context) {
   if (plan->new_session && setsid() == -1) goto failed;
   stage = LS_SPAWN_DIRECTORY;
   if (plan->directory && chdir(plan->directory) == -1) goto failed;
+  if (plan->umask >= 0) (void)syscall(SYS_umask, plan->umask);
+  if (plan->descriptors) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+      limit.rlim_cur = plan->descriptors < limit.rlim_max ? plan->descriptors : limit.rlim_max;
+      (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+  }
   stage = LS_SPAWN_EXEC;
   uint64_t blocked = plan->signals_blocked ? ~(uint64_t)0 : 0;
   if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, sizeof blocked) == -1) goto failed;

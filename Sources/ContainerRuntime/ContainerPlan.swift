@@ -29,6 +29,8 @@ public struct ContainerPlan: Equatable, Sendable {
     var terminalGroup: UInt32 = 5
     /// The kernel can report reboot(2).
     var canTellReboot = true
+    /// Of a guest whose spec does not say; see `ResourceLimits.pendingSignals`.
+    var pendingSignals: UInt64 = 4_096
 
     struct LegacyTasks: Equatable {
       var hierarchy: String
@@ -81,7 +83,7 @@ public struct ContainerPlan: Equatable, Sendable {
     addConsole(spec, prepared)
     add("change to folder \(spec.workingDirectory)", .changeFolder(spec.workingDirectory))
     // After the descriptors of the set-up are opened: a low number of them is the guest's limit.
-    steps += ResourceLimits.steps(spec.rlimits)
+    steps += ResourceLimits.steps(spec.rlimits, pendingSignals: prepared.pendingSignals)
     addRights(spec, prepared)
     add("reset signals", .defaultSignals)
     // Changing the user has cleared the parent's death signal (prctl(2)).

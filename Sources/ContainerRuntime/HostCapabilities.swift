@@ -58,6 +58,15 @@ public struct HostCapability: Equatable, Sendable {
       "reboot watch", RebootWatch.isAvailable,
       RebootWatch.isAvailable ? "seccomp notifications" : "no seccomp notifications; halt is seen as power off",
       fix: "a kernel with CONFIG_SECCOMP_FILTER, 5.5 or later")
+    let instances = (try? Files.readText("/proc/sys/fs/inotify/max_user_instances")).flatMap { text in
+      Int(text.prefix { $0.isNumber })
+    }
+    if let instances {
+      let isEnough = instances >= enoughInotify
+      add(
+        "inotify", isEnough, "\(instances) instances for each user, which guests share with the host's processes",
+        fix: "sysctl fs.inotify.max_user_instances=\(enoughInotify), or a guest can use them up")
+    }
     let missing = missingRights()
     add(
       "rights", missing.isEmpty,
@@ -65,6 +74,9 @@ public struct HostCapability: Equatable, Sendable {
       fix: "run the daemon as root, outside of a restricted container")
     return found
   }
+
+  /// Instances of inotify(7) with which one guest does not easily leave its user, the host's root among them, without any.
+  private static let enoughInotify = 1_024
 
   /// Whether a list of modules (modules.dep(5)) has overlay, compressed or not: mounting it loads it.
   static func names(overlayIn dependencies: String) -> Bool {

@@ -20,6 +20,7 @@ final class PreparedContainer {
     let root = RootFolder(folder, path: spec.rootPath)
     plan = ContainerPlan.Prepared(root: -1)
     plan.canTellReboot = RebootWatch.isAvailable
+    if let hard = ProcessLimits.pendingSignals { plan.pendingSignals = ResourceLimits.pendingSignals(ofHard: hard) }
     plan.terminalGroup = UserFiles(in: root).terminalGroup
     if let network { plan.network = keep(network.fd) }
     if case .overlay = spec.rootMode { try root.checkForMountsBelow() }

@@ -11,7 +11,7 @@ enum ResourceLimits {
 
   /// Soft and hard for what a spec does not mention: what the kernel gives the first process, with the usual room for
   /// descriptors and no core files. Nil: the kernel computes it from the host's memory, and it bounds what all guests of a
-  /// user share; the controller's own hard limit is kept.
+  /// user share; the controller's own hard limit is kept, of `sigpending` a part of it.
   static let usual: [(soft: UInt64, hard: UInt64)?] = [
     (.max, .max), (.max, .max), (.max, .max), (8 << 20, .max), (0, .max), (.max, .max), nil, (1024, 524_288),
     (8 << 20, 8 << 20), (.max, .max), (.max, .max), nil, (819_200, 819_200), (0, 0), (0, 0), (.max, .max),
@@ -19,11 +19,22 @@ enum ResourceLimits {
 
   /// RLIMIT_NOFILE, and how many descriptors the set-up may need.
   private static let descriptors: (number: UInt32, room: UInt64) = (7, 1024)
+  /// RLIMIT_SIGPENDING.
+  private static let sigpending: UInt32 = 11
+
+  /// Queued signals and POSIX timers of a guest, where the spec does not say: an eighth of the controller's own hard limit. The
+  /// kernel counts them by user and compares the count with the limit of the process that asks, so all guests of a user
+  /// together leave seven eighths to the host's processes of that user, the services of root among them.
+  static func pendingSignals(ofHard hard: UInt64) -> UInt64 {
+    hard == .max ? 16_384 : min(max(hard / 8, 256), hard)
+  }
 
   /// The steps, in the order of numbers. A limit of the spec is set as it is or the start fails; a usual one is set as
   /// far as the controller may: raising a hard limit needs CAP_SYS_RESOURCE. Descriptors stay above what the rest of the
   /// set-up needs; see `lastSteps`.
-  static func steps(_ asked: [ContainerSpec.ResourceLimit]) -> [SetupStep] {
+  ///
+  /// - Parameter pendingSignals: for a spec that does not say.
+  static func steps(_ asked: [ContainerSpec.ResourceLimit], pendingSignals: UInt64) -> [SetupStep] {
     names.indices.map { index in
       let number = UInt32(index)
       let name = "set resource limit \(names[index])"
@@ -33,6 +44,9 @@ enum ResourceLimits {
           return SetupStep(name, .limit(number, soft: descriptors.room, hard: hard, .asFarAsAllowed))
         }
         return SetupStep(name, .limit(number, soft: limit.soft, hard: limit.hard, .exactly))
+      }
+      if number == sigpending {
+        return SetupStep(name, .limit(number, soft: pendingSignals, hard: pendingSignals, .asFarAsAllowed))
       }
       guard let usual = usual[index] else { return SetupStep(name, .limit(number, soft: 0, hard: 0, .hardAsItIs)) }
       return SetupStep(name, .limit(number, soft: usual.soft, hard: usual.hard, .asFarAsAllowed))

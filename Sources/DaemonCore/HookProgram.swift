@@ -46,6 +46,9 @@ struct HookProgram: Sendable {
       plan.descriptors = [(nothing.rawValue, 0), (ends.writing.rawValue, 1), (ends.writing.rawValue, 2)]
       plan.newSession = true
       plan.workingDirectory = "/"
+      // What a shell or a service manager had set for the daemon, and what the daemon needs for its clients, is not passed on.
+      plan.umask = 0o022
+      plan.descriptorLimit = 1_024
       let folder = fence.hookGroup(group)
       plan.cgroup = folder?.rawValue
       let subject = isTest ? "a test" : "event \(entry.sequence), attempt \(attempt)"

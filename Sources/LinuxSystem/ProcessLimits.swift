@@ -18,6 +18,18 @@ public enum ProcessLimits {
     }
   }
 
+  /// Signals that may be queued for the user of this process: the hard limit, UInt64.max for none; nil where the kernel does not
+  /// say (getrlimit(2), RLIMIT_SIGPENDING).
+  public static var pendingSignals: UInt64? {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(__RLIMIT_SIGPENDING.rawValue), &limit) == 0 else { return nil }
+    return UInt64(limit.rlim_max)
+  }
+
+  /// Decides the mode of files that are made without one: nothing for others to write to, whatever shell or service manager
+  /// this process was started by (umask(2)).
+  public static func setFileMask() { umask(0o022) }
+
   /// Lets another process write no file beyond so many bytes; prlimit(2).
   public static func limitFileSize(of pid: Int32, to bytes: UInt64) throws(SystemError) {
     try check("limit file size", on: "pid \(pid)") { ls_limit(pid, Int32(RLIMIT_FSIZE.rawValue), bytes, bytes) }

@@ -21,6 +21,11 @@ public struct SpawnPlan: Sendable {
   public var workingDirectory: String?
   /// A cgroup v2 directory to be born in: no migration, no moment in the caller's.
   public var cgroup: Int32?
+  /// The mode bits that its files do not get (umask(2)); nil leaves it ours.
+  public var umask: UInt32?
+  /// Open files it may have, as far as our hard limit goes: it may raise that to the hard limit (getrlimit(2)). Nil leaves it
+  /// ours.
+  public var descriptorLimit: UInt64?
 
   public init(executable: String, arguments: [String], environment: [String]) {
     self.executable = executable
@@ -40,6 +45,8 @@ public struct SpawnPlan: Sendable {
     plan.new_session = newSession ? 1 : 0
     plan.signals_blocked = blocksSignals ? 1 : 0
     plan.cgroup_fd = cgroup ?? -1
+    plan.umask = umask.map { Int32($0 & 0o777) } ?? -1
+    plan.descriptors = descriptorLimit ?? 0
     var pidFD: Int32 = -1
     let pid = executable.withCString { path in
       withOptionalCString(workingDirectory) { directory in

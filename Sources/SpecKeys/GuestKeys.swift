@@ -93,7 +93,8 @@ public enum GuestKeys {
           make: { ResourceLimit($0, soft: $1.soft, hard: $1.hard) },
           split: { ($0.name, RlimitForm(soft: $0.soft, hard: $0.hard)) }),
         \.spec.rlimits, default: [],
-        "limits of each process, getrlimit(2): \(ResourceLimit.names.joined(separator: ", "))"),
+        "limits of each process, getrlimit(2): \(ResourceLimit.names.joined(separator: ", ")); sigpending is by default an "
+          + "eighth of the host's"),
       Key("capabilities", capabilities, \.spec.capabilities, "changes to the usual capabilities, capabilities(7)"),
       Key(
         "noNewPrivileges", .bool, \.spec.noNewPrivileges, default: empty.noNewPrivileges,

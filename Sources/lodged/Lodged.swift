@@ -66,6 +66,7 @@ struct Lodged: AsyncParsableCommand {
     try? Signals.ignoreAll(but: [
       SIGTERM, SIGINT, SIGQUIT, SIGABRT, SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS, SIGTSTP, SIGTTIN, SIGTTOU,
     ])
+    ProcessLimits.setFileMask()
     guard let level = Logger.Level(rawValue: logLevel ?? configuration.logLevel) else {
       throw ValidationError("--log-level \(logLevel ?? "") is not one of trace, debug, info, notice, warning, error")
     }

@@ -139,6 +139,21 @@ struct ContainerPlanTests {
     #expect(seen.keys.sorted() == Array(0...15))
     #expect(seen[7] == .exactly)
     #expect(seen[1] == .asFarAsAllowed)
+    #expect(seen[11] == .asFarAsAllowed)
+  }
+
+  /// Queued signals and timers are counted by user, the host's root among them.
+  @Test func signalsOfAGuestAreAPartOfTheHosts() {
+    for hard: UInt64 in [100, 256, 3_800, 96_360, .max] {
+      let share = ResourceLimits.pendingSignals(ofHard: hard)
+      #expect(share <= hard && (hard < 2_048 || share <= hard / 8), "\(share) of \(hard)")
+    }
+    var ready = ContainerPlan.Prepared(root: 5)
+    ready.pendingSignals = 77
+    let usual = ContainerPlan(spec(), ready)
+    #expect(usual.steps.contains { $0.action == .limit(11, soft: 77, hard: 77, .asFarAsAllowed) })
+    let asked = ContainerPlan(spec { $0.rlimits = [.init(resource: 11, soft: 5, hard: 6)] }, ready)
+    #expect(asked.steps.contains { $0.action == .limit(11, soft: 5, hard: 6, .exactly) })
   }
 
   /// The guest's limit is none of its set-up.

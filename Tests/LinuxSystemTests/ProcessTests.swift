@@ -59,6 +59,19 @@ struct SpawnTests {
     #expect(lines.last == "none this")
   }
 
+  @Test func maskAndLimitOfDescriptorsAreDecided() throws {
+    let ends = try Pipe.make()
+    var plan = SpawnPlan(executable: "/bin/sh", arguments: ["sh", "-c", "umask; ulimit -Sn"], environment: [])
+    plan.descriptors = [(ends.writing.rawValue, 1)]
+    plan.umask = 0o027
+    plan.descriptorLimit = 100
+    let process = try plan.run()
+    ends.writing.close()
+    #expect(try process.wait(blocking: true)?.status == .exited(code: 0))
+    let text = String(decoding: try Files.read(ends.reading, named: "pipe"), as: UTF8.self)
+    #expect(text == "0027\n100\n" || text == "027\n100\n", "\(text)")
+  }
+
   @Test func descriptorsMayBeSwapped() throws {
     let (first, second) = (try Files.open("/dev/null", flags: O_RDWR), try Files.open("/dev/zero", flags: O_RDWR))
     var plan = shell("readlink /proc/self/fd/\(first.rawValue) /proc/self/fd/\(second.rawValue)")

@@ -102,6 +102,8 @@ struct ls_spawn_plan {
   int new_session;
   int signals_blocked;                 // begin with all of them blocked; else with none
   int cgroup_fd;                       // -1: the caller's
+  int umask;                           // -1: the caller's
+  uint64_t descriptors;                // soft RLIMIT_NOFILE, at most the hard one; 0: the caller's
   // filled by the child
   int failed_stage;                    // enum ls_spawn_stage
   int failed_errno;
