@@ -129,7 +129,7 @@ let package = Package(
         "LinuxSystem", "Cgroups", "ConsoleLog", "ContainerRuntime", "SpecFile", "SpecKeys", nioCore, nioPosix, deque,
         logging, lifecycle,
       ],
-      swiftSettings: common + crashPoints),
+      swiftSettings: common + crashPoints + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
     .executableTarget(
       name: "lodged",
       dependencies: [

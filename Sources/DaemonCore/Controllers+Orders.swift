@@ -55,14 +55,20 @@ extension Controllers {
 
   /// The end is stored: the run directory, which would report it again, can go, and so can the rest of the cgroup, which
   /// was the witness that the run had been executed.
-  func acknowledge(_ run: RunID, _ name: GuestName) {
+  ///
+  /// - Parameter folderStays: a start is stored that has not been carried out: an empty folder says so, and a daemon that
+  ///   finds none cannot know whether the run has ended already.
+  func acknowledge(_ run: RunID, _ name: GuestName, folderStays: Bool) {
     CrashPoint.reach("daemon.end.stored")
     let link = links[run]
     if link?.state.isConnected != true { removeGroups(of: name, run) }
     input(.acknowledged, run)
     // A new run may have the folder by now, with an end that is not stored yet.
     guard !links.values.contains(where: { $0.guest == name && $0.run != run && $0.state.ownsDirectory }) else { return }
-    do { try directory(name).remove() } catch {
+    do {
+      try directory(name).remove()
+      if folderStays { try Files.makeDirectory(directory(name).path, mode: 0o700) }
+    } catch {
       logger.warning("run directory stays", metadata: ["guest": "\(name)", "error": "\(error)"])
     }
     CrashPoint.reach("daemon.end.acknowledged")

@@ -29,7 +29,8 @@ extension Controllers {
     }
     return Recovery.Found(
       directory: found, cgroup: run.map { fence.cgroup(of: name, $0) } ?? .absent, hostBooted: hostBooted,
-      wasOrdered: run.flatMap { links[$0]?.state.lastSeen.wasOrdered } ?? false, mark: directory.initExecuted)
+      wasOrdered: run.flatMap { links[$0]?.state.lastSeen.wasOrdered } ?? false,
+      isInherited: run.map(inherited.contains) ?? false, mark: directory.initExecuted)
   }
 
   /// The run directories that there are, by guest; those that no guest can have are without a name.

@@ -15,7 +15,7 @@ struct DaemonLimits: Sendable {
   func rows() -> [LimitReport] {
     QuotaKind.allCases.flatMap { kind -> [LimitReport] in
       guard let quota = clients.quota(of: kind) else { return [] }
-      let name = kind == .bytes ? "messageBytes" : kind.rawValue
+      let name = kind.limitName
       return [
         LimitReport(
           name: name, value: UInt64(quota.total), used: UInt64(clients.used(kind)),
@@ -29,6 +29,14 @@ struct DaemonLimits: Sendable {
 }
 
 extension QuotaKind {
+  /// As in lodged.yaml.
+  var limitName: String {
+    switch self {
+    case .bytes: "messageBytes"
+    case .connections, .calls, .waits, .subscriptions, .journalReads: rawValue
+    }
+  }
+
   var meaning: String {
     switch self {
     case .connections: "clients at once, over both sockets"

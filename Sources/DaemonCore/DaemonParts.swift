@@ -81,6 +81,7 @@ final class GuestsPart: DaemonPart, @unchecked Sendable {
 
   struct Opened {
     let guests: Guests
+    let operations: GuestOperations
     /// Kept open for every start.
     let controller: ControllerProgram
     let clients: ClientList
@@ -111,10 +112,11 @@ final class GuestsPart: DaemonPart, @unchecked Sendable {
     let limits = ClientLimits(daemon.configuration.quotas(descriptors: store.descriptors))
     let changes = LogChanges(eventLoop: eventLoop)
     let hooks = HookRunner(manager: guests, paths: daemon.paths, logger: daemon.logger)
-    await guests.install(
-      OperationParts(
+    let operations = GuestOperations(
+      guests: guests,
+      parts: OperationParts(
         clients: clients, logs: LogReader(manager: guests, changes: changes), hooks: hooks,
-        host: HostReport(boot: store.boot, cgroupMode: guests.cgroupMode), levels: LogLevels(daemon.level),
+        host: HostReport(boot: store.boot, cgroupMode: guests.controllers.fence.mode), levels: LogLevels(daemon.level),
         limits: DaemonLimits(descriptors: store.descriptors, clients: limits)))
     await guests.observe(
       published: { sequence in Task { await hooks.wake(sequence) } }, ended: { path in changes.changed(path) })
@@ -125,7 +127,8 @@ final class GuestsPart: DaemonPart, @unchecked Sendable {
     }
     // A client that comes right after a start learns how guests ended meanwhile, not how they were before.
     await guests.settled()
-    opened = Opened(guests: guests, controller: controller, clients: clients, limits: limits, hooks: hooks)
+    opened = Opened(
+      guests: guests, operations: operations, controller: controller, clients: clients, limits: limits, hooks: hooks)
   }
 
   func close() async { await contents.guests.shutDown() }
@@ -141,7 +144,7 @@ final class JournalPart: DaemonPart, @unchecked Sendable {
 
   func open() async throws {
     let guests = guests.contents.guests
-    upkeep = Task { await guests.pruneNowAndThen() }
+    upkeep = Task { await JournalUpkeep.run(on: guests) }
   }
 
   func close() async {
@@ -188,7 +191,7 @@ final class DoorsPart: DaemonPart, @unchecked Sendable {
   /// Every program that is served: a row each.
   private var programs: [any DoorProgram] {
     [
-      AdminProgram(guests.contents.guests, version: LodgeVersion.current)
+      AdminProgram(guests.contents.operations, version: LodgeVersion.current)
     ]
   }
 

@@ -1,62 +1,75 @@
 internal import DequeModule
 internal import Guest
 internal import GuestStore
+internal import Layout
 internal import NIOCore
 internal import Supervision
 
 // The one way in which anything is decided, and what follows once that is on the disk.
 
 extension Guests {
-  /// Lets a guest's lifecycle decide, and queues what follows.
+  /// Decides a request at once, unless the same one was decided before, and suspends until that is on the disk.
   ///
-  /// - Parameter stored: succeeds when that is on the disk, and fails when the disk refuses it.
-  @discardableResult
+  /// - Returns: what was decided; the answer follows from that alone.
   func decide(
-    _ name: GuestName, _ weight: GuestBook.Weight, stored: EventLoopPromise<Void>? = nil,
-    request: (GuestLifecycle) -> RequestLedger.Record? = { _ in nil },
-    _ body: (inout GuestLifecycle, GuestLifecycle.Context) throws(GuestError) -> GuestLifecycle.Transition
-  ) throws(GuestError) -> GuestBook.Decision {
-    var record: RequestLedger.Record?
-    let decision = try book.decide(
-      name, weight, .now,
-      request: { lifecycle in
-        record = request(lifecycle)
-        return record
-      }, body)
-    take(decision, record, stored)
-    // The folder may hold an end that is not stored yet. Then the launch waits for that, and spawns.
-    if let run = decision.launching, storage.fault == nil, book[name]?.unstoredEnds.isEmpty == true {
-      controllers.prepare(run, name)
-    }
-    return decision
+    _ request: GuestRequest, _ name: GuestName, _ asked: Asked
+  ) async throws -> RequestLedger.Sequel {
+    if let before = try await decidedBefore(asked) { return before }
+    let room = GuestRequest.Room(
+      guests: environment.configuration.maximumGuests, configuration: environment.paths.configuration)
+    if let refusal = request.refusal(name, in: book, storage.health, room, isEnding: isShuttingDown) { throw refusal }
+    let decided = try book.decide(request, name, asked, .now)
+    let stored = eventLoop.makePromise(of: Void.self)
+    take(decided.decision, of: name, decided.record, stored: stored)
+    try await stored.futureResult.get()
+    return decided.sequel
   }
 
-  /// The same for facts, which no lifecycle refuses.
-  func note(
-    _ name: GuestName, _ body: (inout GuestLifecycle, GuestLifecycle.Context) -> GuestLifecycle.Transition
-  ) {
-    guard book[name] != nil else { return }
-    do throws(GuestError) {
-      try decide(name, .fact) { lifecycle, context throws(GuestError) in body(&lifecycle, context) }
-    } catch {
-      preconditionFailure("a fact about \(name) was refused: \(error)")
+  /// The sequel of the same request, decided before; nil if it is the first. Suspends until that is on the disk.
+  func decidedBefore(_ asked: Asked) async throws -> RequestLedger.Sequel? {
+    guard let request = asked.request else { return nil }
+    switch ledger.look(request.key, digest: request.digest, now: Moment.now.boot) {
+    case .new: return nil
+    case .conflict: throw Refusal.conflict(request.key.id)
+    case .known(let record, let pending):
+      // An order that the disk does not take is under way all the same: no call waits for it any more.
+      if let pending, calls.isAwaited(pending) {
+        let stored = eventLoop.makePromise(of: Void.self)
+        calls.add(stored, to: pending)
+        try await stored.futureResult.get()
+      }
+      return record.sequel
     }
   }
 
-  func noteHook(_ name: String, _ message: String) {
-    take(book.note([GuestEvent(.hook, guest: nil, by: .daemon, message: message)], .fact, at: now.wall))
+  /// Takes down what has happened to a guest.
+  func note(_ fact: GuestFact, of name: GuestName) {
+    if let decision = book.note(fact, of: name, .now) { take(decision, of: name) }
+  }
+
+  /// Takes down what is about no guest.
+  func note(_ event: GuestEvent, stored: EventLoopPromise<Void>? = nil, _ weight: GuestBook.Weight = .fact) {
+    take(book.note([event], weight, at: Moment.now.wall), stored: stored)
   }
 
   /// Carries out what follows at once from a decision, and sets the disk to work.
   ///
-  /// - Parameter request: that decided it.
-  func take(
-    _ decision: GuestBook.Decision, _ request: RequestLedger.Record? = nil, _ stored: EventLoopPromise<Void>? = nil
+  /// - Parameters:
+  ///   - name: of the guest that it is about, if it is about one.
+  ///   - request: that decided it.
+  ///   - stored: succeeds when it is on the disk, and fails when the disk refuses it.
+  private func take(
+    _ decision: GuestBook.Decision, of name: GuestName? = nil, _ request: RequestLedger.Record? = nil,
+    stored: EventLoopPromise<Void>? = nil
   ) {
-    if let request { ledger.decided(request, decision.ticket, now: now.boot) }
+    if let request { ledger.decided(request, decision.ticket, now: Moment.now.boot) }
     if let stored { calls.add(stored, to: decision.ticket) }
     carryOut(decision.steps)
     write()
+    // The folder may hold an end that is not stored yet. Then the launch waits for that, and spawns.
+    if let run = decision.launching, let name, storage.fault == nil, book[name]?.unstoredEnds.isEmpty == true {
+      controllers.prepare(run, name)
+    }
   }
 
   private func write() {
@@ -78,7 +91,7 @@ extension Guests {
     case .works: book.diskWorks()
     case .tryAgain: write()
     case .lost:
-      storage.keepCopy(of: book.all.compactMap(\.committed), newest: journal.range.newest, at: now.wall)
+      storage.keepCopy(of: book.all.compactMap(\.committed), newest: journal.range.newest, at: Moment.now.wall)
     }
     resumeSettling()
   }
@@ -118,26 +131,19 @@ extension Guests {
 
   /// Carries out what a lifecycle decided, once that is on the disk.
   func perform(_ effect: GuestLifecycle.Effect, _ name: GuestName) {
-    switch effect {
-    case .launch(let run):
-      // Overtaken by a stop before there was anything to stop: that effect reports the end.
-      switch book[name]?.current.lifecycle.phase {
-      case .starting(let present) where present.id == run.id: controllers.launch(run, name)
-      case .starting, .running, .stopping, .stopped, .waiting, nil: controllers.discard(run.id)
-      }
-    // One that has ended meanwhile needs no stop, and its folder may be another run's.
-    // So does one whose order was given up while the disk did not answer.
-    case .stop(let run, let order):
-      if let present = present(run.id, name), !order.noKill || !present.orders.isGivenUp(order.number) {
-        controllers.stop(run, order, name)
-      }
+    switch book.act(for: effect, of: name) {
+    case .launch(let run): controllers.launch(run, name)
+    case .discard(let run): controllers.discard(run)
+    case .stop(let run, let order): controllers.stop(run, order, name)
     case .armTimer(let due): timers.arm(name, due: due)
     case .disarmTimer: timers.disarm(name)
     // A rescue stores nothing for good: the record stays for the daemon that has its database back.
-    case .acknowledge(let run): if !storage.isRescue { controllers.acknowledge(run, name) }
+    case .acknowledge(let run, let folderStays):
+      if !storage.isRescue { controllers.acknowledge(run, name, folderStays: folderStays) }
     case .delete(let run):
       try? controllers.directory(name).remove()
       logs.remove(name, with: run)
+    case nil: break
     }
   }
 }

@@ -1,5 +1,6 @@
 internal import Guest
 internal import GuestStore
+internal import GuestWire
 internal import Layout
 internal import LinuxSystem
 internal import Logging
@@ -18,7 +19,7 @@ internal import Supervision
 /// Every guest: facts and requests in, effects out.
 ///
 /// It keeps what is decided and who waits for it. What acts is beside it, and reports to it: `Controllers` spawns, calls and
-/// kills, `StorageWatch` writes, `RestartTimers` waits.
+/// kills, `StorageWatch` writes, `RestartTimers` waits. What can be asked is `GuestOperations`, in the actor's isolation.
 actor Guests {
   /// Given at the start, and never changed.
   struct Environment: Sendable {
@@ -35,42 +36,21 @@ actor Guests {
   // Decisions, and the calls that wait for them.
   var book: GuestBook
   var ledger: RequestLedger
-  let calls: PendingCalls
+  nonisolated let calls: PendingCalls
   var isShuttingDown = false
 
   // The acting parts.
-  let environment: Environment
-  let startedAt: Timestamp
-  let logger: Logger
+  nonisolated let environment: Environment
+  nonisolated let startedAt: Timestamp
   nonisolated let clientLog: ClientLog
   nonisolated let storage: StorageWatch
   nonisolated let controllers: Controllers
+  nonisolated let journal: Journal
+  nonisolated let logs: GuestLogs
+  let logger: Logger
   let timers: RestartTimers
-  let journal: Journal
   let announcer: Announcer
-  let logs: GuestLogs
   var heartbeat: RepeatedTask?
-  private var installed: OperationParts?
-
-  /// For operations, beside the actor itself; installed before the doors open.
-  var parts: OperationParts {
-    guard let installed else { preconditionFailure("an operation before the parts of the daemon were installed") }
-    return installed
-  }
-
-  /// Beside the subscribers: who hears of rows on the disk, and of logs that are no longer written.
-  func observe(published: @escaping @Sendable (UInt64) -> Void, ended: @escaping @Sendable (String) -> Void) {
-    announcer.published = published
-    announcer.logEnded = ended
-  }
-
-  func install(_ parts: OperationParts) {
-    installed = parts
-    // The journal is the actor's own.
-    journal.showGuests(
-      present: { [unowned self] name in onLoop { $0.book[name]?.committed } },
-      summary: { [unowned self] guest, access in onLoop { $0.summary(guest, for: access) } })
-  }
 
   init(
     environment: Environment, store: GuestStore, state: StoredState, journal: JournalRange, eventLoop: any EventLoop,
@@ -95,31 +75,27 @@ actor Guests {
     ledger = RequestLedger(state.requests, now: now)
     storage.report = { [unowned self] fact in onLoop { $0.heard(fact) } }
     controllers.report = { [unowned self] name, run, fact in onLoop { $0.heard(fact, run, name) } }
-    timers.fired = { [unowned self] name in
-      onLoop { guests in guests.note(name) { lifecycle, context in lifecycle.timerFired(context) } }
-    }
+    timers.fired = { [unowned self] name in onLoop { $0.note(.timerFired, of: name) } }
+    self.journal.showGuests(
+      present: { [unowned self] name in onLoop { $0.book[name]?.committed } },
+      summary: { [unowned self] guest, access in
+        onLoop {
+          GuestSummary(guest, live: $0.book[guest.lifecycle.name]?.current.lifecycle, at: .now, for: access)
+        }
+      })
   }
 
-  var now: Moment { Moment.now }
-  nonisolated var fence: RunFence { controllers.fence }
-  nonisolated var cgroupMode: String { fence.mode }
-
-  /// Runs on the event loop, where callbacks of sockets and timers already are.
-  nonisolated func onLoop<Value: Sendable>(_ body: (isolated Guests) throws -> Value) rethrows -> Value {
-    try assumeIsolated(body)
+  /// Beside the subscribers: who hears of rows on the disk, and of logs that are no longer written.
+  func observe(published: @escaping @Sendable (UInt64) -> Void, ended: @escaping @Sendable (String) -> Void) {
+    announcer.published = published
+    announcer.logEnded = ended
   }
 
   /// The number of the newest row of the journal.
   var newestEvent: UInt64 { journal.range.newest }
 
-  /// To the controller of the present run.
-  func link(of name: GuestName) -> ControllerLink? {
-    book[name]?.current.lifecycle.run.flatMap { controllers[$0.id] }
-  }
-
-  /// The run, with the orders that it has by now; nil once it is not the guest's present one any more.
-  func present(_ run: RunID, _ name: GuestName) -> GuestLifecycle.Run? {
-    guard let present = book[name]?.current.lifecycle.run, present.id == run else { return nil }
-    return present
+  /// Runs on the event loop, where callbacks of sockets and timers already are.
+  nonisolated func onLoop<Value: Sendable>(_ body: (isolated Guests) throws -> Value) rethrows -> Value {
+    try assumeIsolated(body)
   }
 }

@@ -29,7 +29,8 @@ struct HookProgram: Sendable {
 
   /// Runs the program to its end, or to its timeout; a task that is cancelled kills it, with all it has started. Nil if it
   /// ended with code 0, otherwise why not.
-  func run(_ spec: HookSpec, _ entry: JournalEntry, attempt: UInt64, isTest: Bool = false) async -> String? {
+  @concurrent func run(_ spec: HookSpec, _ entry: JournalEntry, attempt: UInt64, isTest: Bool = false) async -> String?
+  {
     let group = "\(Self.prefix)\(spec.name)+\(counter.next())"
     let process: ProcessHandle
     let output: OwnedFD
@@ -103,12 +104,12 @@ struct HookProgram: Sendable {
   }
 
   /// Ends what an earlier daemon left of programs of hooks.
-  func endLeftovers() async {
+  @concurrent func endLeftovers() async {
     for group in fence.hookGroups(Self.prefix) { await end(group) }
   }
 
   /// Ends what is in a group and removes it. What cannot be killed keeps it, and is left to the next daemon.
-  private func end(_ group: String) async {
+  @concurrent private func end(_ group: String) async {
     fence.killHook(group)
     for attempt in 0..<10 {
       if fence.removeHook(group) { return }

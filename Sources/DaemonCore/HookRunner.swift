@@ -101,7 +101,7 @@ actor HookRunner {
     let hook = try Hook(stored, newest: newest)
     // Its name is taken while it is being stored.
     hooks[name] = hook
-    do { try await exclusively(hook) { try await manager.reading { try $0.save(stored) } } } catch {
+    do { try await exclusively(hook) { try await manager.storage.read { try $0.save(stored) } } } catch {
       if hooks[name] === hook { hooks[name] = nil }
       throw error
     }
@@ -139,7 +139,7 @@ actor HookRunner {
     try await exclusively(hook) {
       // Another removal may have been first.
       guard hooks[name] === hook else { return }
-      try await manager.reading { try $0.removeHook(name) }
+      try await manager.storage.read { try $0.removeHook(name) }
       hooks[name] = nil
       end(hook)
       hook.task?.cancel()
@@ -181,7 +181,7 @@ actor HookRunner {
       case .pause(let millis): try? await Task.sleep(for: .milliseconds(millis))
       case .note(let text):
         logger.warning("a hook misses or gives up an event", metadata: ["hook": "\(hook.name)", "why": "\(text)"])
-        await manager.noteHook(hook.name, "hook \(hook.name) \(text)")
+        await manager.note(GuestEvent(.hook, guest: nil, by: .daemon, message: "hook \(hook.name) \(text)"))
       }
     }
   }
@@ -199,7 +199,7 @@ actor HookRunner {
 
   private func read(_ hook: Hook, after position: UInt64, limit: Int) async {
     do {
-      hook.cursor.haveRead(try await manager.reading { try $0.journal(after: position, limit: limit).rows })
+      hook.cursor.haveRead(try await manager.storage.read { try $0.journal(after: position, limit: limit).rows })
     } catch {
       logger.error("a hook cannot read the journal", metadata: ["hook": "\(hook.name)", "error": "\(error)"])
       hook.cursor.readFailed()
@@ -220,7 +220,7 @@ actor HookRunner {
     do {
       try await exclusively(hook) {
         guard hooks[hook.name] === hook else { return }
-        try await manager.reading { try $0.save(stored) }
+        try await manager.storage.read { try $0.save(stored) }
       }
       hook.cursor.stored(true)
     } catch {

@@ -20,7 +20,7 @@ struct EventInterest: JournalInterest {
 
 /// Sends the journal to its subscribers: `JournalFeed` decides what each gets, this reads the disk and writes to
 /// connections. Used in the isolation of the guests' actor only.
-final class Journal {
+final class Journal: @unchecked Sendable {
   typealias Feed = JournalFeed<EventInterest>
 
   private struct Subscriber {

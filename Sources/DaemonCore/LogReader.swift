@@ -25,7 +25,7 @@ actor LogReader {
   func read(_ query: LogQuery, _ name: GuestName) async throws -> LogExcerpt {
     // Its client may have gone while it waited for its turn here: then no file is opened and no watch made for it.
     try Task.checkCancellation()
-    let (path, isLive) = try await manager.logState(of: name)
+    let (path, isLive) = try await Self.state(of: name, in: manager)
     try Task.checkCancellation()
     let reply = try look(query, path, isLive: isLive)
     guard query.waits, reply.bytes.isEmpty, isLive else { return reply }
@@ -36,7 +36,7 @@ actor LogReader {
       let seen = watch.count
       // Its state first: what was written before it ended is then surely read.
       // Its place may have changed with it, when the guest goes with its end.
-      let (path, isLive) = (try? await manager.logState(of: name)) ?? (path, false)
+      let (path, isLive) = (try? await Self.state(of: name, in: manager)) ?? (path, false)
       let reply = try look(query, path, isLive: isLive)
       guard reply.bytes.isEmpty, isLive, NIODeadline.now() < deadline else { return reply }
       // Its client has gone: nothing is read for it any more.
@@ -54,15 +54,16 @@ actor LogReader {
   }
 }
 
-extension Guests {
+extension LogReader {
   /// Where a guest's log is, and whether more can come.
-  func logState(of name: GuestName) throws -> (path: String, isLive: Bool) {
-    guard let guest = book[name] else {
-      if let path = logs.path(of: name) { return (path, false) }
-      throw GuestError(.notFound, "\(name): there is no guest of that name", hint: "lodge ls")
+  private static func state(of name: GuestName, in guests: isolated Guests) throws -> (path: String, isLive: Bool) {
+    guard let guest = guests.book[name] else {
+      if let path = guests.logs.path(of: name) { return (path, false) }
+      throw GuestBook.notFound(name)
     }
     return (
-      environment.paths.log(of: name.value), guest.current.lifecycle.run != nil || guest.committed?.lifecycle.run != nil
+      guests.environment.paths.log(of: name.value),
+      guest.current.lifecycle.run != nil || guest.committed?.lifecycle.run != nil
     )
   }
 }

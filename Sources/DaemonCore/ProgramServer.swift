@@ -35,7 +35,7 @@ final class ProgramServer: Sendable {
       cost: { programs[$0.program, $0.version]?.cost(of: $0.procedure.number) ?? .plain },
       begin: { call, connection, held in
         guard let server = server.value else { return }
-        server.guests.onLoop { $0.begin(call, on: connection, held: held, server: server) }
+        server.guests.onLoop { server.begin(call, on: connection, held: held, in: $0) }
       })
     server.value = self
   }
@@ -92,16 +92,16 @@ extension ProgramServer: RPCServerDelegate {
   }
 }
 
-extension Guests {
+extension ProgramServer {
   /// Serves a call from beginning to end in the isolation of the guests: no thread is changed, and calls of one connection
   /// are decided in the order in which they were sent. The task is the connection's, and is cancelled when that ends.
-  fileprivate func begin(
+  private func begin(
     _ call: IncomingCall, on connection: RPCServerConnection, held: [ConnectionScope.Registration],
-    server: ProgramServer
+    in guests: isolated Guests
   ) {
     // A number names one connection only, from its opening to its end.
-    guard let client = server.clients[connection.id], let program = server.programs[call.program, call.version] else {
-      server.finished(held, on: connection)
+    guard let client = clients[connection.id], let program = programs[call.program, call.version] else {
+      finished(held, on: connection)
       return connection.fail(call, RPCErrorBody(.notSupported, "unknown program \(call.program)"))
     }
     let caller = Caller(
@@ -109,15 +109,15 @@ extension Guests {
       needed: Right(call.procedure.right), procedure: call.procedure.name)
     connection.scope.begin(held) {
       // It captures the actor, and so is isolated to it: one that does not goes on in another thread after its first wait.
-      Task.immediate { await self.serve(call, on: connection, held: held, program, caller, server) }
+      Task.immediate { await self.serve(call, on: connection, held: held, program, caller, in: guests) }
     }
   }
 
   private func serve(
     _ call: IncomingCall, on connection: RPCServerConnection, held: [ConnectionScope.Registration],
-    _ program: any DoorProgram, _ caller: Caller, _ server: ProgramServer
+    _ program: any DoorProgram, _ caller: Caller, in guests: isolated Guests
   ) async {
-    defer { server.finished(held, on: connection) }
+    defer { finished(held, on: connection) }
     do {
       guard let reply = try await program.serve(call, by: caller) else {
         return connection.fail(call, RPCErrorBody(.notSupported, "unknown procedure \(call.procedure.number)"))
@@ -125,7 +125,7 @@ extension Guests {
       connection.reply(call, encoded: reply.encoded)
       await program.sent(reply)
     } catch {
-      connection.fail(call, server.body(error, call, user: connection.peer.uid))
+      connection.fail(call, body(error, call, user: connection.peer.uid))
     }
   }
 }

@@ -26,7 +26,7 @@ public struct Caller: Sendable {
       throw GuestError(
         .denied,
         "\(guest): needs the right to \(needed), and this user has "
-          + (right == .none ? "no right on it" : "only the right to \(right)") + " (\(procedure))",
+          + "\(right.held) (\(procedure))",
         hint: "grants in lodged.yaml give rights on guests")
     }
   }

@@ -5,6 +5,14 @@ public enum Right: UInt8, Sendable, Hashable, Comparable, CaseIterable {
   case none, view, inspect, operate, admin
 
   public static func < (one: Right, other: Right) -> Bool { one.rawValue < other.rawValue }
+
+  /// As what a user has on a guest, in a refusal.
+  var held: String {
+    switch self {
+    case .none: "no right on it"
+    case .view, .inspect, .operate, .admin: "only the right to \(self)"
+    }
+  }
 }
 
 /// A right for some users on some guests; `grants` in lodged.yaml.

@@ -61,6 +61,19 @@ public struct GuestBook: Sendable {
     case requestRefused(RequestLedger.Key)
   }
 
+  /// An effect when its time has come.
+  public enum Act: Sendable, Hashable {
+    case launch(GuestLifecycle.Run)
+    /// The launch was overtaken by a stop before there was anything to stop: that one reports the end.
+    case discard(RunID)
+    case stop(GuestLifecycle.Run, EndOrder)
+    case armTimer(BootTime)
+    case disarmTimer
+    /// The end of this run is stored. `folderStays`: a start stands on the folder that has not been carried out yet.
+    case acknowledge(RunID, folderStays: Bool)
+    case delete(with: RunID?)
+  }
+
   /// The answer to an input that the lifecycle took.
   public struct Decision: Sendable {
     public var ticket: Ticket
@@ -119,6 +132,42 @@ public struct GuestBook: Sendable {
   public static func notFound(_ name: GuestName) -> GuestError {
     GuestError(.notFound, "\(name): there is no guest of that name", hint: "lodge ls")
   }
+
+  /// The run, with the orders that it has by now; nil once it is not the guest's present one any more.
+  public func present(_ run: RunID, of name: GuestName) -> GuestLifecycle.Run? {
+    guard let present = entries[name]?.current.lifecycle.run, present.id == run else { return nil }
+    return present
+  }
+}
+
+// MARK: Effects
+
+extension GuestBook {
+  /// What an effect comes to, by what has happened since it was decided. To be asked as it is carried out: the effect before
+  /// it may have brought news.
+  ///
+  /// - Returns: nil if nothing is to be done any more.
+  public func act(for effect: GuestLifecycle.Effect, of name: GuestName) -> Act? {
+    switch effect {
+    case .launch(let run):
+      switch entries[name]?.current.lifecycle.phase {
+      case .starting(let present) where present.id == run.id: return .launch(run)
+      case .starting, .running, .stopping, .stopped, .waiting, nil: return .discard(run.id)
+      }
+    // One that has ended meanwhile needs no stop, and its folder may be another run's.
+    // Neither does one whose order was given up while the disk did not answer.
+    case .stop(let run, let order):
+      guard let present = present(run.id, of: name), !order.noKill || !present.orders.isGivenUp(order.number) else {
+        return nil
+      }
+      return .stop(run, order)
+    case .armTimer(let due): return .armTimer(due)
+    case .disarmTimer: return .disarmTimer
+    case .acknowledge(let run):
+      return .acknowledge(run, folderStays: entries[name]?.current.lifecycle.run.map { $0.id != run } ?? false)
+    case .delete(let run): return .delete(with: run)
+    }
+  }
 }
 
 // MARK: Inputs
@@ -132,7 +181,17 @@ extension GuestBook {
     request: (GuestLifecycle) -> RequestLedger.Record? = { _ in nil },
     _ body: (inout GuestLifecycle, GuestLifecycle.Context) throws(GuestError) -> GuestLifecycle.Transition
   ) throws(GuestError) -> Decision {
-    guard var entry = entries[name], !entry.isLeaving || weight == .fact else { throw Self.notFound(name) }
+    guard let entry = entries[name], !entry.isLeaving || weight == .fact else { throw Self.notFound(name) }
+    return try decide(entry, name, weight, context, after: [], request: request, body)
+  }
+
+  /// - Parameter before: events of the same change that come before those of the transition.
+  private mutating func decide(
+    _ entry: Entry, _ name: GuestName, _ weight: Weight, _ context: GuestLifecycle.Context, after before: [GuestEvent],
+    request: (GuestLifecycle) -> RequestLedger.Record?,
+    _ body: (inout GuestLifecycle, GuestLifecycle.Context) throws(GuestError) -> GuestLifecycle.Transition
+  ) throws(GuestError) -> Decision {
+    var entry = entry
     let wasLeaving = entry.isLeaving
     var transition = try body(&entry.current.lifecycle, context)
     if wasLeaving {
@@ -154,9 +213,9 @@ extension GuestBook {
     }
     if leaves { entry.isLeaving = true }
     if let ended = transition.ended { entry.unstoredEnds.append(ended) }
-    entries[name] = entry
+    add(name, entry)
     let change = Change(
-      guest: name, record: leaves ? .delete : .save(entry.current), events: transition.events,
+      guest: name, record: leaves ? .delete : .save(entry.current), events: before + transition.events,
       ended: transition.ended, request: request(entry.current.lifecycle), time: context.now.wall)
     var decision = enqueue(change, transition.effects, weight)
     decision.launching = launching
@@ -168,18 +227,34 @@ extension GuestBook {
   public mutating func create(
     _ name: GuestName, _ spec: GuestSpec, by actor: Actor, at time: Timestamp, request: RequestLedger.Record? = nil
   ) throws(GuestError) -> Decision {
+    let entry = try new(name, spec, at: time)
+    add(name, entry)
+    let change = Change(
+      guest: name, record: .save(entry.current), events: entry.current.lifecycle.created(by: actor).events,
+      request: request, time: time)
+    return enqueue(change, [], .request)
+  }
+
+  /// Defines a new guest and starts it: one change, so that both are stored or neither.
+  public mutating func run(
+    _ name: GuestName, _ spec: GuestSpec, by actor: Actor, _ context: GuestLifecycle.Context,
+    request: (GuestLifecycle) -> RequestLedger.Record?
+  ) throws(GuestError) -> Decision {
+    let entry = try new(name, spec, at: context.now.wall)
+    let created = entry.current.lifecycle.created(by: actor).events
+    return try decide(entry, name, .request, context, after: created, request: request) {
+      lifecycle, context throws(GuestError) in try lifecycle.start(by: actor, context)
+    }
+  }
+
+  private func new(_ name: GuestName, _ spec: GuestSpec, at time: Timestamp) throws(GuestError) -> Entry {
     if let entry = entries[name] {
       throw GuestError(
         .alreadyExists,
         "create \(name): a guest of that name exists" + (entry.isLeaving ? " until its removal is stored" : ""),
         hint: "lodge create --replace \(name) ... changes it")
     }
-    let lifecycle = GuestLifecycle(name: name, defined: spec)
-    let guest = StoredGuest(lifecycle: lifecycle, createdAt: time)
-    add(name, Entry(current: guest))
-    let change = Change(
-      guest: name, record: .save(guest), events: lifecycle.created(by: actor).events, request: request, time: time)
-    return enqueue(change, [], .request)
+    return Entry(current: StoredGuest(lifecycle: GuestLifecycle(name: name, defined: spec), createdAt: time))
   }
 
   /// Events and requests that are of no guest's state.
@@ -307,6 +382,8 @@ extension GuestBook {
       } else {
         forget(name)
       }
+    }
+    if let name = pending.change.guest {
       for effect in pending.effects {
         if case .launch(let run) = effect { steps.append(.discard(run.id, name)) }
       }

@@ -14,6 +14,11 @@ public import Guest
 //   free or none         no                  there               the same, unless a mark says that init was not executed
 //   free or none         no, stop ordered    absent              not executed: the start is called off
 //   free or none         no                  absent              launch, if this daemon has not yet; else not executed
+//   none, and the run    no                  absent              nothing found: not known
+//   is an earlier daemon's
+//
+// The folder of a run is there before its start is stored, or the folder of the run before it still is. So a stored start
+// without one has lost it, and with it what may have been an end.
 //
 // Where this daemon had the connection to the controller, it saw it end: then it died, whatever its directory is like.
 //
@@ -45,12 +50,16 @@ public enum Recovery {
     public var hostBooted: Bool
     /// This daemon has ordered a controller of the run to launch.
     public var wasOrdered: Bool
+    /// An earlier daemon has stored the run, and may have ordered that.
+    public var isInherited: Bool
     /// Whether init was executed, by the mark that the controller left.
     public var mark: Known
 
     public init(
-      directory: Directory, cgroup: Cgroup, hostBooted: Bool, wasOrdered: Bool, mark: Known = .notKnown
+      directory: Directory, cgroup: Cgroup, hostBooted: Bool, wasOrdered: Bool, isInherited: Bool = false,
+      mark: Known = .notKnown
     ) {
+      self.isInherited = isInherited
       self.mark = mark
       self.directory = directory
       self.cgroup = cgroup
@@ -116,6 +125,8 @@ public enum Recovery {
       }
     case .absent: break
     }
+    // Nothing but its folder can say of a run of an earlier daemon that it was not executed.
+    if found.isInherited, found.directory == .none { return .end(.nothingFound) }
     return isWanted && !found.wasOrdered ? .launch : .end(.notExecuted)
   }
 

@@ -213,4 +213,85 @@ import Testing
     #expect(book[Self.web]?.committed?.lifecycle.run?.launched == nil)
     #expect(book.takeBatch()?.count == 1)
   }
+
+  // MARK: Two decisions that are one
+
+  private static func run(_ book: inout GuestBook, _ name: String) throws -> GuestBook.Decision {
+    try book.run(try GuestName(name), .model(), by: user, context(1)) { _ in nil }
+  }
+
+  /// Whatever else waits, and wherever a batch ends: a guest that is defined to be started is never stored without its run.
+  @Test func aGuestIsDefinedAndStartedInOneChange() throws {
+    for others in [0, 1, 254, 255, 256, 511] {
+      var book = GuestBook()
+      for number in 0..<others {
+        _ = try book.create(try GuestName("o\(number)"), .model(), by: Self.user, at: Timestamp(nanoseconds: 1))
+      }
+      let decision = try Self.run(&book, "web")
+      #expect(decision.launching?.id == Self.context(1).nextRun && decision.run?.id == Self.context(1).nextRun)
+      var batches = 0
+      while let batch = book.takeBatch() {
+        batches += 1
+        for change in batch where change.guest == Self.web {
+          #expect(change.events.map(\.kind) == [.created, .state])
+          guard case .save(let guest) = change.record else { throw Violation(text: "\(change)") }
+          #expect(guest.lifecycle.state == .starting && guest.lifecycle.run == decision.run)
+        }
+        book.stored()
+        while book.finishNext() != nil {}
+      }
+      #expect(batches == (others + 1 + 255) / 256)
+      #expect(book[Self.web]?.committed?.lifecycle.run == decision.run)
+    }
+  }
+
+  /// Its controller was made ready meanwhile, and goes.
+  @Test func aGuestThatIsNotStoredIsNeitherDefinedNorStarted() throws {
+    var book = GuestBook()
+    let decision = try Self.run(&book, "web")
+    _ = book.takeBatch()
+    let steps = book.refused(Self.noSpace)
+    #expect(steps == [.discard(Self.context(1).nextRun, Self.web), .refused(decision.ticket, Self.noSpace)])
+    #expect(book[Self.web] == nil && book.sortedNames.isEmpty && book.isSettled)
+    #expect(throws: GuestError.self) {
+      _ = try book.create(Self.web, .model(), by: Self.user, at: Timestamp(nanoseconds: 1))
+      _ = try Self.run(&book, "web")
+    }
+  }
+
+  // MARK: Effects that are overtaken
+
+  @Test func aLaunchThatIsOvertakenByAStopIsDiscarded() throws {
+    var book = try Self.book()
+    let run = try #require(try Self.start(&book).run)
+    #expect(book.act(for: .launch(run), of: Self.web) == .launch(run))
+    _ = try Self.stop(&book)
+    #expect(book.act(for: .launch(run), of: Self.web) == .discard(run.id))
+    #expect(book.act(for: .launch(run), of: try GuestName("gone")) == .discard(run.id))
+  }
+
+  /// An effect may bring the news that another one of the same step is too late.
+  @Test func aRunThatHasEndedMeanwhileIsNotStopped() throws {
+    var book = try Self.book()
+    let run = try #require(try Self.start(&book).run)
+    let order = EndOrder(.kill, by: Self.user)
+    #expect(book.act(for: .stop(run, order), of: Self.web) == .stop(run, order))
+    _ = try Self.ended(&book)
+    #expect(book.act(for: .stop(run, order), of: Self.web) == nil)
+  }
+
+  /// A start that stands on the folder finds it there, though the end of the run before it is acknowledged first.
+  @Test(arguments: [true, false]) func theFolderStaysForTheRunThatFollows(isRestarted: Bool) throws {
+    var book = try Self.book()
+    let first = try #require(try Self.start(&book).run).id
+    _ = Self.commit(&book)
+    _ = try book.decide(Self.web, .request, Self.context(9)) { lifecycle, context throws(GuestError) in
+      let order = EndOrder(isRestarted ? .restart : .stop, by: Self.user)
+      return isRestarted ? try lifecycle.restart(order, context) : try lifecycle.stop(order, context)
+    }
+    _ = Self.commit(&book)
+    let steps = try Self.ended(&book).steps + Self.commit(&book)
+    #expect(steps.contains(.perform(.acknowledge(first), Self.web)))
+    #expect(book.act(for: .acknowledge(first), of: Self.web) == .acknowledge(first, folderStays: isRestarted))
+  }
 }

@@ -50,6 +50,8 @@ struct ModelWorld {
   /// Runs whose controller was killed by a stranger, and those that were killed by a boot of the host.
   var lost: Set<RunID> = []
   var reset: Set<RunID> = []
+  /// Runs whose directory a cleaner has removed.
+  var vanished: Set<RunID> = []
   var wall: Int64 = 1_800_000_000_000_000_000
   var boot: UInt64 = 1_000_000_000
   var bootID = RunID([UInt8](repeating: 1, count: 16))!
@@ -126,6 +128,13 @@ struct ModelWorld {
       controllers[run] = nil
       if directory?.run == run { directory?.isHeld = false }
     }
+  }
+
+  mutating func removeDirectory() {
+    guard let directory, !directory.isHeld else { return }
+    vanished.insert(directory.run)
+    if let run = disk.guest?.lifecycle.run?.id { vanished.insert(run) }
+    self.directory = nil
   }
 
   mutating func bootAgain() {
@@ -240,8 +249,9 @@ struct ModelWorld {
     // A run that began after the boot, and before that was noted, cannot be told from one of before.
     case .hostReset where !reset.contains(run) && disk.boot == bootID:
       throw Violation(text: "the host did not boot in \(run.short)")
-    // Directories and records stay where they are in this world.
-    case .notKnown: throw Violation(text: "run \(run.short) left what was not found")
+    // Directories and records stay where they are, but for a cleaner.
+    case .notKnown where executed.contains(run) && !vanished.contains(run):
+      throw Violation(text: "run \(run.short) left what was not found")
     default: break
     }
   }

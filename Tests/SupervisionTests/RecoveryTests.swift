@@ -79,9 +79,24 @@ import Testing
   }
 
   @Test func aStartOfWhichNothingIsThereIsCarriedOutOnce() {
+    for directory in [Found.Directory.free(record: nil), .free(record: Self.other)] {
+      #expect(Recovery.verdict(.starting(Self.run), Self.found(directory)) == .launch)
+      #expect(Recovery.verdict(.starting(Self.run), Self.found(directory, ordered: true)) == .end(.notExecuted))
+    }
+  }
+
+  /// Its folder was made before it was stored. It may have run to its end, of which the record was in the folder.
+  @Test func aStartWithoutItsFolderIsNotCarriedOut() {
+    for phase in [Phase.starting(Self.run), .stopping(Self.run)] {
+      var found = Self.found()
+      found.isInherited = true
+      #expect(Recovery.verdict(phase, found) == .end(.nothingFound))
+    }
+  }
+
+  /// It was decided by this daemon, which has ordered nothing yet.
+  @Test func aStartOfThisDaemonNeedsNoFolder() {
     #expect(Recovery.verdict(.starting(Self.run), Self.found()) == .launch)
-    #expect(Recovery.verdict(.starting(Self.run), Self.found(.free(record: Self.other))) == .launch)
-    #expect(Recovery.verdict(.starting(Self.run), Self.found(ordered: true)) == .end(.notExecuted))
   }
 
   @Test func aStartThatIsToEndIsNotCarriedOut() {
@@ -196,7 +211,7 @@ import Testing
       [
         .init(Self.lifecycle("a", .running(Self.launched)), Self.found(.held)),
         .init(Self.lifecycle("b", .running(Self.launched)), Self.found(.free(record: nil))),
-        .init(Self.lifecycle("c", .starting(Self.run)), Self.found()),
+        .init(Self.lifecycle("c", .starting(Self.run)), Self.found(.free(record: nil))),
         .init(Self.lifecycle("d", .stopped), Self.found()),
       ], now: Self.now, boot: Self.boot, formerBoot: Self.boot)
     let wanted: [GuestName: Recovery.Verdict] = [

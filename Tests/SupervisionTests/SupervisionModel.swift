@@ -31,10 +31,12 @@ enum Step: Hashable {
   case timerFires
   case daemonDies
   case hostResets
+  /// A cleaner of the host removes the run directory, which no controller holds any more.
+  case directoryVanishes
   case degraded(Bool)
 
   static func random(using generator: inout SplitMix) -> Step {
-    switch generator.below(52) {
+    switch generator.below(53) {
     case 0...3: .start
     case 4, 5: .stop
     case 6: .kill
@@ -63,6 +65,7 @@ enum Step: Hashable {
     case 45, 46: .stopWithoutForce(millis: UInt64(generator.below(40)) * 1_000)
     case 47: .restartWithoutForce(millis: UInt64(generator.below(40)) * 1_000)
     case 48...50: .controllerActs
+    case 51: .directoryVanishes
     default: .hostResets
     }
   }
@@ -98,6 +101,8 @@ struct SupervisionModel {
   /// Controllers whose connection is open.
   private var connected: Set<RunID> = []
   private var timer: BootTime?
+  /// The run that an earlier daemon has stored.
+  private var inherited: RunID?
 
   private var lastNews: News?
   private var sent: [Request] = []
@@ -172,6 +177,7 @@ struct SupervisionModel {
     case .clockStepped(let millis): world.wall += millis * 1_000_000
     case .timerFires: try fact { $0.timerFired($1) }
     case .daemonDies: try die()
+    case .directoryVanishes: world.removeDirectory()
     case .hostResets:
       world.bootAgain()
       try die()
@@ -389,23 +395,24 @@ struct SupervisionModel {
   }
 
   private mutating func act(_ effect: GuestLifecycle.Effect) throws {
-    switch effect {
+    switch book.act(for: effect, of: name) {
+    case .discard(let run): discard(run)
+    case nil: break
     case .launch(let run):
-      guard case .starting(let present)? = lifecycle?.phase, present.id == run.id else { return discard(run.id) }
       if world.controllers[run.id] == nil { try world.spawn(run.id) }
       prepared.remove(run.id)
       ordered.insert(run.id)
       connected.insert(run.id)
       world.controllers[run.id]?.phase = .launching
     case .stop(let run, let order):
-      guard lifecycle?.run?.id == run.id else { return }
       if prepared.contains(run.id) {
         discard(run.id)
         news.append(.ended(untold(run, .notExecuted)))
         return
       }
       guard connected.contains(run.id), let controller = world.controllers[run.id] else {
-        if world.directory?.isHeld != true { try look() }
+        // What it has sent is heard first.
+        if world.directory?.isHeld != true, news.isEmpty || !connected.contains(run.id) { try look() }
         return
       }
       switch controller.phase {
@@ -420,21 +427,24 @@ struct SupervisionModel {
       }
     case .armTimer(let due): timer = due
     case .disarmTimer: timer = nil
-    case .acknowledge(let run):
-      guard world.disk.ended[run] != nil else { throw Violation(text: "acknowledged, and not stored") }
-      world.cgroups.remove(run)
-      ordered.remove(run)
-      // The folder may be another run's by now, with an end that is not stored yet.
-      if let other = world.directory?.run,
-        other == run || !world.disk.begun.contains(other) || world.disk.ended[other] != nil
-      {
-        world.directory = nil
-      }
+    case .acknowledge(let run, let folderStays): try acknowledge(run, folderStays: folderStays)
     case .delete: world.directory = nil
     }
   }
 
-  /// Force and giving up, where the time of an order has come. One of the former release keeps to itself that it gave up.
+  private mutating func acknowledge(_ run: RunID, folderStays: Bool) throws {
+    guard world.disk.ended[run] != nil else { throw Violation(text: "acknowledged, and not stored") }
+    world.cgroups.remove(run)
+    ordered.remove(run)
+    // The folder may be another run's by now, with an end that is not stored yet.
+    if let other = world.directory?.run,
+      other == run || !world.disk.begun.contains(other) || world.disk.ended[other] != nil
+    {
+      world.directory = folderStays ? .init(run: run, isHeld: false) : nil
+    }
+  }
+
+  /// What the times of its orders ask a controller for. One of the former release keeps to itself that it gave up.
   private mutating func controllerActs() {
     guard let run = running, let controller = world.controllers[run] else { return }
     for order in controller.orders.standing {
@@ -535,6 +545,7 @@ struct SupervisionModel {
     timer = nil
     // Groups of runs that are not present are left by a death between storing an end and acknowledging it.
     world.cgroups = world.cgroups.filter { $0 == lifecycle?.run?.id }
+    inherited = lifecycle?.run?.id
     guard world.disk.guest != nil else { return }
     try look(hostBooted: hostBooted)
     try fact { $0.daemonStarted(hostBooted: hostBooted, $1) }
@@ -548,7 +559,8 @@ struct SupervisionModel {
     let found = Recovery.Found(
       directory: directory,
       cgroup: run.map { world.cgroups.contains($0.id) ? .empty : .absent } ?? .absent,
-      hostBooted: hostBooted, wasOrdered: run.map { ordered.contains($0.id) } ?? false)
+      hostBooted: hostBooted, wasOrdered: run.map { ordered.contains($0.id) } ?? false,
+      isInherited: run.map { inherited == $0.id } ?? false)
     switch Recovery.verdict(lifecycle.phase, found) {
     case .nothing: break
     case .clear:

@@ -50,6 +50,12 @@ import Testing
     ],
     [.start, .commit, .cgroupMade, .daemonDies, .controllerDies, .connectionCloses],
     [.start, .commit, .controllerDies, .daemonDies],
+    [
+      .start, .commitThenDie, .commit, .launchSucceeds, .guestExits(code: 0), .daemonDies, .directoryVanishes,
+      .daemonDies,
+      .commit,
+    ],
+    [.start, .commit, .launchSucceeds, .guestExits(code: 0), .directoryVanishes, .daemonDies, .commit],
     [.start, .commit, .stopWithoutForce(millis: 1_000), .commit, .timePasses(millis: 1_000), .timerFires],
     [
       .start, .commit, .launchSucceeds, .newsArrives, .stopWithoutForce(millis: 1_000), .commit,

@@ -16,10 +16,35 @@ struct OperationParts: Sendable {
   let limits: DaemonLimits
 }
 
-// All operations run in the isolation of this actor, so that those of one connection are decided in the order in which
-// they were made.
+/// Everything that can be asked of the daemon, with the rights of the caller. It decides nothing: requests go to the actor, and
+/// what is shown comes from its book and from the disk.
+///
+/// All of it runs in the isolation of the guests' actor, where calls are served, so that requests of one connection are decided
+/// in the order in which they were made.
+struct GuestOperations: Sendable {
+  let guests: Guests
+  let parts: OperationParts
 
-extension Guests {
+  // What the actor and its parts have, in its isolation.
+  var book: GuestBook { guests.onLoop { $0.book } }
+  var now: Moment { .now }
+  var environment: Guests.Environment { guests.environment }
+  var storage: StorageWatch { guests.storage }
+  var journal: Journal { guests.journal }
+  var controllers: Controllers { guests.controllers }
+
+  /// To the controller of the present run.
+  func link(of name: GuestName) -> ControllerLink? {
+    book[name]?.current.lifecycle.run.flatMap { controllers[$0.id] }
+  }
+
+  /// Reads the database on another thread. Of a caller whose task was cancelled before it came to that, nothing is read.
+  func reading<Value: Sendable>(_ body: @escaping @Sendable (GuestStore) throws -> Value) async throws -> Value {
+    try await storage.read(body)
+  }
+}
+
+extension GuestOperations {
   /// - Throws: `denied` unless the caller may do with this guest what it asks for.
   private func check(_ name: GuestName, _ caller: Caller) throws(GuestError) {
     try caller.check(name, labels(of: name))
@@ -38,14 +63,14 @@ extension Guests {
   }
 }
 
-extension Guests: DaemonOperations {
+extension GuestOperations: DaemonOperations {
   func create(
     _ name: GuestName, _ spec: GuestSpec, replacing: Bool, _ request: RequestIdentity?, by caller: Caller
   ) async throws -> (guest: GuestSummary, atNextStart: Bool) {
     // Of a guest that is changed, its present labels count as well as those it gets.
     try check(name, caller)
     try caller.check(name, spec.labels)
-    let atNextStart = try await define(name, spec, replacing: replacing, Asked(caller, request))
+    let atNextStart = try await define(name, replacing ? .change(spec, expecting: nil) : .create(spec), Asked(caller, request))
     return (try await lastKnown(name, for: caller.access), atNextStart)
   }
 
@@ -54,7 +79,7 @@ extension Guests: DaemonOperations {
   ) async throws -> (guest: GuestSummary, atNextStart: Bool) {
     try check(name, caller)
     try caller.check(name, spec.labels)
-    let atNextStart = try await define(name, spec, replacing: true, expected: expected, Asked(caller, request))
+    let atNextStart = try await define(name, .change(spec, expecting: expected), Asked(caller, request))
     return (try await lastKnown(name, for: caller.access), atNextStart)
   }
 
@@ -67,7 +92,7 @@ extension Guests: DaemonOperations {
     _ name: GuestName, _ request: RequestIdentity?, by caller: Caller
   ) async throws -> (guest: GuestSummary, run: RunID) {
     try check(name, caller)
-    let run = try await start(name, Asked(caller, request))
+    let run = try await start(name, .start, Asked(caller, request))
     return (try await lastKnown(name, for: caller.access), run)
   }
 
@@ -76,7 +101,7 @@ extension Guests: DaemonOperations {
   ) async throws -> (guest: GuestSummary, run: RunID) {
     try check(name, caller)
     try caller.check(name, spec.labels)
-    let run = try await run(name, spec, Asked(caller, request))
+    let run = try await start(name, .run(spec), Asked(caller, request))
     return (try await lastKnown(name, for: caller.access), run)
   }
 
@@ -106,8 +131,8 @@ extension Guests: DaemonOperations {
   func list(
     after name: String, matching pattern: String, labels: [Label], limit: Int, by caller: Caller
   ) async throws -> (guests: [GuestSummary], hasMore: Bool, sequence: UInt64) {
-    let (guests, hasMore) = list(
-      after: name, Glob?(pattern: pattern), labels, limit: limit, for: caller.access)
+    let (guests, hasMore) = book.page(
+      after: name, matching: Glob?(pattern: pattern), labels: labels, limit: limit, at: now, for: caller.access)
     return (guests, hasMore, journal.range.newest)
   }
 

@@ -1,5 +1,6 @@
 internal import Guest
 internal import GuestStore
+internal import GuestWire
 internal import Layout
 internal import LinuxSystem
 internal import NIOCore
@@ -10,17 +11,14 @@ internal import Supervision
 
 // Looking: waits, events, and reports about the daemon itself.
 
-extension Guests {
+extension GuestOperations {
   /// The guest as it is; or, when it was removed, as its history knows it.
   func lastKnown(_ name: GuestName, for access: Access) async throws -> GuestSummary {
-    if let summary = try? summary(of: name, for: access) { return summary }
+    if let summary = try? book.summary(of: name, at: now, for: access) { return summary }
     guard let last = try await reading({ try $0.runs(of: name, before: 0, limit: 1) }).first else {
-      throw GuestError(.notFound, "\(name): there is no guest of that name", hint: "lodge ls")
+      throw GuestBook.notFound(name)
     }
-    let lifecycle = GuestLifecycle(
-      name: name, defined: GuestSpec(rootfs: Rootfs(path: "/"), command: []), phase: .stopped,
-      runCount: last.number, restarts: RestartHistory(), last: last, desired: false, note: "removed")
-    return summary(StoredGuest(lifecycle: lifecycle, createdAt: last.ended.endedAt), for: access)
+    return GuestSummary(removed: name, last: last, at: now, for: access)
   }
 
   func wait(
@@ -91,7 +89,7 @@ extension Guests {
 
   func status(journalBytes: UInt64) -> DaemonStatus {
     DaemonStatus(
-      version: LodgeVersion.current, pid: OwnProcess.pid, startedAt: startedAt, root: environment.paths.root,
+      version: LodgeVersion.current, pid: OwnProcess.pid, startedAt: guests.startedAt, root: environment.paths.root,
       database: environment.paths.database, storageFault: storage.fault?.reason ?? "", guests: book.count,
       running: book.all.count { $0.current.lifecycle.run != nil }, connections: parts.clients.connections.count,
       subscriptions: journal.count, journalOldest: journal.range.oldest, journalNewest: journal.range.newest,
@@ -121,5 +119,42 @@ extension Guests {
           "descriptors", parts.limits.descriptors, parts.limits.openDescriptors(),
           "open files of the daemon (RLIMIT_NOFILE)"),
       ]
+  }
+
+  // MARK: One guest
+
+  func report(of name: GuestName, for access: Access) async throws -> GuestReport {
+    let guest = try book.find(name)
+    let stored = guest.committed ?? guest.current
+    let run = stored.lifecycle.run
+    var usage = GuestUsage()
+    if let link = link(of: name), run?.launched != nil, !link.state.isSilent {
+      usage = (try? await self.usage(link)) ?? usage
+    }
+    let defined = access.shown(stored.lifecycle.defined, of: name, stored.lifecycle.settings.labels)
+    let running = run.map { access.shown($0.spec, of: name, stored.lifecycle.settings.labels) }
+    return GuestReport(
+      summary: GuestSummary(stored, live: guest.current.lifecycle, at: now, for: access), defined: defined, running: running, createdAt: stored.createdAt,
+      runDirectory: controllers.directory(name).path, logPath: environment.paths.log(of: name.value),
+      cgroup: run.map { controllers.fence.path(name, $0.id) } ?? "", usage: usage)
+  }
+
+  private func usage(_ link: ControllerLink) async throws -> GuestUsage {
+    try await withCheckedThrowingContinuation { continuation in
+      link.usage(deadline: .now() + .milliseconds(500)) { continuation.resume(with: $0) }
+    }
+  }
+
+  func signal(_ link: ControllerLink, _ signal: Int32, by actor: Actor) async throws {
+    let name = link.guest
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+      link.kill(by: actor, signal: signal, order: nil, deadline: .now() + .seconds(5)) { result in
+        continuation.resume(
+          with: result.mapError { error in
+            if case .remote(let body) = error { return GuestError(body) as any Error }
+            return GuestError(.unavailable, "signal \(name): its controller does not answer: \(error)")
+          })
+      }
+    }
   }
 }
