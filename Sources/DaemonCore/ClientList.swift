@@ -2,6 +2,7 @@ internal import AdminProgram
 internal import Guest
 internal import GuestWire
 internal import LinuxSystem
+internal import Logging
 internal import Operations
 internal import RPC
 internal import RPCNIO

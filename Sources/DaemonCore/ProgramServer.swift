@@ -1,6 +1,7 @@
 internal import AdminProgram
 internal import Guest
 internal import LinuxSystem
+internal import Logging
 internal import NIOCore
 internal import Operations
 internal import RPC

@@ -158,7 +158,7 @@ extension GuestStore {
             (SELECT id FROM guests WHERE name = ?1), (SELECT max(guest_id) FROM runs WHERE guest = ?1))
           """,
         arguments: [guest.value, Data(id.bytes)]
-      ).map { try self.run($0["record"]) }
+      ).map { try self.run($0) }
     }
   }
 
