@@ -23,7 +23,7 @@ final class Controllers: @unchecked Sendable {
   var report: @Sendable (GuestName, RunID, ControllerFact) -> Void = { _, _, _ in }
 
   var links: [RunID: ControllerLink] = [:]
-  /// Runs that an earlier daemon has stored. Set once, before they are looked at.
+  /// Runs of an earlier daemon whose folders were missing when this one came. Set once, before they are looked at.
   var inherited: Set<RunID> = []
   /// The daemon ends: connections close, and that is no news of any run.
   private var isLettingGo = false

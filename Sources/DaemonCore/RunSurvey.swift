@@ -15,7 +15,9 @@ struct RunSurvey {
   /// - Parameter formerBoot: the boot in which the state was last stored.
   init(of book: GuestBook, formerBoot: BootID?, boot: BootID, _ controllers: Controllers, _ storage: StorageWatch) {
     let hostBooted = formerBoot != boot
-    controllers.inherited = Set(book.all.compactMap(\.current.lifecycle.run?.id))
+    // A folder that is missing later was removed by this daemon.
+    controllers.inherited = Set(
+      book.all.map(\.current.lifecycle).filter { !controllers.directory($0.name).exists }.compactMap(\.run?.id))
     let unknown = controllers.recordsOnDisk.filter { name, record, _ in
       book[name]?.current.lifecycle.run?.id != record.run && storage.isUnknown(record, of: name)
     }

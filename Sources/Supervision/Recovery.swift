@@ -50,7 +50,7 @@ public enum Recovery {
     public var hostBooted: Bool
     /// This daemon has ordered a controller of the run to launch.
     public var wasOrdered: Bool
-    /// An earlier daemon has stored the run, and may have ordered that.
+    /// An earlier daemon has stored the run, and may have ordered that; and its folder was missing when this one came.
     public var isInherited: Bool
     /// Whether init was executed, by the mark that the controller left.
     public var mark: Known

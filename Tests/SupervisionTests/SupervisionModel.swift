@@ -545,7 +545,7 @@ struct SupervisionModel {
     timer = nil
     // Groups of runs that are not present are left by a death between storing an end and acknowledging it.
     world.cgroups = world.cgroups.filter { $0 == lifecycle?.run?.id }
-    inherited = lifecycle?.run?.id
+    inherited = world.directory == nil ? lifecycle?.run?.id : nil
     guard world.disk.guest != nil else { return }
     try look(hostBooted: hostBooted)
     try fact { $0.daemonStarted(hostBooted: hostBooted, $1) }
