@@ -98,7 +98,14 @@ public final class LogWriter {
   }
 
   private func open() throws(SystemError) {
-    let opened = try Files.open(path, flags: O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, mode: 0o640)
+    let flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK
+    let opened: OwnedFD
+    do { opened = try Files.open(path, flags: flags, mode: 0o640) } catch {
+      guard error.errno == ENOENT else { throw error }
+      // A cleaner has removed the folder, and a start does not fail for it.
+      try Files.makeDirectories(Files.parent(of: path), mode: 0o750)
+      opened = try Files.open(path, flags: flags, mode: 0o640)
+    }
     var info = stat()
     try check("stat", on: path) { fstat(opened.rawValue, &info) }
     guard info.st_mode & S_IFMT == S_IFREG else { throw SystemError("open", on: path, errno: EINVAL) }

@@ -9,15 +9,20 @@ internal import Supervision
 // Orders of the actor: to spawn, to launch, to end, to forget. Each order carries all that it takes.
 
 extension Controllers {
+  /// Makes the folder of a run whose start is about to be stored. A daemon that finds a stored start and no folder cannot know
+  /// whether the run has ended already.
+  ///
+  /// - Returns: false where a folder is in the way: that is a former run's, and the launch waits for its end.
+  func reserve(_ name: GuestName) -> Bool {
+    // What goes wrong here goes wrong once more when the controller is spawned, and is reported then.
+    (try? directory(name).make()) ?? true
+  }
+
   /// Spawns the controller of a run while its start is being stored. Before it is ordered to launch it makes nothing but a
   /// network namespace of its own, and it ends by itself when we do; so a start that is never stored leaves nothing.
-  ///
-  /// Nothing is spawned where a run directory is in the way: that is a former run's, and the launch waits for its end.
   func prepare(_ run: GuestLifecycle.Run, _ name: GuestName) {
-    guard !directory(name).exists else { return }
     do throws(SystemError) { links[run.id] = try spawn(run, name) } catch {
       // The launch tries again, and reports.
-      try? directory(name).remove()
     }
   }
 
@@ -66,8 +71,7 @@ extension Controllers {
     // A new run may have the folder by now, with an end that is not stored yet.
     guard !links.values.contains(where: { $0.guest == name && $0.run != run && $0.state.ownsDirectory }) else { return }
     do {
-      try directory(name).remove()
-      if folderStays { try Files.makeDirectory(directory(name).path, mode: 0o700) }
+      if folderStays { try directory(name).empty() } else { try directory(name).remove() }
     } catch {
       logger.warning("run directory stays", metadata: ["guest": "\(name)", "error": "\(error)"])
     }

@@ -134,7 +134,8 @@ extension GuestOperations {
     let defined = access.shown(stored.lifecycle.defined, of: name, stored.lifecycle.settings.labels)
     let running = run.map { access.shown($0.spec, of: name, stored.lifecycle.settings.labels) }
     return GuestReport(
-      summary: GuestSummary(stored, live: guest.current.lifecycle, at: now, for: access), defined: defined, running: running, createdAt: stored.createdAt,
+      summary: GuestSummary(stored, live: guest.current.lifecycle, at: now, for: access), defined: defined,
+      running: running, createdAt: stored.createdAt,
       runDirectory: controllers.directory(name).path, logPath: environment.paths.log(of: name.value),
       cgroup: run.map { controllers.fence.path(name, $0.id) } ?? "", usage: usage)
   }

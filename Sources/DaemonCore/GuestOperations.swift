@@ -70,7 +70,8 @@ extension GuestOperations: DaemonOperations {
     // Of a guest that is changed, its present labels count as well as those it gets.
     try check(name, caller)
     try caller.check(name, spec.labels)
-    let atNextStart = try await define(name, replacing ? .change(spec, expecting: nil) : .create(spec), Asked(caller, request))
+    let atNextStart = try await define(
+      name, replacing ? .change(spec, expecting: nil) : .create(spec), Asked(caller, request))
     return (try await lastKnown(name, for: caller.access), atNextStart)
   }
 

@@ -65,11 +65,15 @@ extension Guests {
     if let request { ledger.decided(request, decision.ticket, now: Moment.now.boot) }
     if let stored { calls.add(stored, to: decision.ticket) }
     carryOut(decision.steps)
-    write()
     // The folder may hold an end that is not stored yet. Then the launch waits for that, and spawns.
-    if let run = decision.launching, let name, storage.fault == nil, book[name]?.unstoredEnds.isEmpty == true {
-      controllers.prepare(run, name)
+    let launching = decision.launching.flatMap { run in
+      name.flatMap { name in
+        storage.fault == nil && book[name]?.unstoredEnds.isEmpty == true && controllers.reserve(name)
+          ? (run, name) : nil
+      }
     }
+    write()
+    if let (run, name) = launching { controllers.prepare(run, name) }
   }
 
   private func write() {

@@ -23,14 +23,31 @@ struct RunDirectory {
   var socketPath: String { paths.socket }
   var lockPath: String { paths.lock }
 
-  /// Makes it for a new run. What a run left behind whose end is stored is removed first.
+  /// Makes the folder, and the one above it, where they are missing: a cleaner may have been there.
+  ///
+  /// - Returns: whether it is new.
+  @discardableResult
+  func make() throws(SystemError) -> Bool {
+    do { return try Files.makeDirectory(path, mode: 0o700) } catch {
+      guard error.errno == 2 else { throw error }  // ENOENT
+      try Files.makeDirectories(Files.parent(of: path), mode: 0o700)
+      return try Files.makeDirectory(path, mode: 0o700)
+    }
+  }
+
+  /// Removes what is in it. The folder itself says that a start has been stored, and is never missing meanwhile.
+  func empty() throws(SystemError) {
+    guard try !make() else { return }
+    for entry in try Files.list(path) { try Files.removeTree(path + "/" + entry.name) }
+  }
+
+  /// Makes it ready for a new run. What a run left behind whose end is stored is removed first.
   /// While a controller holds it, it is not touched: one guest never runs twice.
   /// - Returns: the directory and the held lock, both to be handed to the controller.
   func create() throws(SystemError) -> (directory: OwnedFD, lock: LockFile) {
     let busy: Int32 = 16  // EBUSY
     if isHeld() { throw SystemError("take over", on: path, errno: busy) }
-    try remove()
-    try Files.makeDirectory(path, mode: 0o700)
+    try empty()
     let directory = try Files.openDirectory(path)
     guard let lock = try LockFile.acquire(at: RunPaths.lockName, in: directory.rawValue) else {
       throw SystemError("lock", on: lockPath, errno: 11)

@@ -14,6 +14,16 @@ import Testing
     try body(folder)
   }
 
+  /// What a cleaner has removed is made again with the next start.
+  @Test func theFolderIsMadeAgain() throws {
+    try withFolder { folder in
+      let path = folder + "/log/web.log"
+      let log = try LogWriter(path: path, maximumBytes: 20_000, files: 2)
+      Array("line\n".utf8).withUnsafeBytes { log.write($0, from: .output) }
+      #expect(try Files.read(path).count > 5)
+    }
+  }
+
   private final class Written: @unchecked Sendable {
     var thread = pthread_t()
     var isDone = false

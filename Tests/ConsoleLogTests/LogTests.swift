@@ -190,7 +190,7 @@ struct LogFormatterTests {
     defer { try? Files.removeTree(folder) }
     symlink("/etc/passwd", folder + "/link")
     mkfifo(folder + "/fifo", 0o600)
-    for name in ["link", "fifo", "missing/log"] {
+    for name in ["link", "fifo", "fifo/log"] {
       #expect(throws: StepError.self) {
         try LogWriter(path: "\(folder)/\(name)", maximumBytes: 1000, files: 3)
       }

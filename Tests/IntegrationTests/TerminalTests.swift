@@ -46,7 +46,8 @@ extension IntegrationTests {
 
     /// Each block of lines as one.
     private func joined(_ lines: [String]) -> [String] {
-      lines.split(separator: "", omittingEmptySubsequences: false).flatMap { [$0.joined(separator: " "), ""] }.dropLast()
+      lines.split(separator: "", omittingEmptySubsequences: false).flatMap { [$0.joined(separator: " "), ""] }
+        .dropLast()
     }
 
     private func mask(_ line: String, _ daemon: TestDaemon, _ tree: String) -> String {
