@@ -193,6 +193,11 @@ int ci_find_init(struct ci_context *context) {
     char *start = starts[depth], *interpreter, *argument;
     if (look_at(program, start) == -1) return -1;
     if (start[0] != '#' || start[1] != '!') return 0;
+    // The kernel executes the interpreter, so it would not ask whether the script may be executed: its mode, its mount.
+    if (syscall(SYS_faccessat2, program->folder, program->name, X_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) == -1) {
+      close_keeping_errno(program->folder);
+      return -1;
+    }
     syscall(SYS_close, program->folder);
     if (depth == CI_INTERPRETERS_MAX) {
       errno = ELOOP;

@@ -51,9 +51,10 @@ final class DaemonConnections {
       case .stream, .hello, .silent, .heardAgain: break
       }
     }
-    let timer = reactor.addTimer(due: { [unowned connection] in
-      connection.nextDeadline.map { BootTime(nanoseconds: $0) }
-    }) { [unowned connection] in connection.timePassed() }
+    let timer = reactor.addTimer(
+      due: { [unowned connection] in
+        connection.nextDeadline.map { BootTime(nanoseconds: $0) }
+      }, fire: { [unowned connection] in connection.timePassed() })
     open[source] = (connection, timer)
   }
 

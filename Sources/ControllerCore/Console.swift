@@ -21,10 +21,12 @@ final class GuestConsole {
   init(_ log: LogWriter, _ reactor: Reactor) {
     self.log = log
     self.reactor = reactor
-    reactor.addTimer(due: { [unowned self] in flushAt }) { [unowned self] in
-      flushAt = nil
-      log.flush(last: false)
-    }
+    reactor.addTimer(
+      due: { [unowned self] in flushAt },
+      fire: { [unowned self] in
+        flushAt = nil
+        log.flush(last: false)
+      })
   }
 
   func attach(_ reader: ConsoleReader) throws(SystemError) {

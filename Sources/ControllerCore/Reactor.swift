@@ -80,7 +80,7 @@ final class Reactor {
   /// Calls `fire` in the turn in which the time has come that `due` says; nil for never. `due` is asked in each turn, so
   /// a state that has a deadline is the timer, and the two cannot differ.
   @discardableResult
-  func addTimer(due: @escaping () -> BootTime?, _ fire: @escaping () -> Void) -> TimerID {
+  func addTimer(due: @escaping () -> BootTime?, fire: @escaping () -> Void) -> TimerID {
     let id = TimerID(number: nextNumber())
     timers.append(Timer(number: id.number, due: due, fire: fire))
     return id

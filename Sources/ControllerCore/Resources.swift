@@ -23,7 +23,8 @@ final class Resources {
         memory.noteEvent(at: Clock.now.boot)
       }
     }
-    reactor.addTimer(due: { [unowned self] in memory.lookAt }) { [unowned self] in memory.look(at: Clock.now.boot) }
+    reactor.addTimer(
+      due: { [unowned self] in memory.lookAt }, fire: { [unowned self] in memory.look(at: Clock.now.boot) })
   }
 
   /// Init has ended: its end is none of what is killed from now on.

@@ -69,7 +69,7 @@ final class Run {
     connections = DaemonConnections(reactor, log)
     connections.onCall = { [unowned self] in answer($0, on: $1) }
     connections.onClosed = { [unowned self] in closed($0) }
-    reactor.addTimer(due: { [unowned self] in machine.deadline }) { [unowned self] in timePassed() }
+    reactor.addTimer(due: { [unowned self] in machine.deadline }, fire: { [unowned self] in timePassed() })
     // An end during a stop is older than all that waits to be heard.
     standStill = try StandStill(reactor) { [unowned self] in reapInit() }
     try connections.accept(connection)

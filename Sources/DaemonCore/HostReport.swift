@@ -16,17 +16,19 @@ final class HostReport: Sendable {
   private let look: @Sendable () -> HostAbilities
 
   convenience init(boot: BootID, cgroupMode: String) {
-    self.init(now: { Clock.bootNanoseconds }) {
-      let kernel = Kernel.identity
-      return HostAbilities(
-        hostname: kernel.hostname, kernel: kernel.release, architecture: kernel.machine,
-        cpus: UInt32(Kernel.onlineProcessors), memoryBytes: Kernel.memoryBytes, boot: boot, cgroupMode: cgroupMode,
-        features: HostCapability.all().map {
-          HostFeature(
-            name: $0.name, isAvailable: $0.isAvailable,
-            reason: $0.fix.isEmpty ? $0.detail : $0.detail.isEmpty ? $0.fix : "\($0.detail); \($0.fix)")
-        })
-    }
+    self.init(
+      now: { Clock.bootNanoseconds },
+      look: {
+        let kernel = Kernel.identity
+        return HostAbilities(
+          hostname: kernel.hostname, kernel: kernel.release, architecture: kernel.machine,
+          cpus: UInt32(Kernel.onlineProcessors), memoryBytes: Kernel.memoryBytes, boot: boot, cgroupMode: cgroupMode,
+          features: HostCapability.all().map {
+            HostFeature(
+              name: $0.name, isAvailable: $0.isAvailable,
+              reason: $0.fix.isEmpty ? $0.detail : $0.detail.isEmpty ? $0.fix : "\($0.detail); \($0.fix)")
+          })
+      })
   }
 
   /// - Parameters:

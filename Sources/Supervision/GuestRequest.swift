@@ -96,24 +96,30 @@ extension GuestBook {
       return DecidedRequest(decision: decision, sequel: sequel, record: record)
     case .change(let spec, let expected):
       return try decide(
-        request, name, asked, context, { lifecycle, _ in .defined(atNextStart: lifecycle.isSpecPending) }
-      ) {
-        lifecycle, _ throws(GuestError) in
-        if let expected, lifecycle.defined != expected { throw Refusal.changedMeanwhile(name) }
-        return lifecycle.configure(spec, by: actor)
-      }
+        request, name, asked, context, { lifecycle, _ in .defined(atNextStart: lifecycle.isSpecPending) },
+        {
+          lifecycle, _ throws(GuestError) in
+          if let expected, lifecycle.defined != expected { throw Refusal.changedMeanwhile(name) }
+          return lifecycle.configure(spec, by: actor)
+        })
     case .remove(let force):
-      return try decide(request, name, asked, context, { lifecycle, _ in .removed(lifecycle.run?.id) }) {
-        lifecycle, context throws(GuestError) in try lifecycle.remove(by: actor, force: force, context)
-      }
+      return try decide(
+        request, name, asked, context, { lifecycle, _ in .removed(lifecycle.run?.id) },
+        {
+          lifecycle, context throws(GuestError) in try lifecycle.remove(by: actor, force: force, context)
+        })
     case .start:
-      return try decide(request, name, asked, context, { lifecycle, _ in .started(lifecycle.run?.id ?? .zero) }) {
-        lifecycle, context throws(GuestError) in try lifecycle.start(by: actor, context)
-      }
+      return try decide(
+        request, name, asked, context, { lifecycle, _ in .started(lifecycle.run?.id ?? .zero) },
+        {
+          lifecycle, context throws(GuestError) in try lifecycle.start(by: actor, context)
+        })
     case .stop(let order):
-      return try decide(request, name, asked, context, { lifecycle, _ in .stopped(.init(newestOf: lifecycle)) }) {
-        lifecycle, context throws(GuestError) in try lifecycle.stop(order, context)
-      }
+      return try decide(
+        request, name, asked, context, { lifecycle, _ in .stopped(.init(newestOf: lifecycle)) },
+        {
+          lifecycle, context throws(GuestError) in try lifecycle.stop(order, context)
+        })
     case .restart(let order):
       return try decide(
         request, name, asked, context,
@@ -121,8 +127,7 @@ extension GuestBook {
           .restarted(
             former: former.flatMap { _ in .init(newestOf: lifecycle) },
             number: former.map { $0.number + 1 } ?? lifecycle.runCount)
-        }
-      ) { lifecycle, context throws(GuestError) in try lifecycle.restart(order, context) }
+        }, { lifecycle, context throws(GuestError) in try lifecycle.restart(order, context) })
     case .signal(let number):
       let lifecycle = try find(name).current.lifecycle
       switch lifecycle.state {

@@ -235,7 +235,8 @@ import XDR
   @Test(arguments: [
     ("missing root", "open root filesystem"), ("root is a file", "open root filesystem"),
     ("missing init", "execute init /bin/none"), ("init is a folder", "execute init /etc"),
-    ("init not executable", "execute init /etc/plain"), ("other architecture", "execute init /etc/arm"),
+    ("init not executable", "execute init /etc/plain"),
+    ("script not executable", "execute init /etc/text"), ("other architecture", "execute init /etc/arm"),
     ("script without interpreter", "execute interpreter of /etc/script, /bin/none"),
     ("unknown user", "look up user nobody"),
     ("missing folder", "change to folder /none"), ("missing mount source", "mount /data: open /none"),
@@ -247,6 +248,7 @@ import XDR
         + [UInt8](repeating: 0, count: 44),
       to: bench.root + "/etc/arm", mode: 0o755)
     try Files.writeAtomically(Array("#!/bin/none\n".utf8), to: bench.root + "/etc/script", mode: 0o755)
+    try Files.writeAtomically(Array("#!/bin/sh\n".utf8), to: bench.root + "/etc/text", mode: 0o644)
     for name in ["arm", "script"] { chmod("\(bench.root)/etc/\(name)", 0o755) }
     switch what {
     case "missing root": spec.rootfs.path = bench.folder + "/none"
@@ -254,6 +256,7 @@ import XDR
     case "missing init": spec.command = ["/bin/none"]
     case "init is a folder": spec.command = ["/etc"]
     case "init not executable": spec.command = ["/etc/plain"]
+    case "script not executable": spec.command = ["/etc/text"]
     case "other architecture": spec.command = ["/etc/arm"]
     case "script without interpreter": spec.command = ["/etc/script"]
     case "unknown user": spec.user = "nobody"

@@ -63,7 +63,7 @@ struct ReactorTests {
       pipes.append(pipe)
     }
     var fired = 0
-    reactor.addTimer(due: { BootTime(nanoseconds: 0) }) { fired += 1 }
+    reactor.addTimer(due: { BootTime(nanoseconds: 0) }, fire: { fired += 1 })
     for _ in 0..<100 { try turn() }
     #expect(fired == 100)
     #expect(calls.reduce(0, +) == 3200)
@@ -161,10 +161,12 @@ struct ReactorTests {
     var fired: [Int] = []
     var due: [Int: UInt64] = [0: 30, 1: 10, 2: 20, 3: 40, 4: 10]
     for number in 0..<5 {
-      reactor.addTimer(due: { due[number].map { at($0) } }) {
-        fired.append(number)
-        due[number] = nil
-      }
+      reactor.addTimer(
+        due: { due[number].map { at($0) } },
+        fire: {
+          fired.append(number)
+          due[number] = nil
+        })
     }
     clock.set(9)
     try turn()
@@ -182,7 +184,7 @@ struct ReactorTests {
     let pipe = try Pipe.make()
     var order: [String] = []
     _ = try reactor.watch(pipe.reading.rawValue) { _ in order.append("pipe") }
-    reactor.addTimer(due: { at(0) }) { order.append("timer") }
+    reactor.addTimer(due: { at(0) }, fire: { order.append("timer") })
     put(1, into: pipe.writing)
     for _ in 0..<3 { try turn() }
     #expect(order == ["pipe", "timer", "pipe", "timer", "pipe", "timer"])
@@ -193,14 +195,16 @@ struct ReactorTests {
     var moved: BootTime? = at(20)
     var ids: [Reactor.TimerID] = []
     ids.append(
-      reactor.addTimer(due: { at(10) }) { [reactor] in
-        fired.append(0)
-        reactor.remove(ids[1])
-        moved = at(100)
-        reactor.remove(ids[0])
-      })
-    ids.append(reactor.addTimer(due: { at(15) }) { fired.append(1) })
-    reactor.addTimer(due: { moved }) { fired.append(2) }
+      reactor.addTimer(
+        due: { at(10) },
+        fire: { [reactor] in
+          fired.append(0)
+          reactor.remove(ids[1])
+          moved = at(100)
+          reactor.remove(ids[0])
+        }))
+    ids.append(reactor.addTimer(due: { at(15) }, fire: { fired.append(1) }))
+    reactor.addTimer(due: { moved }, fire: { fired.append(2) })
     clock.set(50)
     try turn()
     #expect(fired == [0])
@@ -214,8 +218,8 @@ struct ReactorTests {
     let begin = Clock.now.boot
     let due = begin.adding(milliseconds: 30)
     var fired: BootTime?
-    real.addTimer(due: { fired == nil ? due : nil }) { fired = Clock.now.boot }
-    real.addTimer(due: { begin.adding(milliseconds: 60_000) }) {}
+    real.addTimer(due: { fired == nil ? due : nil }, fire: { fired = Clock.now.boot })
+    real.addTimer(due: { begin.adding(milliseconds: 60_000) }, fire: {})
     while fired == nil, Clock.now.boot < begin.adding(milliseconds: 10_000) { try real.turn() }
     #expect(fired.map { $0 >= due } == true)
   }

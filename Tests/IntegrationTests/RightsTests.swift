@@ -156,8 +156,10 @@ extension IntegrationTests {
         }
         func ask(_ connection: Raw, _ procedure: UInt32, _ payload: [UInt8]) throws -> Raw.Frame {
           try connection.send(Raw.frame(procedure: procedure, serial: 1, payload: payload))
-          let answer = try connection.receive()
-          return try #require(answer, "procedure \(procedure)")
+          guard let answer = try connection.receive() else {
+            throw SystemError("receive the answer to procedure \(procedure)", errno: ECONNRESET)
+          }
+          return answer
         }
         let start = try ask(root, 3, Raw.bytes(1) + request + Raw.string("db1"))
         try await daemon.succeed("start", "web1")
