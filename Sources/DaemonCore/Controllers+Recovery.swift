@@ -252,17 +252,30 @@ extension Controllers {
     return fence.lingering(holdingNoneOf: heldLocks, except: knownProcesses) > 0
   }
 
-  private var knownProcesses: [Int32] { links.values.compactMap { $0.process?.pid } }
+  private var knownProcesses: [Int32] {
+    links.values.compactMap { $0.process?.pid } + leftAlone.compactMap { $0.controller?.pid }
+  }
 
   private var heldLocks: [String] { directories.compactMap { $0.name.map { directory($0).lockPath } } }
 
-  /// Removes the cgroups of runs and the run directories of guests that are not known.
+  /// Removes the cgroups of runs and the run directories of guests that are not known; guests that run under controllers
+  /// of their own are left alone.
   ///
   /// - Parameter kept: directories whose ends are not stored yet.
   func removeUnknown(_ guests: [StoredGuest], except kept: Set<String>) {
-    fence.removeUnknown(known: RunFence.groupNames(guests)) { [logger] group in
-      logger.warning("removed a cgroup that no run has", metadata: ["cgroup": "\(group)"])
+    for stray in fence.strays(known: RunFence.groupNames(guests)) {
+      switch stray.verdict {
+      case .remove:
+        logger.warning("removed a cgroup that no run has", metadata: ["cgroup": "\(stray.name)"])
+        fence.remove(stray)
+      case .end:
+        logger.warning(
+          "killed processes without a controller, in a cgroup that no run has", metadata: ["cgroup": "\(stray.name)"])
+        fence.end(stray)
+      case .leave: leftAlone.append(stray)
+      }
     }
+    if let strayNotice { logger.error("\(strayNotice)") }
     let names = Set(guests.map(\.lifecycle.name))
     for (name, path) in directories where !kept.contains(path) && !(name.map(names.contains) ?? false) {
       logger.warning("removed a run directory that no guest has", metadata: ["path": "\(path)"])
@@ -270,6 +283,9 @@ extension Controllers {
       try? Files.removeTree(path)
     }
   }
+
+  /// About guests that run here and are not this daemon's, for as long as they do; nil where there are none.
+  var strayNotice: String? { StrayGroup.notice(of: fence.lookAgain(at: leftAlone)) }
 
   // MARK: A daemon without its database
 

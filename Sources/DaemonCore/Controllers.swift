@@ -25,6 +25,8 @@ final class Controllers: @unchecked Sendable {
   var links: [RunID: ControllerLink] = [:]
   /// Runs of an earlier daemon whose folders were missing when this one came. Set once, before they are looked at.
   var inherited: Set<RunID> = []
+  /// Guests that run under controllers of their own and are not this daemon's, as it found them when it came.
+  var leftAlone: [StrayGroup] = []
   /// The daemon ends: connections close, and that is no news of any run.
   private var isLettingGo = false
 

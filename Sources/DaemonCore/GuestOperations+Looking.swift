@@ -90,7 +90,8 @@ extension GuestOperations {
   func status(journalBytes: UInt64) -> DaemonStatus {
     DaemonStatus(
       version: LodgeVersion.current, pid: OwnProcess.pid, startedAt: guests.startedAt, root: environment.paths.root,
-      database: environment.paths.database, storageFault: storage.fault?.reason ?? "", guests: book.count,
+      database: environment.paths.database, storageFault: storage.fault?.reason ?? controllers.strayNotice ?? "",
+      guests: book.count,
       running: book.all.count { $0.current.lifecycle.run != nil }, connections: parts.clients.connections.count,
       subscriptions: journal.count, journalOldest: journal.range.oldest, journalNewest: journal.range.newest,
       journalBytes: journalBytes, logLevel: parts.levels.current)

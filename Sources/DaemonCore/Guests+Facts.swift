@@ -40,6 +40,7 @@ extension Guests {
     }
     for record in survey.plan.ends { note(.ended(record), of: record.guest) }
     controllers.removeUnknown(book.all.map(\.current), except: Set(survey.unknownEnds.map(\.directory)))
+    if let notice = controllers.strayNotice { note(GuestEvent(.daemon, guest: nil, by: .daemon, message: notice)) }
     for (name, verdict) in survey.plan.rest.sorted(by: { $0.key < $1.key }) {
       if let lifecycle = book[name]?.current.lifecycle { controllers.carryOut(verdict, lifecycle) }
     }

@@ -64,16 +64,32 @@ struct RunFence: Sendable {
 
   /// How many controllers hold none of these, other than those that are known.
   func lingering(holdingNoneOf locks: [String], except known: [Int32]) -> Int {
-    guard let tree else { return 0 }
-    let others = Set(tree.controllerProcesses).subtracting(known)
-    return ProcessHandle.all(of: others.sorted()) { !$0.holds(anyOf: locks) }.count
+    lingeringControllers(locks, known).count
   }
 
   /// Kills the controllers that hold none of these, other than those that are known.
   func killControllers(holdingNoneOf locks: [String], except known: [Int32]) -> Int {
-    guard let tree else { return 0 }
+    kill(lingeringControllers(locks, known))
+  }
+
+  /// Without those whose run directory is elsewhere: only one whose directory was removed has nothing left to do.
+  private func lingeringControllers(_ locks: [String], _ known: [Int32]) -> [ProcessHandle] {
+    guard let tree else { return [] }
     let others = Set(tree.controllerProcesses).subtracting(known)
-    return kill(ProcessHandle.all(of: others.sorted()) { !$0.holds(anyOf: locks) })
+    return ProcessHandle.all(of: others.sorted()) { !$0.holds(anyOf: locks) && Self.runDirectory(heldBy: $0) == nil }
+  }
+
+  /// The directory whose lock a controller holds, by the path that leads there now, wherever that is; nil where the lock was
+  /// removed, or no path of this mount namespace leads to it.
+  private static func runDirectory(heldBy controller: ProcessHandle) -> String? {
+    let folder = "/proc/\(controller.pid)/fd"
+    for entry in (try? Files.list(folder)) ?? [] {
+      guard let path = try? Files.readLink("\(folder)/\(entry.name)"), path.hasSuffix("/" + RunPaths.lockName),
+        controller.holds(anyOf: [path])
+      else { continue }
+      return Files.parent(of: path)
+    }
+    return nil
   }
 
   private func kill(_ processes: [ProcessHandle]) -> Int {
@@ -97,16 +113,44 @@ struct RunFence: Sendable {
   ///   left it, and a task that a dying controller had not put into the unified group yet is not waited for there.
   @discardableResult func remove(_ guest: GuestName, _ run: RunID) -> Bool { group(guest, run)?.remove() ?? true }
 
-  /// Kills and removes the groups of unknown runs.
-  func removeUnknown(known: Set<String>, _ removed: (String) -> Void) {
-    guard let tree else { return }
-    for name in tree.runs() where !known.contains(name) {
-      let group = tree.run(name)
-      try? group.kill()
-      group.remove()
-      removed(name)
-    }
+  // MARK: Groups of runs that no guest has
+
+  /// As they are found.
+  func strays(known: Set<String>) -> [StrayGroup] {
+    guard let tree else { return [] }
+    let unknown = tree.runs().filter { !known.contains($0) }
+    guard !unknown.isEmpty else { return [] }
+    let controllers = Set(tree.controllerProcesses)
+    return unknown.map { stray($0, in: tree, controllers) }
   }
+
+  /// Those of them that are still there, as they are by now.
+  func lookAgain(at strays: [StrayGroup]) -> [StrayGroup] {
+    guard let tree, !strays.isEmpty else { return [] }
+    let controllers = Set(tree.controllerProcesses)
+    return strays.filter { tree.run($0.name).exists }.map { stray($0.name, in: tree, controllers) }
+  }
+
+  private func stray(_ name: String, in tree: CgroupTree, _ controllers: Set<Int32>) -> StrayGroup {
+    let group = tree.run(name)
+    guard group.isPopulated else { return StrayGroup(name: name, isPopulated: false, controller: nil) }
+    let parent = group.processes.lazy.compactMap { try? ProcessStat(of: $0).parent }.first(where: controllers.contains)
+    return StrayGroup(
+      name: name, isPopulated: true,
+      controller: parent.map { pid in
+        .init(pid: pid, runDirectory: (try? ProcessHandle(opening: pid)).flatMap(Self.runDirectory))
+      })
+  }
+
+  /// Kills what is in it, and removes it.
+  func end(_ stray: StrayGroup) {
+    guard let group = tree?.run(stray.name) else { return }
+    do { try group.kill() } catch { logger?.error("cannot kill a cgroup", metadata: ["error": "\(error)"]) }
+    group.remove()
+  }
+
+  /// Removes it if it is empty.
+  func remove(_ stray: StrayGroup) { _ = tree?.run(stray.name).remove() }
 
   /// The groups of the daemon itself, when the last guest is gone and it ends for good; what lives in them keeps them.
   func removeOwn() { tree?.remove() }

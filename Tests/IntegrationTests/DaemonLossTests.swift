@@ -112,6 +112,49 @@ extension IntegrationTests {
       }
     }
 
+    /// Faults row 8: folders that are put aside, or a mount that is missing, make no guest a leak.
+    @Test(.requiresGuests) func aGuestWhoseFoldersAreElsewhereIsLeftAlone() async throws {
+      try await withDaemon { daemon in
+        var inits: [String: Int32] = [:]
+        for name in ["web1", "web2"] {
+          try await daemon.define(name, ["--restart", "never"], ["/bin/sleep", "1000"])
+          try await daemon.succeed("start", name)
+          inits[name] = try await daemon.initPID(of: name)
+        }
+        try await daemon.terminate()
+        let (root, aside) = (daemon.root, "\(daemon.root)/aside")
+        try Files.makeDirectory(aside)
+        for folder in ["run", "lib"] { try Files.rename("\(root)/\(folder)", to: "\(aside)/\(folder)") }
+
+        try await daemon.start()
+        let status = try await daemon.succeed("daemon", "status", "-o", "json").output
+        for name in inits.keys { #expect(status.contains("run directory \(aside)/run/guests/\(name))")) }
+        #expect(daemon.log.contains("does not know guests that run"))
+        #expect(try await daemon.succeed("events", "--since", "0").output.contains("does not know guests that run"))
+        // Guests of its own are no worse for it.
+        try await daemon.define("own", ["--restart", "never"], ["/bin/sleep", "1000"])
+        try await daemon.succeed("start", "own")
+        try await daemon.succeed("rm", "--force", "--yes", "own")
+        // At its end it sees off every controller that should have gone.
+        try await daemon.terminate()
+        for (name, pid) in inits { #expect(ProcessFacts.isAlive(pid), "\(name) runs on") }
+
+        for folder in ["run", "lib"] {
+          try Files.removeTree("\(root)/\(folder)")
+          try Files.rename("\(aside)/\(folder)", to: "\(root)/\(folder)")
+        }
+        try await daemon.start()
+        for guest in try await daemon.guests() {
+          #expect(guest.state == "running" && guest.initPid == inits[guest.name])
+        }
+        #expect(!(try await daemon.succeed("daemon", "status").output.contains("does not know")))
+        try await daemon.succeed("kill", "web1")
+        #expect(try await daemon.end(of: "web1").cause.kind == "stopped")
+        kill(try #require(inits["web2"]), SIGKILL)
+        #expect(try await daemon.end(of: "web2").cause.kind == "signaled")
+      }
+    }
+
     /// Faults row 4.
     @Test(.requiresGuests) func aGuestWithoutItsControllerIsFencedAndItsPolicyApplies() async throws {
       try await withDaemon { daemon in
