@@ -91,7 +91,7 @@ struct DocumentationReader {
       for (text, offset) in lines(comment) {
         let kept = readLine(text, at: offset, comment, target, &annotations)
         // A line that held nothing but annotations leaves no hole.
-        if kept.isEmpty, !text.allSatisfy({ $0 == " " }) { continue }
+        if kept.isEmpty, !text.allSatisfy({ $0 == UInt8(ascii: " ") }) { continue }
         docs.lines.append(kept)
       }
     }
@@ -101,7 +101,7 @@ struct DocumentationReader {
   }
 
   /// The lines of a comment without its signs, each with the offset of its first byte.
-  private func lines(_ comment: Comment) -> [(String, Int)] {
+  private func lines(_ comment: Comment) -> [([UInt8], Int)] {
     let file = sources.file(comment.range.file)
     let bytes = file.bytes
     var lower = comment.range.lower
@@ -110,7 +110,7 @@ struct DocumentationReader {
     lower += 3
     if lower < upper, bytes[lower] == UInt8(ascii: "<") { lower += 1 }
     if isBlock, upper - lower >= 2 { upper -= 2 }
-    var result: [(String, Int)] = []
+    var result: [([UInt8], Int)] = []
     var start = lower
     var isFirst = true
     while start <= upper {
@@ -134,18 +134,18 @@ struct DocumentationReader {
       }
       var to = end
       while to > from, [UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r")].contains(bytes[to - 1]) { to -= 1 }
-      result.append((String(decoding: bytes[from..<max(from, to)], as: UTF8.self), from))
+      result.append((Array(bytes[from..<max(from, to)]), from))
       start = end + 1
       isFirst = false
     }
     return result
   }
 
-  /// The line without its annotations.
+  /// The line without its annotations. It is taken as bytes, so that places in it are places in the file: text of bytes that
+  /// are no UTF-8 is longer than they are.
   private func readLine(
-    _ line: String, at offset: Int, _ comment: Comment, _ target: Annotations.Target, _ result: inout Annotations
+    _ bytes: [UInt8], at offset: Int, _ comment: Comment, _ target: Annotations.Target, _ result: inout Annotations
   ) -> String {
-    let bytes = Array(line.utf8)
     var kept: [UInt8] = []
     var index = 0
     while index < bytes.count {
@@ -199,9 +199,9 @@ struct DocumentationReader {
     _ result: inout Annotations
   ) {
     if Annotations.foreignNames.contains(name) {
-      let rest = String(decoding: bytes[index...], as: UTF8.self)
-      let value = rest.split(separator: "@", maxSplits: 1).first.map(String.init) ?? ""
-      index += value.utf8.count
+      let end = bytes[index...].firstIndex(of: UInt8(ascii: "@")) ?? bytes.count
+      let value = String(decoding: bytes[index..<end], as: UTF8.self)
+      index = end
       result.foreign.append("@" + name + value.trimmingEnd())
       return
     }

@@ -23,6 +23,19 @@ import XDRCompiler
     return compilation
   }
 
+  /// Bytes that are no UTF-8 are replaced by longer ones in text. Places are places in the file all the same, in each kind of
+  /// annotation behind such bytes.
+  @Test(arguments: ["@defau0lt", "@acl connect: x @defau0lt", "@right boss @defau0lt", "@since @defau0lt"])
+  func placesBehindBytesThatAreNoTextAreInTheFile(_ annotation: String) {
+    var bytes = Array("struct s { int a; /** ".utf8)
+    bytes += [UInt8](repeating: 0x80, count: 200)
+    bytes += Array(" \(annotation) */ int b; };".utf8)
+    let compilation = Compilation(
+      [CompilerInput(path: "test.x", bytes: bytes)], provider: MemorySources([:]), options: CompilerOptions())
+    #expect(compilation.rendered().contains("'@defau0lt' is not an annotation"))
+    #expect(compilation.rendered().contains("replace '@defau0lt' with '@default'"))
+  }
+
   static let hostile: [(String, String)] = [
     ("nested structs", String(repeating: "typedef struct { ", count: 1) + String(repeating: "struct { ", count: 5_000)),
     ("nested braces", String(repeating: "{", count: 10_000)),
