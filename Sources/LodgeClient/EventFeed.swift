@@ -126,11 +126,14 @@ final class EventFeed: Sendable {
   }
 
   private func run() async {
-    var pause = Duration.milliseconds(20)
+    let shortestPause = Duration.milliseconds(20)
+    var pause = shortestPause
     while !Task.isCancelled {
+      let begin = ContinuousClock.now
       do throws(GuestError) {
         try await follow()
-        pause = .milliseconds(20)
+        // One that is cut off at once would be so again, as often as it asks.
+        if ContinuousClock.now - begin > EventFeed.longestPause { pause = shortestPause }
       } catch {
         // A daemon that was there once may come back; one that never was, or that says no, is the reader's to know.
         let isLost = state.withLock { $0.wasReached } && (error.code == .unavailable || error.code == .timedOut)

@@ -139,12 +139,8 @@ import Testing
     }
   }
 
-  /// A boot of the host starts what is to be started with it, in whichever state its last run has left it.
-  @Test(arguments: [true, false], [RestartPolicy.Mode.never, .always])
-  func aBootStartsAutostartGuestsThoughARestartWaits(_ autostart: Bool, _ mode: RestartPolicy.Mode) throws {
-    var spec = first
-    spec.restart.mode = mode
-    spec.autostart = autostart
+  /// A guest whose first run has failed by itself.
+  private func failed(_ spec: GuestSpec) throws -> GuestLifecycle {
     var guest = GuestLifecycle(name: Self.name, defined: spec)
     _ = try guest.start(by: Self.user, context(1))
     _ = guest.launched(context(1).nextRun, .init(initPID: 1, initStartTime: 1, at: context(1).now))
@@ -152,6 +148,16 @@ import Testing
       ExitRecord(
         guest: Self.name, run: context(1).nextRun, boot: BootID([UInt8](repeating: 7, count: 16))!,
         cause: .exited(code: 1), startedAt: nil, endedAt: Timestamp(nanoseconds: 2), lengthNanos: 1), context(2))
+    return guest
+  }
+
+  /// A boot of the host starts what is to be started with it, in whichever state its last run has left it.
+  @Test(arguments: [true, false], [RestartPolicy.Mode.never, .always])
+  func aBootStartsAutostartGuestsThoughARestartWaits(_ autostart: Bool, _ mode: RestartPolicy.Mode) throws {
+    var spec = first
+    spec.restart.mode = mode
+    spec.autostart = autostart
+    var guest = try failed(spec)
     let state: GuestState = mode == .always ? .waiting : .stopped
     #expect(guest.state == state)
     var same = guest
@@ -168,13 +174,7 @@ import Testing
   func aRestartThatWaitsIsCalledOffWhereTheNewPolicyWantsNone(_ mode: RestartPolicy.Mode) throws {
     var always = first
     always.restart.mode = .always
-    var guest = GuestLifecycle(name: Self.name, defined: always)
-    _ = try guest.start(by: Self.user, context(1))
-    _ = guest.launched(context(1).nextRun, .init(initPID: 1, initStartTime: 1, at: context(1).now))
-    _ = guest.ended(
-      ExitRecord(
-        guest: Self.name, run: context(1).nextRun, boot: BootID([UInt8](repeating: 7, count: 16))!,
-        cause: .exited(code: 1), startedAt: nil, endedAt: Timestamp(nanoseconds: 2), lengthNanos: 1), context(2))
+    var guest = try failed(always)
     #expect(guest.state == .waiting)
     var next = second
     next.restart.mode = mode

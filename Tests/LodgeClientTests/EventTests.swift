@@ -5,6 +5,7 @@ import RPCNIO
 import Synchronization
 import Testing
 import WireProtocol
+import XDR
 
 @Suite(.timeLimit(.minutes(1))) struct EventTests {
   private func sequence(_ event: LodgeEvent?) -> UInt64? {
@@ -161,6 +162,27 @@ import WireProtocol
     for await _ in seen { break }
     task.cancel()
     #expect(try await task.value == "ended")
+    await daemon.stop()
+  }
+
+  /// A daemon that cuts a subscriber off as soon as it subscribes is asked more and more seldom.
+  @Test func oneThatIsCutOffAtOnceComesBackMoreAndMoreSeldom() async throws {
+    let daemon = FakeDaemon()
+    try await daemon.start()
+    await daemon.onLoop { daemon in
+      daemon.onCall = { call, connection in
+        guard call.procedure.number == Admin.EventsSubscribe.number else { return false }
+        connection.close(reason: "cut off")
+        return true
+      }
+    }
+    let lodge = try await LodgeClient.connect(daemon.options)
+    let begin = ContinuousClock.now
+    let reader = Task { for try await _ in lodge.events(since: .sequence(0)) {} }
+    while await daemon.onLoop({ $0.calls.count { $0 == Admin.EventsSubscribe.number } }) < 6 { await Task.yield() }
+    #expect(ContinuousClock.now - begin >= .milliseconds(20 + 40 + 80 + 160 + 320))
+    reader.cancel()
+    _ = try? await reader.value
     await daemon.stop()
   }
 }
