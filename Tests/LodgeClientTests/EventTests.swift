@@ -1,5 +1,6 @@
 import Guest
 import LodgeClient
+import NIOCore
 import RPC
 import RPCNIO
 import Synchronization
@@ -172,15 +173,17 @@ import XDR
     await daemon.onLoop { daemon in
       daemon.onCall = { call, connection in
         guard call.procedure.number == Admin.EventsSubscribe.number else { return false }
-        connection.close(reason: "cut off")
+        connection.reply(
+          call, Admin.EventsSubscribe.self, .init(subscription: 1, after: 0, oldest: 1, newest: 5))
+        connection.eventLoop.scheduleTask(in: .milliseconds(5)) { connection.close(reason: "cut off") }
         return true
       }
     }
     let lodge = try await LodgeClient.connect(daemon.options)
     let begin = ContinuousClock.now
     let reader = Task { for try await _ in lodge.events(since: .sequence(0)) {} }
-    while await daemon.onLoop({ $0.calls.count { $0 == Admin.EventsSubscribe.number } }) < 6 { await Task.yield() }
-    #expect(ContinuousClock.now - begin >= .milliseconds(20 + 40 + 80 + 160 + 320))
+    while await daemon.onLoop({ $0.calls.count { $0 == Admin.EventsSubscribe.number } }) < 8 { await Task.yield() }
+    #expect(ContinuousClock.now - begin >= .milliseconds(20 * 127))
     reader.cancel()
     _ = try? await reader.value
     await daemon.stop()
